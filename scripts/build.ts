@@ -1,0 +1,30 @@
+/** Packages everything into one file, `dist/gantry`: the program, its workers and the native helper. */
+import { rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { computeBuildId } from "../src/platform/build-id.ts";
+import { WORKER_ENTRYPOINTS } from "./worker-entrypoints.ts";
+
+const root = join(import.meta.dir, "..");
+const outfile = join(root, "dist", "gantry");
+const temporary = `${outfile}.${process.pid}.tmp`;
+const helper = join(root, "dist", "native", "gantry-helper");
+
+process.stderr.write("gantry: packaging dist/gantry…\n");
+const result = await Bun.build({
+  entrypoints: [join(root, "src/cli/main.ts"), ...WORKER_ENTRYPOINTS.map((path) => join(root, path)), helper],
+  root,
+  target: "bun",
+  minify: true,
+  bytecode: true,
+  loader: { "": "file" },
+  naming: { asset: "[name].[ext]" },
+  define: { "process.env.GANTRY_BUILD_ID": JSON.stringify(computeBuildId(root)) },
+  compile: { outfile: temporary, autoloadDotenv: false, autoloadBunfig: false },
+});
+if (!result.success) {
+  for (const log of result.logs) process.stderr.write(`${log}\n`);
+  process.exit(1);
+}
+await rename(temporary, outfile);
+const { size } = await stat(outfile);
+process.stderr.write(`gantry: dist/gantry is ready (${Math.round(size / 1e6)} MB)\n`);

@@ -1,0 +1,2 @@
+/** Files that run in a Worker: the packager has to be told of them. */
+export const WORKER_ENTRYPOINTS: readonly string[] = ["src/image/unpack/unpack-worker.ts"];

@@ -1,0 +1,34 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { findViolations, importsOf, type Layers, type SourceFile } from "./layers.ts";
+
+const root = join(import.meta.dir, "..");
+const layers = JSON.parse(readFileSync(join(root, "layers.json"), "utf8")) as Layers;
+
+function sources(): SourceFile[] {
+  return readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => ({ path: `src/${name}`, text: readFileSync(join(root, "src", name), "utf8") }));
+}
+
+describe("layers", () => {
+  test("no file imports what its folder may not", () => {
+    expect(findViolations(sources(), layers)).toEqual([]);
+  });
+
+  test("a forbidden import is found and named", () => {
+    const text = 'import { x } from "../engine/engine.ts";\nimport "bun:sqlite";\nawait import("../cli/main.ts");\n';
+    expect(findViolations([{ path: "src/content/bad.ts", text }], layers)).toEqual([
+      "src/content/bad.ts: src/content may not import src/engine (../engine/engine.ts)",
+      "src/content/bad.ts: only src/platform names Bun (bun:sqlite)",
+      "src/content/bad.ts: src/content may not import src/cli (../cli/main.ts)",
+    ]);
+  });
+
+  test("re-exports and imports over several lines are seen", () => {
+    const text =
+      'export { a } from "./a.ts";\nimport {\n  b,\n  type C,\n} from "../b.ts";\nimport type { D } from "./d.ts";';
+    expect(importsOf(text)).toEqual(["./a.ts", "../b.ts", "./d.ts"]);
+  });
+});
