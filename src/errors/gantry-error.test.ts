@@ -1,0 +1,33 @@
+import { describe, expect, test } from "bun:test";
+import { formatError, GantryError, isGantryError } from "./gantry-error.ts";
+
+describe("formatError", () => {
+  test("joins the causes that add something, and ends with the hint", () => {
+    const cause = new Error("ENOSPC: no space left on device");
+    const error = new GantryError("exhausted", "cannot write blob sha256:00", { cause, hint: "free some disk space" });
+    expect(formatError(error)).toBe(
+      "cannot write blob sha256:00: ENOSPC: no space left on device (free some disk space)",
+    );
+  });
+
+  test("does not repeat a cause that the message already quotes", () => {
+    const error = new GantryError("internal", "cannot start: boom", { cause: new Error("boom") });
+    expect(formatError(error)).toBe("cannot start: boom");
+  });
+
+  test("accepts what is not an error", () => {
+    expect(formatError("plain")).toBe("plain");
+  });
+});
+
+describe("isGantryError", () => {
+  test("tells codes apart", () => {
+    const error = new GantryError("not-found", "no such image: x");
+    expect([isGantryError(error), isGantryError(error, "not-found"), isGantryError(error, "conflict")]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(isGantryError(new Error("x"))).toBe(false);
+  });
+});

@@ -1,0 +1,47 @@
+import { createHash, type Hash } from "node:crypto";
+import { GantryError } from "../errors/gantry-error.ts";
+
+declare const brand: unique symbol;
+
+/** A content address, `sha256:<64 hex digits>` or `sha512:<128 hex digits>` (OCI image-spec, descriptor.md, Digests). */
+export type Digest = string & { readonly [brand]: "Digest" };
+
+const HEX_LENGTHS: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 };
+
+/** True if `text` is a digest of a registered algorithm, in canonical form. */
+export function isDigest(text: string): text is Digest {
+  const [, algorithm = "", hex = ""] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(text) ?? [];
+  return hex !== "" && HEX_LENGTHS[algorithm] === hex.length;
+}
+
+/**
+ * Reads a digest from outside.
+ *
+ * @throws `invalid-argument` if `text` is not a canonical sha256 or sha512 digest.
+ */
+export function parseDigest(text: string): Digest {
+  if (isDigest(text)) return text;
+  throw new GantryError("invalid-argument", `invalid digest ${JSON.stringify(text)}`, {
+    hint: "a digest is sha256:<64 hex digits> or sha512:<128 hex digits>, in lower case",
+  });
+}
+
+/** The algorithm's name, as `node:crypto` knows it too. */
+export function digestAlgorithm(digest: Digest): "sha256" | "sha512" {
+  return digest.startsWith("sha512:") ? "sha512" : "sha256";
+}
+
+/** The hexadecimal part. */
+export function digestHex(digest: Digest): string {
+  return digest.slice(digest.indexOf(":") + 1);
+}
+
+/** The digest of bytes held in memory. */
+export function digestOf(bytes: Uint8Array | string, algorithm: "sha256" | "sha512" = "sha256"): Digest {
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}` as Digest;
+}
+
+/** Ends a running hash and gives its digest. The hash cannot be used afterwards. */
+export function finishDigest(hash: Hash, algorithm: "sha256" | "sha512" = "sha256"): Digest {
+  return `${algorithm}:${hash.digest("hex")}` as Digest;
+}

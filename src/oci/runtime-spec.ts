@@ -1,0 +1,214 @@
+/**
+ * The OCI runtime specification's configuration, Linux part (runtime-spec 1.3, config.md and config-linux.md).
+ * Field names are the specification's, so that a `config.json` is this type once it has been validated.
+ */
+export interface RuntimeSpec {
+  readonly ociVersion: string;
+  readonly process?: Process;
+  readonly root?: { readonly path: string; readonly readonly?: boolean };
+  readonly hostname?: string;
+  readonly domainname?: string;
+  readonly mounts?: readonly Mount[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly hooks?: Hooks;
+  readonly linux?: Linux;
+}
+
+export interface Process {
+  readonly terminal?: boolean;
+  readonly consoleSize?: { readonly height: number; readonly width: number };
+  readonly cwd: string;
+  readonly env?: readonly string[];
+  readonly args?: readonly string[];
+  readonly user: User;
+  readonly capabilities?: Capabilities;
+  readonly rlimits?: readonly Rlimit[];
+  readonly noNewPrivileges?: boolean;
+  readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
+  readonly oomScoreAdj?: number;
+}
+
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+  readonly umask?: number;
+  readonly additionalGids?: readonly number[];
+}
+
+/** Names are `CAP_…`. */
+export interface Capabilities {
+  readonly bounding?: readonly string[];
+  readonly effective?: readonly string[];
+  readonly inheritable?: readonly string[];
+  readonly permitted?: readonly string[];
+  readonly ambient?: readonly string[];
+}
+
+export interface Rlimit {
+  /** `RLIMIT_…` */
+  readonly type: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export interface Mount {
+  readonly destination: string;
+  readonly type?: string;
+  readonly source?: string;
+  readonly options?: readonly string[];
+}
+
+export interface Hook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
+export interface Hooks {
+  readonly prestart?: readonly Hook[];
+  readonly createRuntime?: readonly Hook[];
+  readonly createContainer?: readonly Hook[];
+  readonly startContainer?: readonly Hook[];
+  readonly poststart?: readonly Hook[];
+  readonly poststop?: readonly Hook[];
+}
+
+export type NamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "user" | "cgroup" | "time";
+
+export interface Namespace {
+  readonly type: NamespaceType;
+  /** Join the namespace at this path; without it a new one is made. */
+  readonly path?: string;
+}
+
+export interface IdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
+export interface Device {
+  readonly type: "c" | "b" | "u" | "p";
+  readonly path: string;
+  readonly major?: number;
+  readonly minor?: number;
+  readonly fileMode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface DeviceCgroupRule {
+  readonly allow: boolean;
+  readonly type?: "a" | "c" | "b";
+  /** Absent or negative means any. */
+  readonly major?: number;
+  readonly minor?: number;
+  /** Letters of `rwm`. */
+  readonly access?: string;
+}
+
+export interface Resources {
+  readonly devices?: readonly DeviceCgroupRule[];
+  readonly memory?: {
+    /** Bytes; -1 means no limit, for `swap` (memory and swap together) too. */
+    readonly limit?: number;
+    readonly reservation?: number;
+    readonly swap?: number;
+    readonly swappiness?: number;
+    readonly disableOOMKiller?: boolean;
+  };
+  readonly cpu?: {
+    readonly shares?: number;
+    /** Microseconds. */
+    readonly quota?: number;
+    readonly burst?: number;
+    readonly period?: number;
+    readonly realtimeRuntime?: number;
+    readonly realtimePeriod?: number;
+    readonly cpus?: string;
+    readonly mems?: string;
+    readonly idle?: number;
+  };
+  readonly pids?: { readonly limit: number };
+  readonly blockIO?: {
+    readonly weight?: number;
+    readonly throttleReadBpsDevice?: readonly ThrottleDevice[];
+    readonly throttleWriteBpsDevice?: readonly ThrottleDevice[];
+    readonly throttleReadIOPSDevice?: readonly ThrottleDevice[];
+    readonly throttleWriteIOPSDevice?: readonly ThrottleDevice[];
+  };
+  readonly unified?: Readonly<Record<string, string>>;
+}
+
+export interface ThrottleDevice {
+  readonly major: number;
+  readonly minor: number;
+  readonly rate: number;
+}
+
+export type SeccompAction =
+  | "SCMP_ACT_KILL"
+  | "SCMP_ACT_KILL_THREAD"
+  | "SCMP_ACT_KILL_PROCESS"
+  | "SCMP_ACT_TRAP"
+  | "SCMP_ACT_ERRNO"
+  | "SCMP_ACT_TRACE"
+  | "SCMP_ACT_ALLOW"
+  | "SCMP_ACT_LOG"
+  | "SCMP_ACT_NOTIFY";
+
+export type SeccompOperator =
+  | "SCMP_CMP_NE"
+  | "SCMP_CMP_LT"
+  | "SCMP_CMP_LE"
+  | "SCMP_CMP_EQ"
+  | "SCMP_CMP_GE"
+  | "SCMP_CMP_GT"
+  | "SCMP_CMP_MASKED_EQ";
+
+export interface SeccompArgument {
+  readonly index: number;
+  /** Up to 64 bits; `bigint` where a number cannot hold it. */
+  readonly value: number | bigint;
+  readonly valueTwo?: number | bigint;
+  readonly op: SeccompOperator;
+}
+
+export interface SeccompRule {
+  readonly names: readonly string[];
+  readonly action: SeccompAction;
+  readonly errnoRet?: number;
+  readonly args?: readonly SeccompArgument[];
+}
+
+export interface Seccomp {
+  readonly defaultAction: SeccompAction;
+  readonly defaultErrnoRet?: number;
+  /** `SCMP_ARCH_…` */
+  readonly architectures?: readonly string[];
+  /** `SECCOMP_FILTER_FLAG_…` */
+  readonly flags?: readonly string[];
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
+  readonly syscalls?: readonly SeccompRule[];
+}
+
+export type RootfsPropagation = "shared" | "slave" | "private" | "unbindable";
+
+export interface Linux {
+  readonly namespaces?: readonly Namespace[];
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
+  readonly devices?: readonly Device[];
+  readonly cgroupsPath?: string;
+  readonly resources?: Resources;
+  readonly rootfsPropagation?: RootfsPropagation;
+  readonly seccomp?: Seccomp;
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
+  readonly mountLabel?: string;
+}

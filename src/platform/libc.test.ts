@@ -1,0 +1,23 @@
+import { describe, expect, test } from "bun:test";
+import { describeErrno, ERRNO } from "./errno.ts";
+import { cString, SYS, syscall } from "./libc.ts";
+
+describe("syscall", () => {
+  test("returns the kernel's result", () => {
+    expect(syscall(SYS.getpid)).toBe(process.pid);
+  });
+
+  test("returns -errno on failure, each time", () => {
+    for (let round = 0; round < 1000; round++) {
+      expect(syscall(SYS.openat, -100, cString("/no/such/file"), 0, 0)).toBe(-ERRNO.ENOENT);
+      expect(syscall(SYS.close, 123456)).toBe(-ERRNO.EBADF);
+    }
+  });
+});
+
+describe("describeErrno", () => {
+  test("names the error and says it in words", () => {
+    expect(describeErrno(ERRNO.ENOENT)).toBe("ENOENT: no such file or directory");
+    expect(describeErrno(9999)).toBe("errno 9999");
+  });
+});

@@ -1,0 +1,1 @@
+export { Database, type Statement } from "bun:sqlite";

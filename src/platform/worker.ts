@@ -1,0 +1,74 @@
+/** A thread with a module of ours in it, that talks in messages. */
+export interface WorkerThread {
+  /** Sends a message; `transfer` gives buffers away instead of copying them. */
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  /** Sets the one listener. */
+  onMessage(listener: (message: unknown) => void): void;
+  /** Sets the one who hears, in words, that the module cannot be loaded or that an error was not caught in it. */
+  onError(listener: (message: string) => void): void;
+  /** Ends the thread, whatever it does, and waits until it is gone. */
+  terminate(): Promise<void>;
+  /** Whether the process stays alive for its sake. */
+  keepAlive(isNeeded: boolean): void;
+}
+
+const EMBEDDED = "$bunfs/root/";
+
+/**
+ * Where a module of the repository is found: beside this file, or inside the packaged program. There every worker is an extra
+ * entry point of `bun build --compile --root <repository>`, which keeps its path and makes it `.js`.
+ *
+ * @param here the address of this module.
+ */
+export function workerAddress(path: string, here: string): string {
+  const embedded = here.indexOf(EMBEDDED);
+  if (embedded < 0) return new URL(`../../${path}`, here).href;
+  return `/${EMBEDDED}${path.replace(/\.ts$/, ".js")}`;
+}
+
+/** Starts a thread with the module at `path`, relative to the repository: `src/image/unpack/unpack-worker.ts`. */
+export function startWorker(path: string): WorkerThread {
+  const worker = new Worker(workerAddress(path, import.meta.url));
+  const closed = new Promise<void>((resolve) => worker.addEventListener("close", () => resolve(), { once: true }));
+  return {
+    post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+    onMessage: (listener) => {
+      worker.onmessage = (event: MessageEvent) => listener(event.data);
+    },
+    onError: (listener) => {
+      worker.onerror = (event) => {
+        event.preventDefault();
+        listener(event.message || String(event));
+      };
+    },
+    terminate: async () => {
+      worker.terminate();
+      await closed;
+    },
+    keepAlive: (isNeeded) => {
+      const handle = worker as unknown as { ref(): void; unref(): void };
+      if (isNeeded) handle.ref();
+      else handle.unref();
+    },
+  };
+}
+
+/** The side inside the thread: what the one who started it sends, and a way to answer. */
+export interface WorkerPort {
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  onMessage(listener: (message: unknown) => void): void;
+}
+
+/** The port of the thread that this runs in. */
+export function workerPort(): WorkerPort {
+  const scope = globalThis as unknown as {
+    postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+    onmessage: ((event: { data: unknown }) => void) | null;
+  };
+  return {
+    post: (message, transfer = []) => scope.postMessage(message, transfer),
+    onMessage: (listener) => {
+      scope.onmessage = (event) => listener(event.data);
+    },
+  };
+}
