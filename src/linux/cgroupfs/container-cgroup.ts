@@ -1,0 +1,341 @@
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { attachDeviceFilter } from "../bpf/attach-device-filter.ts";
+import { errorCode, parseFlatKeyed, readIfThere, writeExisting } from "./cgroup-files.ts";
+import type { CgroupHost, CgroupMount } from "./cgroup-host.ts";
+import { type CgroupStats, readStatsVersion1, readStatsVersion2 } from "./cgroup-stats.ts";
+import { childGroups, processesInside, tryRemoveTree } from "./cgroup-tree.ts";
+import type { CgroupFileWrite, CgroupWrite } from "./cgroup-write.ts";
+import { enableControllers, v2Base } from "./enable-controllers.ts";
+import { fillCpuset } from "./fill-cpuset.ts";
+import { freezeGroup, thawGroup } from "./freeze-group.ts";
+
+/** One of a container's folders: its processes have to be put into each. */
+export interface CgroupFolder {
+  readonly version: 1 | 2;
+  readonly path: string;
+}
+
+interface Placed {
+  readonly mount: CgroupMount;
+  readonly path: string;
+}
+
+export interface WaitOptions {
+  /** How long to wait for the kernel at most. Default 10 000. */
+  readonly timeoutMs?: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+function checkName(name: string): void {
+  const parts = name.split("/");
+  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0") || part.length > 255)) {
+    throw new GantryError("invalid-argument", `not a name for a control group: ${JSON.stringify(name)}`);
+  }
+}
+
+function place(host: CgroupHost, name: string): readonly Placed[] {
+  checkName(name);
+  return host.mounts.map((mount) => ({
+    mount,
+    path: join(mount.version === 2 ? v2Base(mount) : mount.mountPoint, name),
+  }));
+}
+
+/** Makes the folders from the top down; what each level needs before its children can be used is done on the way. */
+function makeFolders({ mount, path }: Placed): void {
+  const base = mount.version === 2 ? v2Base(mount) : mount.mountPoint;
+  const parts = path.slice(base.length + 1).split("/");
+  let folder = base;
+  for (const [index, part] of parts.entries()) {
+    if (mount.version === 2) enableControllers(folder, mount);
+    folder = join(folder, part);
+    const isLast = index === parts.length - 1;
+    try {
+      mkdirSync(folder, { mode: 0o755 });
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+      if (isLast)
+        throw new GantryError("already-exists", `the control group ${folder} is there already`, { cause: error });
+    }
+    if (mount.version === 1 && mount.controllers.includes("cpuset")) fillCpuset(folder);
+  }
+}
+
+/**
+ * The control groups of one container: a folder of the same name in each hierarchy of the machine. They live on when
+ * this object is forgotten, and until `remove`.
+ *
+ * The container's processes are put into `folders` by whoever starts them; nothing here moves a process.
+ */
+export class ContainerCgroup {
+  readonly #name: string;
+  readonly #placed: readonly Placed[];
+
+  private constructor(name: string, placed: readonly Placed[]) {
+    this.#name = name;
+    this.#placed = placed;
+  }
+
+  /**
+   * Makes the folders and writes `writes` into them. All or nothing: on failure no folder of the container is left.
+   *
+   * @param name the path below our place in each hierarchy, `gantry-<hash>/<id>`; folders on the way are made and stay.
+   * @throws `already-exists` when the container has one; `unsupported` when the kernel lacks a file that was asked for.
+   */
+  static create(host: CgroupHost, name: string, writes: readonly CgroupWrite[]): ContainerCgroup {
+    const group = new ContainerCgroup(name, place(host, name));
+    const made: Placed[] = [];
+    try {
+      for (const placed of group.#placed) {
+        makeFolders(placed);
+        made.push(placed);
+      }
+      group.update(writes);
+    } catch (error) {
+      for (const { path } of made) tryRemoveTree(path);
+      if (error instanceof GantryError) throw error;
+      const code = errorCode(error);
+      throw new GantryError(
+        code === "EACCES" || code === "EPERM" || code === "EROFS" ? "permission-denied" : "internal",
+        `cannot create the control group "${name}"`,
+        { cause: error },
+      );
+    }
+    return group;
+  }
+
+  /** The groups of a container that was created before, by this daemon or one of before; not all need to be there. */
+  static open(host: CgroupHost, name: string): ContainerCgroup {
+    return new ContainerCgroup(name, place(host, name));
+  }
+
+  /** The names of the groups below `parent` in any hierarchy (recovery is what is listed minus what is known), sorted. */
+  static list(host: CgroupHost, parent: string): readonly string[] {
+    const names = place(host, parent).flatMap(({ path }) =>
+      childGroups(path).map((child) => child.slice(path.length + 1)),
+    );
+    return [...new Set(names)].sort();
+  }
+
+  /** Removes the folders of `parent` (made on the way by `create`) where they are empty. Idempotent. */
+  static removeParent(host: CgroupHost, parent: string): void {
+    for (const { path } of place(host, parent)) {
+      try {
+        rmdirSync(path);
+      } catch (error) {
+        const code = errorCode(error);
+        if (code !== "ENOENT" && code !== "EBUSY" && code !== "ENOTEMPTY") throw error;
+      }
+    }
+  }
+
+  /** What the container's processes have to be put into, v1 first. */
+  get folders(): readonly CgroupFolder[] {
+    return this.#placed.map(({ mount, path }) => ({ version: mount.version, path }));
+  }
+
+  /**
+   * The folder for a v1 controller or, with `unified`, the v2 one. In a machine with v2 alone it is that for every
+   * controller that the machine has.
+   */
+  folderOf(controller: string): string | undefined {
+    const placed = this.#placed.find(
+      ({ mount }) => mount.controllers.includes(controller) || (controller === "unified" && mount.version === 2),
+    );
+    return placed?.path;
+  }
+
+  /**
+   * Writes limits. A value that the kernel refuses only because of another one still in force (a memory limit above the
+   * old limit of memory and swap, a period too short for the old quota) is written again after the rest.
+   *
+   * @throws `unsupported` for a file that the kernel lacks, `invalid-argument` for a value it refuses, `conflict` for a
+   * memory limit below what is used; each names the place in the specification.
+   */
+  update(writes: readonly CgroupWrite[]): void {
+    const again: CgroupFileWrite[] = [];
+    for (const write of writes) {
+      if ("devices" in write) {
+        const folder = this.#require("unified", write.cause);
+        attachDeviceFilter(folder, write.devices);
+        continue;
+      }
+      try {
+        this.#write(write);
+      } catch (error) {
+        const code = errorCode(error);
+        if (code !== "EINVAL" && code !== "EBUSY") throw this.#explain(write, error);
+        again.push(write);
+      }
+    }
+    for (const write of again) {
+      try {
+        this.#write(write);
+      } catch (error) {
+        throw this.#explain(write, error);
+      }
+    }
+  }
+
+  #require(controller: string, cause: string): string {
+    const folder = this.folderOf(controller);
+    if (folder === undefined) {
+      throw new GantryError(
+        "unsupported",
+        `${cause} needs the cgroup controller "${controller}", which this machine lacks`,
+      );
+    }
+    return folder;
+  }
+
+  #write(write: CgroupFileWrite): void {
+    const folder = this.#require(write.controller, write.cause);
+    for (const { file, value } of [write, ...(write.alternatives ?? [])]) {
+      try {
+        writeExisting(join(folder, file), value);
+        return;
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT") throw error;
+      }
+    }
+    if (write.optional === true) return;
+    if (!existsSync(folder)) throw new GantryError("not-found", `there is no control group "${this.#name}" any more`);
+    throw new GantryError("unsupported", `${write.cause} cannot be had: this kernel has no ${write.file}`, {
+      hint: "leave the option out",
+    });
+  }
+
+  #explain(write: CgroupFileWrite, error: unknown): GantryError {
+    if (error instanceof GantryError) return error;
+    const code = errorCode(error);
+    if (code === "EBUSY" && write.file.startsWith("memory.")) {
+      const used = this.stats().memory.usageBytes;
+      return new GantryError("conflict", `${write.cause}: the limit ${write.value} is below the ${used} bytes in use`, {
+        cause: error,
+      });
+    }
+    const known = code === "EACCES" || code === "EPERM" || code === "EROFS" ? "permission-denied" : "invalid-argument";
+    return new GantryError(known, `${write.cause}: the kernel refused "${write.value}" for ${write.file}`, {
+      cause: error,
+    });
+  }
+
+  /**
+   * Stops every process where it is; resolves when the kernel says that all have stopped. Idempotent.
+   *
+   * @throws `unavailable` when it does not within the time (a process deep in the kernel); all run again then.
+   */
+  async freeze(options: WaitOptions = {}): Promise<void> {
+    await freezeGroup(this.#freezer(), { what: this.#name, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
+  }
+
+  /** Lets the processes go on. Idempotent. */
+  async thaw(options: WaitOptions = {}): Promise<void> {
+    await thawGroup(this.#freezer(), { what: this.#name, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
+  }
+
+  /** The v2 folder where there is one (a process frozen there can be killed), else that of the v1 freezer. */
+  #freezer(): CgroupFolder {
+    const unified = this.folderOf("unified");
+    if (unified !== undefined && existsSync(join(unified, "cgroup.freeze"))) return { version: 2, path: unified };
+    return { version: 1, path: this.#require("freezer", "pausing") };
+  }
+
+  /** The processes in any of the folders, nested groups included, in ascending order. */
+  pids(): number[] {
+    const all = new Set(this.#placed.flatMap(({ path }) => processesInside(path)));
+    return [...all].sort((a, b) => a - b);
+  }
+
+  /**
+   * Kills every process with SIGKILL and waits until none is left, a fork bomb included: with v2 the kernel kills the
+   * whole group at once; with v1 all are frozen first, so that none can fork away. Idempotent.
+   *
+   * @throws `unavailable` when something is still there after the time.
+   */
+  async kill(options: WaitOptions = {}): Promise<void> {
+    const deadline = performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    for (let round = 0; ; round++) {
+      const unified = this.folderOf("unified");
+      const hasKill = unified !== undefined && existsSync(join(unified, "cgroup.kill"));
+      if (hasKill) writeExisting(join(unified, "cgroup.kill"), "1");
+      if (this.pids().length === 0) return;
+      // What is not in the v2 folder, and all where there is no such file (before 5.14).
+      if (!hasKill || round > 0) await this.#killFrozen();
+      if (performance.now() > deadline) {
+        throw new GantryError("unavailable", `processes of "${this.#name}" do not end: ${this.pids().join(" ")}`);
+      }
+      if (round > 0) await delay(Math.min(round, 20));
+    }
+  }
+
+  async #killFrozen(): Promise<void> {
+    const freezer = this.folderOf("unified") ?? this.folderOf("freezer");
+    const canFreeze = freezer !== undefined && this.pids().length > 0;
+    // Half a second suffices but for a process stuck in the kernel, which dies when it comes back anyway.
+    if (canFreeze) await this.freeze({ timeoutMs: 500 }).catch(() => undefined);
+    try {
+      for (const pid of this.pids()) {
+        try {
+          process.kill(pid, "SIGKILL");
+        } catch (error) {
+          if (errorCode(error) !== "ESRCH") throw error;
+        }
+      }
+    } finally {
+      if (canFreeze) await this.thaw();
+    }
+  }
+
+  /** What the container uses; all zero for a group that is gone. */
+  stats(): CgroupStats {
+    const unified = this.folderOf("unified");
+    const hasVersion1 = this.#placed.some(({ mount }) => mount.version === 1);
+    return unified === undefined || hasVersion1 ? readStatsVersion1(this) : readStatsVersion2(unified);
+  }
+
+  /** How often the kernel killed a process of the container because its memory was used up. */
+  oomKills(): number {
+    const folder = this.folderOf("memory");
+    if (folder === undefined) return 0;
+    const text = readIfThere(join(folder, "memory.events")) ?? readIfThere(join(folder, "memory.oom_control")) ?? "";
+    return parseFlatKeyed(text).get("oom_kill") ?? 0;
+  }
+
+  /**
+   * Removes all folders, with groups that the container made inside. Waits for processes that are just ending; kills
+   * none. Idempotent.
+   *
+   * @throws `conflict` when processes are still in it after the time.
+   */
+  async remove(options: WaitOptions = {}): Promise<void> {
+    const deadline = performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    let left = this.#placed;
+    for (let round = 0; ; round++) {
+      left = left.filter(({ path }) => !tryRemoveTree(path));
+      if (left.length === 0) return;
+      if (performance.now() > deadline) {
+        throw new GantryError("conflict", `the control group "${this.#name}" is still in use`, {
+          hint: `its processes: ${this.pids().join(" ") || "none that can be seen"}`,
+        });
+      }
+      await delay(Math.min(round, 20));
+    }
+  }
+}
+
+/** True if folders can be made in each hierarchy: a read-only `/sys/fs/cgroup` (in a container) says no. */
+export function canWriteCgroups(host: CgroupHost): boolean {
+  return host.mounts.every((mount) => {
+    try {
+      closeSync(openSync(join(mount.mountPoint, "cgroup.procs"), "r+"));
+      return readdirSync(mount.mountPoint).length > 0;
+    } catch {
+      return false;
+    }
+  });
+}
