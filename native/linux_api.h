@@ -1,0 +1,76 @@
+/* What musl's headers do not have of the kernel's interface (include/uapi/linux). Numbers from 424 on are the same on all architectures. */
+#ifndef GANTRY_LINUX_API_H
+#define GANTRY_LINUX_API_H
+
+#include <stdint.h>
+
+#define NR_PIDFD_SEND_SIGNAL 424
+#define NR_OPEN_TREE 428
+#define NR_MOVE_MOUNT 429
+#define NR_FSOPEN 430
+#define NR_FSCONFIG 431
+#define NR_FSMOUNT 432
+#define NR_PIDFD_OPEN 434
+#define NR_CLONE3 435
+#define NR_CLOSE_RANGE 436
+#define NR_OPENAT2 437
+#define NR_MOUNT_SETATTR 442
+
+struct clone3_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+#define CLONE3_PIDFD 0x1000u
+#define CLONE3_INTO_CGROUP 0x200000000ull
+
+#define NS_MOUNT 0x00020000u
+#define NS_CGROUP 0x02000000u
+#define NS_PID 0x20000000u
+
+struct openat2_how {
+	uint64_t flags, mode, resolve;
+};
+#define RESOLVE_WITHOUT_XDEV 0x01u
+#define RESOLVE_WITHOUT_MAGICLINKS 0x02u
+#define RESOLVE_WITHOUT_SYMLINKS 0x04u
+#define RESOLVE_BELOW 0x08u
+#define RESOLVE_INSIDE_ROOT 0x10u
+
+#define OPEN_TREE_COPY 1u
+#define AT_SUBTREE 0x8000u
+#define MOVE_MOUNT_FROM_FD 0x04u
+#define MOVE_MOUNT_TO_FD 0x40u
+
+#define FSCONFIG_FLAG 0u
+#define FSCONFIG_STRING 1u
+#define FSCONFIG_CREATE 6u
+
+struct mount_attributes {
+	uint64_t set, clear, propagation, userns_fd;
+};
+#define MOUNT_READONLY 0x01u
+#define MOUNT_NOSUID 0x02u
+#define MOUNT_NODEV 0x04u
+#define MOUNT_NOEXEC 0x08u
+
+#define CLOSE_ON_EXEC 4u
+
+struct capability_header {
+	uint32_t version;
+	int pid;
+};
+struct capability_data {
+	uint32_t effective, permitted, inheritable;
+};
+#define CAPABILITY_VERSION_3 0x20080522u
+#define CAPABILITY_MAX 63
+
+struct filter_program {
+	unsigned short length;
+	const void *instructions;
+};
+#define SECCOMP_FILTER 1
+
+#define MAGIC_PROC 0x9fa0
+#define MAGIC_DEVPTS 0x1cd1
+
+#endif

@@ -1,0 +1,609 @@
+/* The monitor: one container's (or exec's) parent. It owns the stdio, writes the log, serves whoever attaches, and keeps the exit. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "gantry.h"
+
+enum { REQUEST_FD = 3 };
+enum state { CREATED = 1, READY, STARTING, STARTED, FAILED, ENDED };
+/* After init's end: how long a process that kept stdout open may keep the end from us, and how long a client may take nothing. */
+#define GRACE (2 * NANOSECONDS)
+#define PATIENCE (10 * NANOSECONDS)
+#define LINGER (NANOSECONDS)
+/* A terminal whose last user closed it may be opened again: look from time to time. */
+#define TERMINAL_PAUSE (NANOSECONDS / 10)
+
+static struct {
+	enum state state;
+	bool terminal, stdin_once, abandoned, had_client;
+	struct child child;
+	struct winsize size;
+	int listener, terminal_fd;
+	uint64_t grace_end, linger_end, terminal_again, started_at;
+	size_t late_bytes;
+	struct ending ending;
+	struct sockaddr_un address;
+	char exit_path[4096];
+} self;
+
+struct hello {
+	uint32_t version, state, monitor_pid, init_pid;
+	uint64_t init_start, monitor_start;
+};
+struct exit_frame {
+	int32_t code, signal;
+	uint32_t oom_killed, failed;
+	uint64_t finished_at;
+};
+
+static struct hello hello(void)
+{
+	return (struct hello){PROTOCOL_VERSION, self.state, (uint32_t)getpid(), (uint32_t)self.child.pid, self.child.start_time, self.started_at};
+}
+
+static size_t failure_size(const struct failure *failure)
+{
+	return offsetof(struct failure, text) + strlen(failure->text);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void set_failed(const struct failure *failure)
+{
+	if (self.state >= STARTED)
+		return;
+	self.state = FAILED;
+	self.ending.failed = true;
+	self.ending.failure = *failure;
+	self.ending.failure.text[sizeof failure->text - 1] = 0;
+	broadcast(0, FRAME_FAILED, 0, &self.ending.failure, failure_size(&self.ending.failure));
+}
+
+/* ---- init's notes */
+
+static void take_console(int fd)
+{
+	self.terminal_fd = self.child.output_fd = fd;
+	fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	if (self.size.ws_row || self.size.ws_col)
+		ioctl(fd, TIOCSWINSZ, &self.size);
+}
+
+static void read_note(void)
+{
+	struct note note;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = {&note, sizeof note};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.space};
+	ssize_t length = recvmsg(self.child.status_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int fd = -1;
+
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (length != sizeof note) {
+		/* The socket closes at execve, or when init dies; which of both, its exit tells. */
+		close_fd(&self.child.status_fd);
+		if (self.state == STARTING) {
+			self.state = STARTED;
+			broadcast(0, FRAME_STARTED, 0, NULL, 0);
+		}
+		return;
+	}
+	if (header && header->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(header), sizeof fd);
+	if (note.kind == NOTE_CONSOLE && fd >= 0 && self.terminal) {
+		take_console(fd);
+	} else if (note.kind == NOTE_READY && self.state == CREATED) {
+		self.state = READY;
+		broadcast(0, FRAME_READY, 0, NULL, 0);
+	} else if (note.kind == NOTE_FAILED) {
+		set_failed(&note.failure);
+	}
+}
+
+/* ---- what clients ask */
+
+static int start(void)
+{
+	if (self.state != READY)
+		return self.state < READY ? EAGAIN : EALREADY;
+	self.state = STARTING;
+	return send(self.child.status_fd, &(char){WORD_EXECUTE}, 1, MSG_NOSIGNAL) == 1 ? 0 : errno;
+}
+
+static int abandon(void)
+{
+	if (self.state >= STARTING)
+		return EALREADY;
+	self.abandoned = true;
+	return syscall(NR_PIDFD_SEND_SIGNAL, self.child.pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH ? errno : 0;
+}
+
+static int resize(const char *bytes, size_t length)
+{
+	uint16_t cells[2];
+
+	if (length != sizeof cells || !self.terminal)
+		return EINVAL;
+	memcpy(cells, bytes, sizeof cells);
+	self.size = (struct winsize){.ws_row = cells[0], .ws_col = cells[1]};
+	return self.terminal_fd >= 0 && ioctl(self.terminal_fd, TIOCSWINSZ, &self.size) < 0 ? errno : 0;
+}
+
+static int *input(void)
+{
+	return self.terminal ? &self.terminal_fd : &self.child.input_fd;
+}
+
+static void close_stdin(void)
+{
+	if (!self.terminal)
+		close_fd(&self.child.input_fd);
+}
+
+/* True when all was taken, or never will be; false when stdin is full. */
+static bool take_input(struct client *client, const char *bytes, size_t length)
+{
+	while (client->consumed < length && *input() >= 0) {
+		ssize_t written = write(*input(), bytes + client->consumed, length - client->consumed);
+
+		if (written < 0 && errno == EAGAIN)
+			return false;
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0) {
+			close_stdin();
+			break;
+		}
+		client->consumed += (size_t)written;
+	}
+	client->consumed = 0;
+	return true;
+}
+
+/* Some places stay free, so that a daemon always gets through to its containers. */
+static int attach(struct client *client, unsigned ways)
+{
+	unsigned attached = 0;
+
+	for (unsigned index = 0; index < CLIENTS; index++)
+		attached += clients[index].fd >= 0 && clients[index].attached;
+	if (attached >= CLIENTS - SPARE_CLIENTS)
+		return EBUSY;
+	client->attached = (ways & 7) | ATTACH_END;
+	return 0;
+}
+
+/* False when the frame has to wait for room in stdin. */
+static bool handle_frame(struct client *client, const struct frame_header *header, const char *bytes)
+{
+	int error = 0;
+
+	switch (header->type) {
+	case FRAME_START:
+		error = start();
+		break;
+	case FRAME_ABANDON:
+		error = abandon();
+		break;
+	case FRAME_RESIZE:
+		error = resize(bytes, header->length);
+		break;
+	case FRAME_ATTACH:
+		error = attach(client, header->length == 1 ? (unsigned char)bytes[0] : 0);
+		break;
+	case FRAME_INPUT:
+		/* before the terminal exists there is nowhere to put it, and it must not be lost */
+		if (self.terminal && self.terminal_fd < 0 && self.state == CREATED)
+			return false;
+		if (!take_input(client, bytes, header->length))
+			return false;
+		break;
+	case FRAME_CLOSE_STDIN:
+		close_stdin();
+		break;
+	default:
+		error = ENOSYS;	/* a newer daemon's question: append-only protocol */
+	}
+	client_queue(client, FRAME_REPLY, header->tag, &error, sizeof error);
+	return true;
+}
+
+static void handle_frames(struct client *client)
+{
+	struct frame_header header;
+	size_t length;
+
+	while (client->fd >= 0 && (length = frame_complete(client->buffers->in, client->in_length, &header)) != 0) {
+		if (length == SIZE_MAX) {
+			client_drop(client);
+			return;
+		}
+		if (!handle_frame(client, &header, client->buffers->in + sizeof header))
+			return;
+		client->in_length -= length;
+		memmove(client->buffers->in, client->buffers->in + length, client->in_length);
+	}
+}
+
+static bool waits_for_stdin(const struct client *client)
+{
+	struct frame_header header;
+
+	return frame_complete(client->buffers->in, client->in_length, &header) != 0;
+}
+
+static void detach(struct client *client)
+{
+	bool had_stdin = client->attached & ATTACH_STDIN;
+
+	client_drop(client);
+	if (had_stdin && self.stdin_once)
+		close_stdin();
+}
+
+static void read_client(struct client *client)
+{
+	ssize_t length = recv(client->fd, client->buffers->in + client->in_length, sizeof client->buffers->in - client->in_length, MSG_DONTWAIT);
+
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (length <= 0) {
+		detach(client);
+		return;
+	}
+	client->in_length += (size_t)length;
+	handle_frames(client);
+}
+
+static void accept_client(void)
+{
+	int fd = accept4(self.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct hello greeting = hello();
+
+	if (fd < 0)
+		return;
+	self.had_client = true;
+	client_add(fd);
+	for (unsigned index = 0; index < CLIENTS; index++)
+		if (clients[index].fd == fd) {
+			client_queue(&clients[index], FRAME_HELLO, 0, &greeting, sizeof greeting);
+			if (self.ending.failed)
+				client_queue(&clients[index], FRAME_FAILED, 0, &self.ending.failure, failure_size(&self.ending.failure));
+		}
+}
+
+/* ---- output */
+
+/* Whoever attached decides the pace: while one has no room, the container's output is left in its pipe. */
+static bool may_read_output(void)
+{
+	for (unsigned index = 0; index < CLIENTS; index++)
+		if (clients[index].fd >= 0 && clients[index].attached & (ATTACH_STDOUT | ATTACH_STDERR) && !client_has_room(&clients[index]))
+			return false;
+	return true;
+}
+
+/* Bytes read; 0 when there is nothing now, or it ended (then the descriptor is closed). */
+static size_t read_output(int *fd, int stream)
+{
+	static char bytes[CHUNK];
+	ssize_t length = read(*fd, bytes, sizeof bytes);
+
+	if (length > 0) {
+		log_write(stream, bytes, (size_t)length);
+		broadcast(stream == STREAM_OUT ? ATTACH_STDOUT : ATTACH_STDERR, FRAME_OUTPUT, (unsigned)stream, bytes, (size_t)length);
+		return (size_t)length;
+	}
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (self.terminal && !self.grace_end) {
+		self.terminal_again = clock_now(CLOCK_MONOTONIC) + TERMINAL_PAUSE;
+		return 0;
+	}
+	close_fd(fd);
+	if (self.terminal)
+		self.terminal_fd = -1;
+	return 0;
+}
+
+/* A pipe's worth at a time, so that neither stream starves the other or the clients. */
+static void read_some(int *fd, int stream)
+{
+	for (int turn = 0; turn < 4 && *fd >= 0 && may_read_output(); turn++)
+		if (!read_output(fd, stream))
+			return;
+}
+
+/* ---- the end */
+
+static void take_exit(void)
+{
+	siginfo_t about = {0};
+
+	if (waitid(P_PID, (id_t)self.child.pid, &about, WEXITED) < 0 && errno == EINTR)
+		return;
+	close_fd(&self.child.pidfd);
+	for (int notes = 0; self.child.status_fd >= 0 && notes < 16; notes++)
+		read_note();
+	close_fd(&self.child.status_fd);
+	self.ending.signal = about.si_code == CLD_EXITED ? 0 : about.si_status;
+	self.ending.code = about.si_code == CLD_EXITED ? about.si_status : 128 + about.si_status;
+	if (self.state < STARTED) {
+		struct failure failure = {.step = NO_STEP};
+
+		snprintf(failure.text, sizeof failure.text, "init ended early (status %d)", self.ending.code);
+		set_failed(&failure);
+	}
+	self.grace_end = clock_now(CLOCK_MONOTONIC) + GRACE;
+	close_stdin();
+}
+
+/* The order is the contract: all output, then the record, then END, then EXIT, then this process. */
+static void finish(void)
+{
+	struct exit_frame frame;
+
+	log_finish();
+	self.ending.oom_killed = oom_happened();
+	self.ending.finished_at = clock_now(CLOCK_REALTIME);
+	if (!self.abandoned)
+		write_record(self.exit_path, &self.ending);
+	close_fd(&self.listener);
+	unlink(self.address.sun_path);
+	frame = (struct exit_frame){self.ending.code, self.ending.signal, self.ending.oom_killed, self.ending.failed, self.ending.finished_at};
+	broadcast(ATTACH_END, FRAME_END, 0, NULL, 0);
+	broadcast(0, FRAME_EXIT, 0, &frame, sizeof frame);
+	self.state = ENDED;
+	self.linger_end = clock_now(CLOCK_MONOTONIC) + LINGER;
+}
+
+/* Clients hang up when they have read EXIT (END, for those that attached): a socket that we closed at once would look
+ * like a refused connection to one who has only just come. */
+static bool all_delivered(void)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	bool done = true;
+
+	for (unsigned index = 0; index < CLIENTS; index++) {
+		struct client *client = &clients[index];
+
+		if (client->fd < 0 || client->deaf)
+			continue;
+		if (client->out_start == client->out_end ? now > self.linger_end : now - client->progress > PATIENCE)
+			client_drop(client);
+		else
+			done = false;
+	}
+	return done;
+}
+
+/* While the container lives, a client that takes nothing holds it up, as agreed; afterwards it must not hold up the end. */
+static void drop_stuck_clients(void)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	for (unsigned index = 0; index < CLIENTS; index++)
+		if (clients[index].fd >= 0 && !client_has_room(&clients[index]) && now > self.grace_end && now - clients[index].progress > PATIENCE)
+			client_drop(&clients[index]);
+}
+
+/* After the grace, what is in the pipe now still counts; what a stranger goes on writing does not. */
+static void end_output(void)
+{
+	bool is_late = clock_now(CLOCK_MONOTONIC) > self.grace_end;
+	int *fds[] = {&self.child.output_fd, &self.child.error_fd};
+
+	drop_stuck_clients();
+	if (!is_late || !may_read_output())
+		return;
+	for (unsigned index = 0; index < COUNT(fds); index++) {
+		while (*fds[index] >= 0 && self.late_bytes < (1 << 20) && may_read_output()) {
+			size_t length = read_output(fds[index], (int)index + 1);
+
+			if (!length)
+				break;
+			self.late_bytes += length;
+		}
+		if (!may_read_output() && self.late_bytes < (1 << 20))
+			return;
+		close_fd(fds[index]);
+	}
+	self.terminal_fd = -1;
+}
+
+/* ---- the loop */
+
+enum { POLL_LISTENER, POLL_STATUS, POLL_CHILD, POLL_OUTPUT, POLL_ERROR, POLL_INPUT, POLL_CLIENTS };
+
+static void fill_polls(struct pollfd *polls)
+{
+	bool may_read = may_read_output(), is_paused = self.terminal_again > clock_now(CLOCK_MONOTONIC), has_input = false;
+
+	for (unsigned index = 0; index < CLIENTS; index++) {
+		struct client *client = &clients[index];
+		bool waits = client->fd >= 0 && waits_for_stdin(client), has_output = !client->deaf && client->out_start < client->out_end;
+		short events = (short)((waits ? 0 : POLLIN) | (has_output ? POLLOUT : 0));
+
+		has_input |= waits;
+		polls[POLL_CLIENTS + index] = (struct pollfd){events ? client->fd : -1, events, 0};
+	}
+	polls[POLL_LISTENER] = (struct pollfd){self.listener, POLLIN, 0};
+	polls[POLL_STATUS] = (struct pollfd){self.child.status_fd, POLLIN, 0};
+	polls[POLL_CHILD] = (struct pollfd){self.child.pidfd, POLLIN, 0};
+	polls[POLL_OUTPUT] = (struct pollfd){may_read && !is_paused ? self.child.output_fd : -1, POLLIN, 0};
+	polls[POLL_ERROR] = (struct pollfd){may_read ? self.child.error_fd : -1, POLLIN, 0};
+	polls[POLL_INPUT] = (struct pollfd){has_input ? *input() : -1, POLLOUT, 0};
+}
+
+static int timeout_ms(void)
+{
+	if (self.state == ENDED || self.grace_end)
+		return 50;
+	return self.terminal_again > clock_now(CLOCK_MONOTONIC) ? (int)(TERMINAL_PAUSE / 1000000) : -1;
+}
+
+static void serve(const struct pollfd *polls)
+{
+	if (polls[POLL_STATUS].revents)
+		read_note();
+	if (polls[POLL_OUTPUT].revents)
+		read_some(&self.child.output_fd, STREAM_OUT);
+	if (polls[POLL_ERROR].revents)
+		read_some(&self.child.error_fd, STREAM_ERROR);
+	for (unsigned index = 0; index < CLIENTS; index++) {
+		struct client *client = &clients[index];
+		short events = polls[POLL_CLIENTS + index].revents;
+
+		if (client->fd < 0)
+			continue;
+		if (waits_for_stdin(client)) {
+			if (events & (POLLHUP | POLLERR))
+				client->deaf = true;
+			handle_frames(client);
+		} else if (events & (POLLIN | POLLHUP | POLLERR)) {
+			read_client(client);
+		}
+	}
+	if (polls[POLL_LISTENER].revents)
+		accept_client();
+	if (polls[POLL_CHILD].revents)
+		take_exit();
+}
+
+/* An init that failed at once must not be gone before the daemon, which was told where we listen, has come to hear it. */
+static bool daemon_had_its_chance(void)
+{
+	return self.had_client || clock_now(CLOCK_MONOTONIC) > self.grace_end;
+}
+
+static void run(void)
+{
+	struct pollfd polls[POLL_CLIENTS + CLIENTS];
+
+	while (self.state != ENDED || !all_delivered()) {
+		fill_polls(polls);
+		if (poll(polls, COUNT(polls), timeout_ms()) < 0 && errno != EINTR)
+			return;
+		serve(polls);
+		if (self.grace_end && self.state != ENDED)
+			end_output();
+		if (self.grace_end && self.state != ENDED && self.child.output_fd < 0 && self.child.error_fd < 0 && daemon_had_its_chance())
+			finish();
+		for (unsigned index = 0; index < CLIENTS; index++)
+			client_flush(&clients[index]);
+	}
+}
+
+/* ---- the beginning */
+
+static bool listen_at(const char *path)
+{
+	self.address.sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof self.address.sun_path)
+		return errno = ENAMETOOLONG, false;
+	strcpy(self.address.sun_path, path);
+	self.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	umask(0177);
+	return self.listener >= 0 && bind(self.listener, (struct sockaddr *)&self.address, sizeof self.address) == 0 && listen(self.listener, 16) == 0;
+}
+
+/* The daemon's first word from us comes over stdout: HELLO, or why there is no container. Then it connects like any client. */
+static void say_first(unsigned type, const void *bytes, size_t length)
+{
+	struct frame_header header = {(uint32_t)length, (uint16_t)type, 0};
+	char frame[sizeof header + sizeof(struct failure)];
+	int null;
+
+	memcpy(frame, &header, sizeof header);
+	memcpy(frame + sizeof header, bytes, length);
+	if (write(STDOUT_FILENO, frame, sizeof header + length) < 0) {
+		/* the daemon is gone already; it finds us by our socket */
+	}
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	close(null);
+}
+
+static int refuse(uint32_t step, int error, const char *text)
+{
+	struct failure failure = {.step = step, .error = error};
+
+	snprintf(failure.text, sizeof failure.text, "%s", text);
+	say_first(FRAME_FAILED, &failure, failure_size(&failure));
+	return 125;
+}
+
+/* Of its own session, deaf to signals that are meant for the daemon's group, out of the container's reach (CVE-2016-9962, CVE-2019-5736). */
+static void detach_from_daemon(void)
+{
+	sigset_t all;
+
+	setsid();
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_PDEATHSIG, 0);
+	prctl(PR_SET_DUMPABLE, 0);
+	prctl(PR_SET_NAME, "gantry-monitor");
+	syscall(NR_CLOSE_RANGE, REQUEST_FD + 1, ~0u, 0);
+	if (chdir("/") < 0)
+		_exit(125);
+}
+
+int monitor_main(void)
+{
+	struct stat about;
+	struct plan plan;
+	struct failure failure;
+	const struct step *options;
+	struct hello greeting;
+	void *request;
+
+	detach_from_daemon();
+	for (unsigned index = 0; index < CLIENTS; index++)
+		clients[index].fd = -1;
+	request = fstat(REQUEST_FD, &about) < 0 ? MAP_FAILED : mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, REQUEST_FD, 0);
+	close(REQUEST_FD);
+	if (request == MAP_FAILED || !plan_open(&plan, request, (size_t)about.st_size) || !(options = plan_find(&plan, STEP_SUPERVISE)))
+		return refuse(NO_STEP, EINVAL, "the plan is not one of this helper's version");
+	self.terminal = number(options, SUPERVISE_TERMINAL);
+	self.stdin_once = number(options, SUPERVISE_STDIN_ONCE);
+	self.size = (struct winsize){.ws_row = (uint16_t)number(options, SUPERVISE_ROWS), .ws_col = (uint16_t)number(options, SUPERVISE_COLUMNS)};
+	self.terminal_fd = -1;
+	self.started_at = process_start_time(getpid());
+	if ((size_t)snprintf(self.exit_path, sizeof self.exit_path, "%s", string(options, SUPERVISE_EXIT_PATH)) >= sizeof self.exit_path)
+		return refuse(NO_STEP, ENAMETOOLONG, "exit record");
+	oom_watch(&plan);
+	if (!listen_at(string(options, SUPERVISE_SOCKET_PATH)))
+		return refuse(NO_STEP, errno, "cannot listen on the monitor's socket");
+	log_open(string(options, SUPERVISE_LOG_DIRECTORY), number(options, SUPERVISE_LOG_NUMBER), number(options, SUPERVISE_LOG_MAX_SIZE),
+		 number(options, SUPERVISE_LOG_MAX_FILES));
+	if (!spawn_init(&plan, options, &self.child, &failure)) {
+		unlink(self.address.sun_path);
+		return refuse(failure.step, failure.error, failure.text);
+	}
+	munmap(request, (size_t)about.st_size);
+	self.state = CREATED;
+	greeting = hello();
+	say_first(FRAME_HELLO, &greeting, sizeof greeting);
+	run();
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* `--init`: pid 1 stays this small loop that hands signals on, reaps what is orphaned, and ends as the program ends. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include "gantry.h"
+
+static void unblock_all(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Reaps all that is dead; ends when the program is among them. */
+static void reap(int program)
+{
+	int status, pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == program)
+			_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+_Noreturn static void forward_signals(int program)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	for (;;) {
+		int signal_number = sigwaitinfo(&all, NULL);
+
+		if (signal_number == SIGCHLD)
+			reap(program);
+		else if (signal_number > 0)
+			kill(program, signal_number);
+	}
+}
+
+/* The program gets a process group of its own and the terminal's foreground, so that ^C reaches it and not this loop. */
+void step_become_init(const struct step *step)
+{
+	sigset_t all;
+	int program;
+
+	(void)step;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	program = fork();
+	if (program < 0)
+		fail("fork");
+	if (program == 0) {
+		setpgid(0, 0);
+		tcsetpgrp(0, getpid());
+		unblock_all();
+		return;
+	}
+	forget_monitor();
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	forward_signals(program);
+}

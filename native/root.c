@@ -1,0 +1,137 @@
+/* Paths below the container's root, resolved at the moment of use and never out of it (CVE-2021-30465, CVE-2024-21626). */
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "gantry.h"
+
+int root_fd = -1;
+
+int open_below(int folder, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct openat2_how how = {.flags = flags | O_CLOEXEC, .mode = flags & O_CREAT ? 0644 : 0, .resolve = resolve};
+	int fd = -1;
+
+	/* EAGAIN: a rename raced with the look-up, openat2(2) */
+	for (int attempt = 0; attempt < 128; attempt++) {
+		fd = (int)syscall(NR_OPENAT2, folder, path, &how, sizeof how);
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
+}
+
+int open_in_root(const char *path, uint64_t flags)
+{
+	return open_below(root_fd, path, flags, RESOLVE_INSIDE_ROOT | RESOLVE_WITHOUT_MAGICLINKS);
+}
+
+bool is_on(int fd, long magic)
+{
+	struct statfs about;
+
+	return fstatfs(fd, &about) == 0 && (long)about.f_type == magic;
+}
+
+/* A procfs of our own that no mount of the container covers (CVE-2025-52881): for writes that must reach the real one. */
+int proc_open(const char *path, uint64_t flags)
+{
+	static int proc_fd = -1;
+
+	if (proc_fd < 0) {
+		int context = (int)syscall(NR_FSOPEN, "proc", 1);
+
+		if (context < 0 || syscall(NR_FSCONFIG, context, FSCONFIG_CREATE, NULL, NULL, 0) < 0)
+			return -1;
+		proc_fd = (int)syscall(NR_FSMOUNT, context, 1, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC);
+		close(context);
+		if (proc_fd < 0)
+			return -1;
+	}
+	return open_below(proc_fd, path, flags, RESOLVE_BELOW | RESOLVE_WITHOUT_XDEV | RESOLVE_WITHOUT_MAGICLINKS);
+}
+
+/* Makes `path`, which does not exist, one component at a time. Links that lead nowhere are followed inside the root,
+ * as /etc/resolv.conf in many images is one; `..` is left to the kernel. */
+static int make_in_root(const char *path, bool folder)
+{
+	char whole[PATH_MAX], link[PATH_MAX];
+	size_t end = 0;
+	int parent = -1, followed = 0;
+
+	if (strlen(path) >= sizeof whole)
+		return errno = ENAMETOOLONG, -1;
+	strcpy(whole, path);
+	for (;;) {
+		size_t start = end + strspn(whole + end, "/");
+		bool is_last;
+		char keep;
+		int fd;
+
+		end = start + strcspn(whole + start, "/");
+		is_last = whole[end + strspn(whole + end, "/")] == 0;
+		keep = whole[start];
+		whole[start] = 0;
+		if (parent >= 0)
+			close(parent);
+		parent = open_in_root(start ? whole : ".", O_PATH | O_DIRECTORY);
+		whole[start] = keep;
+		if (parent < 0)
+			return -1;
+		keep = whole[end];
+		whole[end] = 0;
+		fd = open_in_root(whole, O_PATH);
+		if (fd < 0 && errno == ENOENT) {
+			ssize_t length = readlinkat(parent, whole + start, link, sizeof link - 1);
+
+			if (length > 0) {
+				whole[end] = keep;
+				if (++followed > 40)
+					return close(parent), errno = ELOOP, -1;
+				if (snprintf(link + length, sizeof link - (size_t)length, "%s", whole + end) + (size_t)length >= sizeof link)
+					return close(parent), errno = ENAMETOOLONG, -1;
+				if (link[0] == '/')
+					start = 0;
+				if (start + strlen(link) >= sizeof whole)
+					return close(parent), errno = ENAMETOOLONG, -1;
+				strcpy(whole + start, link);
+				end = start;
+				continue;
+			}
+			if (is_last && !folder) {
+				fd = openat(parent, whole + start, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+				if (fd >= 0)
+					close(fd);
+			} else {
+				mkdirat(parent, whole + start, 0755);
+			}
+			fd = open_in_root(whole, O_PATH);
+		}
+		whole[end] = keep;
+		if (fd < 0 || is_last)
+			return close(parent), fd;
+		close(fd);
+	}
+}
+
+/* An O_PATH descriptor of `path`, made with its parents where it is missing: a folder or an empty file. */
+int ensure_in_root(const char *path, bool folder)
+{
+	int fd = open_in_root(path, O_PATH);
+
+	return fd >= 0 || errno != ENOENT ? fd : make_in_root(path, folder);
+}
+
+/* The folder that holds `path` (made where it is missing), and its last component. */
+int open_parent_in_root(const char *path, char *name, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+
+	if (!slash || slash[1] == 0 || (size_t)(slash - path) >= sizeof parent || strlen(slash + 1) >= size)
+		return errno = EINVAL, -1;
+	memcpy(parent, path, (size_t)(slash - path));
+	parent[slash - path] = 0;
+	strcpy(name, slash + 1);
+	return ensure_in_root(parent[0] ? parent : "/", true);
+}
