@@ -1,0 +1,46 @@
+import { describe, expect, test } from "bun:test";
+import { ERRNO } from "../../platform/errno.ts";
+import { explainFailure } from "./explain-failure.ts";
+import type { Plan } from "./steps.ts";
+
+const plan: Plan = {
+  steps: [
+    { op: "open-source", slot: 0, recursive: 1, path: "/data", cause: "mounts[0]", task: 'mount "/data" on "/mnt"' },
+    { op: "execute", arguments: ["foo"], cause: "process.args", task: "" },
+    { op: "execute", arguments: ["/bin/foo"], cause: "process.args", task: "" },
+  ],
+};
+const explain = (step: number, errno: number, text = "") => {
+  const { message, code, exitCode } = explainFailure(plan, { step, errno, text });
+  return [message, code, exitCode];
+};
+
+describe("explainFailure", () => {
+  test("names the task, the part and the reason", () => {
+    expect(explain(0, ERRNO.ENOENT)).toEqual([
+      'cannot mount "/data" on "/mnt": ENOENT: no such file or directory',
+      "not-found",
+      125,
+    ]);
+    expect(explain(0, ERRNO.ENOSPC, "target")[0]).toBe(
+      'cannot mount "/data" on "/mnt": target: ENOSPC: no space left on device',
+    );
+    expect(explain(0xffffffff, 0, "init ended early")).toEqual([
+      "cannot start the container: init ended early",
+      "internal",
+      125,
+    ]);
+  });
+
+  test("keeps Docker's words and codes for programs", () => {
+    expect(explain(1, ERRNO.ENOENT)).toEqual(['exec: "foo": executable file not found in $PATH', "not-found", 127]);
+    expect(explain(2, ERRNO.ENOENT)).toEqual([
+      'exec: "/bin/foo": stat /bin/foo: no such file or directory',
+      "not-found",
+      127,
+    ]);
+    expect(explain(2, ERRNO.ENOENT, "found")).toEqual(["exec /bin/foo: no such file or directory", "not-found", 127]);
+    expect(explain(2, ERRNO.EACCES)).toEqual(['exec: "/bin/foo": permission denied', "permission-denied", 126]);
+    expect(explain(2, ERRNO.ENOEXEC, "found")).toEqual(["exec /bin/foo: exec format error", "invalid-argument", 126]);
+  });
+});

@@ -1,0 +1,74 @@
+import { type ErrorCode, GantryError } from "../../errors/gantry-error.ts";
+import { describeErrno, ERRNO } from "../../platform/errno.ts";
+import type { Plan, PlanStep } from "./steps.ts";
+
+/** What the helper reports when a step fails. */
+export interface StepFailure {
+  /** Index in the plan; 0xffffffff when it was none of them. */
+  readonly step: number;
+  readonly errno: number;
+  /** Which part of the step failed, or what the kernel said about it; often empty. */
+  readonly text: string;
+}
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  [ERRNO.ENOENT]: "not-found",
+  [ERRNO.EACCES]: "permission-denied",
+  [ERRNO.EPERM]: "permission-denied",
+  [ERRNO.ENOSPC]: "exhausted",
+  [ERRNO.ENOMEM]: "exhausted",
+  [ERRNO.EMFILE]: "exhausted",
+  [ERRNO.EAGAIN]: "exhausted",
+  [ERRNO.ENOSYS]: "unsupported",
+  [ERRNO.ENODEV]: "unsupported",
+  [ERRNO.EINVAL]: "invalid-argument",
+};
+
+/**
+ * Turns a failed step into an error with Docker's words and exit codes where it has them: 127 there is no such program,
+ * 126 it cannot be executed, 125 everything else.
+ */
+export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
+  const step = plan.steps[failure.step];
+  if (step?.op === "execute" && failure.errno !== 0) return explainExecute(step, failure);
+  const reasons = [failure.text, failure.errno === 0 ? "" : describeErrno(failure.errno)].filter((text) => text !== "");
+  const task = step === undefined ? "cannot start the container" : `cannot ${step.task}`;
+  return new GantryError(CODES[failure.errno] ?? "internal", [task, ...reasons].join(": "), {
+    exitCode: step?.op === "change-directory" ? 126 : 125,
+  });
+}
+
+function explainExecute(step: PlanStep & { readonly op: "execute" }, failure: StepFailure): GantryError {
+  const name = step.arguments[0] ?? "";
+  const isPath = name.includes("/");
+  const isFound = failure.text === "found";
+  switch (failure.errno) {
+    case ERRNO.ENOENT:
+      if (isFound)
+        return new GantryError("not-found", `exec ${name}: no such file or directory`, {
+          exitCode: 127,
+          hint: "the program is there, but its interpreter or dynamic loader is not in the image",
+        });
+      return new GantryError(
+        "not-found",
+        isPath
+          ? `exec: "${name}": stat ${name}: no such file or directory`
+          : `exec: "${name}": executable file not found in $PATH`,
+        { exitCode: 127 },
+      );
+    case ERRNO.EACCES:
+    case ERRNO.EPERM:
+      return new GantryError("permission-denied", `exec: "${name}": permission denied`, { exitCode: 126 });
+    case ERRNO.EISDIR:
+      return new GantryError("invalid-argument", `exec: "${name}": is a directory`, { exitCode: 126 });
+    case ERRNO.ENOTDIR:
+      return new GantryError("not-found", `exec: "${name}": stat ${name}: not a directory`, { exitCode: 127 });
+    case ERRNO.ENOEXEC:
+      return new GantryError("invalid-argument", `exec ${name}: exec format error`, {
+        exitCode: 126,
+        hint: "the file is not a program of this platform, or a script without a #! line",
+      });
+    default:
+      return new GantryError("internal", `exec: "${name}": ${describeErrno(failure.errno)}`, { exitCode: 126 });
+  }
+}

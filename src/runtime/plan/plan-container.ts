@@ -1,0 +1,202 @@
+import { posix } from "node:path";
+import { GantryError } from "../../errors/gantry-error.ts";
+import type { Hooks, Linux, NamespaceType, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { PROPAGATION } from "./mount-options.ts";
+import { NAMESPACE_FLAGS, namespaceFlag } from "./namespaces.ts";
+import { planDevices } from "./plan-devices.ts";
+import { type CgroupFolder, parseTarget, planMounts } from "./plan-mounts.ts";
+import { planProcess, type SeccompFilter } from "./plan-process.ts";
+import type { Plan, PlanStep } from "./steps.ts";
+
+/** How "/" comes about. */
+export type RootfsSource =
+  | {
+      readonly type: "overlay";
+      /** Topmost first. */
+      readonly lower: readonly string[];
+      readonly upper: string;
+      readonly work: string;
+      /** Mount it as kernels before 6.7 need it. The helper finds out by itself; this is for its test. */
+      readonly legacy?: boolean;
+    }
+  | { readonly type: "bind"; readonly path: string };
+
+export interface ContainerPlanOptions {
+  /** An overlay assembled in the container's own mount namespace, or a folder bound. */
+  readonly rootfs: RootfsSource;
+  /** Folders that exist already with their limits written; the process is put into them (v1: several; v2: one). */
+  readonly cgroups: readonly CgroupFolder[];
+  /** The compiled seccomp program, if any. */
+  readonly seccomp?: SeccompFilter;
+  /**
+   * Put a tiny init (pid 1 that reaps and forwards signals; Docker's --init) before the process.
+   *
+   * @default false
+   */
+  readonly init?: boolean;
+}
+
+/** Why and in what order: the barrier parts what assembles the container from what becomes its program. */
+export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions): Plan {
+  const linux = spec.linux ?? {};
+  const process = spec.process;
+  if (process === undefined) throw new GantryError("invalid-argument", "process: missing");
+  refuseWhatIsMissing(spec.hooks, linux);
+  const mounts = planMounts(spec.mounts ?? [], options.cgroups);
+  return {
+    steps: [
+      ...planNamespaces(linux),
+      ...planCgroups(options.cgroups),
+      ...planPropagation(linux),
+      ...mounts.sources,
+      planRootfs(options.rootfs),
+      ...mounts.mounts,
+      ...(hasOwnDevices(spec) ? [] : planDevices(linux.devices ?? [])),
+      ...(process.terminal
+        ? [{ op: "open-console", bind: 1, cause: "process.terminal", task: "open the terminal" } as const]
+        : []),
+      {
+        op: "make-directory",
+        mode: 0o755,
+        path: posix.normalize(process.cwd),
+        cause: "process.cwd",
+        task: `make the working directory "${process.cwd}"`,
+      },
+      { op: "pivot-root", cause: "root", task: "change the root" },
+      ...planKernel(spec, linux),
+      ...planHidden(spec, linux),
+      { op: "barrier", cause: "start", task: "wait for the start" },
+      ...planProcess(process, options),
+    ],
+  };
+}
+
+/** A folder of the host's bound at /dev is what it is: nothing is made in it (runc: libcontainer/rootfs_linux.go, needsSetupDev). */
+function hasOwnDevices(spec: RuntimeSpec): boolean {
+  return (spec.mounts ?? []).some(
+    (mount) => posix.normalize(`${mount.destination}/`) === "/dev/" && mount.type === "bind",
+  );
+}
+
+function refuseWhatIsMissing(hooks: Hooks | undefined, linux: Linux): void {
+  for (const [name, list] of Object.entries(hooks ?? {}))
+    if (Array.isArray(list) && list.length > 0)
+      throw new GantryError("unsupported", `hooks.${name}: hooks are not supported yet`);
+  for (const name of ["uidMappings", "gidMappings"] as const)
+    if ((linux[name]?.length ?? 0) > 0)
+      throw new GantryError("unsupported", `linux.${name}: user namespaces are not supported yet`);
+  if (linux.mountLabel) throw new GantryError("unsupported", "linux.mountLabel: SELinux labels are not supported yet");
+}
+
+function planNamespaces(linux: Linux): PlanStep[] {
+  const steps: PlanStep[] = [];
+  const seen = new Set<NamespaceType>();
+  let flags = 0;
+  (linux.namespaces ?? []).forEach(({ type, path }, index) => {
+    const cause = `linux.namespaces[${index}]`;
+    const flag = namespaceFlag(type, cause);
+    if (seen.has(type)) throw new GantryError("invalid-argument", `${cause}: a second ${type} namespace`);
+    seen.add(type);
+    if (path === undefined || path === "") flags |= flag;
+    else if (type === "mount")
+      throw new GantryError("unsupported", `${cause}.path: joining a mount namespace is not supported`);
+    else steps.push({ op: "join-namespace", kind: flag, path, cause, task: `join the ${type} namespace ${path}` });
+  });
+  if (!(flags & NAMESPACE_FLAGS.mount))
+    throw new GantryError("unsupported", "linux.namespaces: a container without a mount namespace is not supported");
+  // A cgroup namespace shows the cgroup that one was in when it was made: only once init is in its own.
+  const early = flags & ~NAMESPACE_FLAGS.cgroup;
+  const cause = "linux.namespaces";
+  steps.unshift({ op: "clone-namespaces", flags: early, cause, task: "create the namespaces" });
+  if (flags & NAMESPACE_FLAGS.cgroup)
+    steps.push({ op: "unshare", flags: NAMESPACE_FLAGS.cgroup, cause, task: "create the cgroup namespace" });
+  return steps;
+}
+
+/** Steps that put init into its cgroups; exec uses them too. */
+export function planCgroups(cgroups: readonly CgroupFolder[]): PlanStep[] {
+  return cgroups.map(({ version, path }) => ({
+    op: "enter-cgroup",
+    version,
+    path,
+    cause: "linux.cgroupsPath",
+    task: `enter the cgroup ${path}`,
+  }));
+}
+
+function planPropagation(linux: Linux): PlanStep[] {
+  // Nothing of ours may reach the host, unless the specification wants mounts to be shared with it.
+  const isShared = linux.rootfsPropagation === "shared";
+  const flags = isShared ? 0 : PROPAGATION.slave | PROPAGATION.recursive;
+  return [{ op: "set-propagation", flags, cause: "linux.rootfsPropagation", task: "part the mounts from the host's" }];
+}
+
+function planRootfs(rootfs: RootfsSource): PlanStep {
+  if (rootfs.type === "bind")
+    return { op: "root-bind", path: rootfs.path, cause: "root.path", task: `bind the root "${rootfs.path}"` };
+  if (rootfs.lower.length === 0) throw new GantryError("invalid-argument", "root: an overlay needs a lower layer");
+  return {
+    op: "root-overlay",
+    legacy: rootfs.legacy ? 1 : 0,
+    upper: rootfs.upper,
+    work: rootfs.work,
+    lower: rootfs.lower,
+    cause: "root.path",
+    task: "mount the overlay of the root",
+  };
+}
+
+function planKernel(spec: RuntimeSpec, linux: Linux): PlanStep[] {
+  const steps: PlanStep[] = [];
+  for (const [name, value] of Object.entries(linux.sysctl ?? {})) {
+    const cause = `linux.sysctl["${name}"]`;
+    // Slashes are as good as dots, and the first of either decides what the other means: sysctl.d(5).
+    const isDotted = name.indexOf(".") >= 0 && (name.indexOf("/") < 0 || name.indexOf(".") < name.indexOf("/"));
+    const path = isDotted ? name.replace(/[./]/g, (letter) => (letter === "." ? "/" : ".")) : name;
+    if (
+      !/^[a-zA-Z0-9_.:/-]+$/.test(path) ||
+      path.split("/").some((part) => part === "" || part === ".." || part === ".")
+    )
+      throw new GantryError("invalid-argument", `${cause}: not a name of a sysctl`);
+    steps.push({ op: "sysctl", path: `sys/${path}`, value, cause, task: `set the sysctl ${name}` });
+  }
+  if (spec.hostname)
+    steps.push({
+      op: "set-hostname",
+      name: spec.hostname,
+      cause: "hostname",
+      task: `set the host name "${spec.hostname}"`,
+    });
+  if (spec.domainname)
+    steps.push({
+      op: "set-domainname",
+      name: spec.domainname,
+      cause: "domainname",
+      task: `set the domain name "${spec.domainname}"`,
+    });
+  return steps;
+}
+
+function planHidden(spec: RuntimeSpec, linux: Linux): PlanStep[] {
+  const steps: PlanStep[] = [];
+  (linux.readonlyPaths ?? []).forEach((text, index) => {
+    const cause = `linux.readonlyPaths[${index}]`;
+    const path = parseTarget(text, cause);
+    steps.push({ op: "readonly-path", path, cause, task: `make "${path}" read-only` });
+  });
+  (linux.maskedPaths ?? []).forEach((text, index) => {
+    const cause = `linux.maskedPaths[${index}]`;
+    const path = parseTarget(text, cause);
+    steps.push({ op: "mask-path", path, cause, task: `mask "${path}"` });
+  });
+  if (spec.root?.readonly) steps.push({ op: "readonly-root", cause: "root.readonly", task: "make the root read-only" });
+  const propagation = linux.rootfsPropagation;
+  if (propagation !== undefined && propagation !== "private")
+    steps.push({
+      op: "root-propagation",
+      flags: PROPAGATION[propagation],
+      cause: "linux.rootfsPropagation",
+      task: `make the root ${propagation}`,
+    });
+  return steps;
+}

@@ -1,0 +1,59 @@
+import { GantryError } from "../../errors/gantry-error.ts";
+import type { Device } from "../../oci/runtime-spec.ts";
+import { parseTarget } from "./plan-mounts.ts";
+import type { PlanStep } from "./steps.ts";
+
+/** Devices that every container has (runtime-spec, config-linux.md, "Default Devices"); /dev/console and /dev/ptmx come otherwise. */
+const DEFAULT_DEVICES: readonly Device[] = [
+  { path: "/dev/null", type: "c", major: 1, minor: 3 },
+  { path: "/dev/zero", type: "c", major: 1, minor: 5 },
+  { path: "/dev/full", type: "c", major: 1, minor: 7 },
+  { path: "/dev/random", type: "c", major: 1, minor: 8 },
+  { path: "/dev/urandom", type: "c", major: 1, minor: 9 },
+  { path: "/dev/tty", type: "c", major: 5, minor: 0 },
+];
+
+const LINKS: readonly (readonly [path: string, target: string])[] = [
+  ["/dev/fd", "/proc/self/fd"],
+  ["/dev/stdin", "/proc/self/fd/0"],
+  ["/dev/stdout", "/proc/self/fd/1"],
+  ["/dev/stderr", "/proc/self/fd/2"],
+  ["/dev/ptmx", "pts/ptmx"],
+];
+
+/** S_IF… of mknod(2). */
+const FILE_TYPES: Readonly<Record<Device["type"], number>> = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 };
+
+function planDevice(device: Device, cause: string): PlanStep {
+  const type = FILE_TYPES[device.type];
+  if (type === undefined)
+    throw new GantryError("invalid-argument", `${cause}.type: no such type of device: "${device.type}"`);
+  if (device.type !== "p" && (device.major === undefined || device.minor === undefined))
+    throw new GantryError("invalid-argument", `${cause}: a device needs major and minor`);
+  const path = parseTarget(device.path, `${cause}.path`);
+  return {
+    op: "make-device",
+    mode: type | ((device.fileMode ?? 0o666) & 0o7777),
+    major: device.major ?? 0,
+    minor: device.minor ?? 0,
+    uid: device.uid ?? 0,
+    gid: device.gid ?? 0,
+    path,
+    cause,
+    task: `make the device "${path}"`,
+  };
+}
+
+/** Plans the default devices, those of the specification, and the links in /dev. A device of the specification wins over a default one. */
+export function planDevices(devices: readonly Device[]): PlanStep[] {
+  const own = new Set(devices.map((device) => device.path));
+  const steps = DEFAULT_DEVICES.filter((device) => !own.has(device.path)).map((device) =>
+    planDevice(device, "default device"),
+  );
+  devices.forEach((device, index) => {
+    steps.push(planDevice(device, `linux.devices[${index}]`));
+  });
+  for (const [path, target] of LINKS)
+    steps.push({ op: "make-link", path, target, cause: "default link", task: `make the link "${path}"` });
+  return steps;
+}

@@ -1,0 +1,40 @@
+import type { NamespaceType, Process } from "../../oci/runtime-spec.ts";
+import { namespaceFlag } from "./namespaces.ts";
+import { planCgroups } from "./plan-container.ts";
+import type { CgroupFolder } from "./plan-mounts.ts";
+import { planProcess, type SeccompFilter } from "./plan-process.ts";
+import type { Plan } from "./steps.ts";
+
+export interface ExecPlanOptions {
+  /** The container's init: its namespaces are joined through its pidfd, all at once. */
+  readonly pid: number;
+  /** Field 22 of /proc/pid/stat: the helper refuses a process that has taken the pid since. */
+  readonly startTime?: number;
+  readonly namespaces: readonly NamespaceType[];
+  readonly cgroups: readonly CgroupFolder[];
+  readonly seccomp?: SeccompFilter;
+}
+
+/** A plan that joins a running container's namespaces, root and cgroups and executes one process there; it waits at the barrier too. */
+export function planExec(process: Process, options: ExecPlanOptions): Plan {
+  let kinds = 0;
+  for (const type of options.namespaces) kinds |= namespaceFlag(type, "namespaces");
+  return {
+    steps: [
+      {
+        op: "join-process",
+        pid: options.pid,
+        startTime: options.startTime ?? 0,
+        kinds,
+        cause: "container",
+        task: `join the container's namespaces (process ${options.pid})`,
+      },
+      ...planCgroups(options.cgroups),
+      ...(process.terminal
+        ? [{ op: "open-console", bind: 0, cause: "process.terminal", task: "open the terminal" } as const]
+        : []),
+      { op: "barrier", cause: "start", task: "wait for the start" },
+      ...planProcess(process, options),
+    ],
+  };
+}

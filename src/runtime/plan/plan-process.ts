@@ -1,0 +1,187 @@
+import { posix } from "node:path";
+import { GantryError } from "../../errors/gantry-error.ts";
+import type { Process, Rlimit } from "../../oci/runtime-spec.ts";
+import { capabilityBit } from "../capabilities/capability-names.ts";
+import { PLAN_LIMITS, type PlanStep } from "./steps.ts";
+
+/** A compiled seccomp filter. */
+export interface SeccompFilter {
+  /** `struct sock_filter[]` */
+  readonly program: Uint8Array;
+  /** SECCOMP_FILTER_FLAG_ bits. */
+  readonly flags: number;
+}
+
+/** RLIMIT_… numbers (include/uapi/asm-generic/resource.h). */
+const RLIMITS: Readonly<Record<string, number>> = {
+  RLIMIT_CPU: 0,
+  RLIMIT_FSIZE: 1,
+  RLIMIT_DATA: 2,
+  RLIMIT_STACK: 3,
+  RLIMIT_CORE: 4,
+  RLIMIT_RSS: 5,
+  RLIMIT_NPROC: 6,
+  RLIMIT_NOFILE: 7,
+  RLIMIT_MEMLOCK: 8,
+  RLIMIT_AS: 9,
+  RLIMIT_LOCKS: 10,
+  RLIMIT_SIGPENDING: 11,
+  RLIMIT_MSGQUEUE: 12,
+  RLIMIT_NICE: 13,
+  RLIMIT_RTPRIO: 14,
+  RLIMIT_RTTIME: 15,
+};
+const UNLIMITED = 0xffff_ffff_ffff_ffffn;
+
+function limitValue(value: number): bigint {
+  // -1 and everything that a double cannot count exactly anyway are "no limit".
+  return value < 0 || value > Number.MAX_SAFE_INTEGER ? UNLIMITED : BigInt(Math.trunc(value));
+}
+
+function planRlimits(rlimits: readonly Rlimit[]): PlanStep[] {
+  const steps: PlanStep[] = rlimits.map((limit, index) => {
+    const cause = `process.rlimits[${index}]`;
+    const resource = RLIMITS[limit.type];
+    if (resource === undefined)
+      throw new GantryError("invalid-argument", `${cause}.type: no such limit: ${limit.type}`);
+    const [soft, hard] = [limitValue(limit.soft), limitValue(limit.hard)];
+    if (soft > hard) throw new GantryError("invalid-argument", `${cause}: the soft limit is above the hard one`);
+    return { op: "rlimit", resource, soft, hard, cause, task: `set ${limit.type}` };
+  });
+  if (!rlimits.some((limit) => limit.type === "RLIMIT_NOFILE"))
+    // The daemon's runtime raises its own soft limit; programs that loop over all descriptors suffer from that.
+    steps.unshift({
+      op: "rlimit",
+      resource: 7,
+      soft: 1024,
+      hard: UNLIMITED,
+      cause: "default soft limit of open files",
+      task: "set RLIMIT_NOFILE",
+    });
+  return steps;
+}
+
+/** The mask that the kernel wants for a set of `CAP_…` names. */
+function encodeCapabilities(names: readonly string[], path: string): bigint {
+  let mask = 0n;
+  for (const name of names) {
+    const bit = capabilityBit(name);
+    if (bit === undefined) throw new GantryError("invalid-argument", `${path}: no such capability: ${name}`);
+    mask |= 1n << BigInt(bit);
+  }
+  return mask;
+}
+
+function planIdentity(process: Process): PlanStep[] {
+  const { user, capabilities } = process;
+  const additional = user.additionalGids ?? [];
+  if (additional.length > 1024)
+    throw new GantryError("invalid-argument", "process.user.additionalGids: more than 1024 groups");
+  for (const [name, id] of [
+    ["uid", user.uid],
+    ["gid", user.gid],
+    ...additional.map((gid) => ["additionalGids", gid] as const),
+  ] as const)
+    if (!Number.isInteger(id) || id < 0 || id >= 0xffff_ffff)
+      throw new GantryError("invalid-argument", `process.user.${name}: not an id: ${id}`);
+  const groups = new Uint8Array(Uint32Array.from(additional).buffer);
+  const steps: PlanStep[] = [];
+  const path = "process.capabilities";
+  if (capabilities !== undefined)
+    steps.push({
+      op: "bounding-set",
+      mask: encodeCapabilities(capabilities.bounding ?? [], `${path}.bounding`),
+      cause: `${path}.bounding`,
+      task: "limit the capabilities",
+    });
+  steps.push({
+    op: "set-user",
+    uid: user.uid,
+    gid: user.gid,
+    groups,
+    cause: "process.user",
+    task: `become user ${user.uid}:${user.gid}`,
+  });
+  if (capabilities !== undefined)
+    steps.push({
+      op: "set-capabilities",
+      effective: encodeCapabilities(capabilities.effective ?? [], `${path}.effective`),
+      permitted: encodeCapabilities(capabilities.permitted ?? [], `${path}.permitted`),
+      inheritable: encodeCapabilities(capabilities.inheritable ?? [], `${path}.inheritable`),
+      ambient: encodeCapabilities(capabilities.ambient ?? [], `${path}.ambient`),
+      cause: path,
+      task: "set the capabilities",
+    });
+  return steps;
+}
+
+function checkProgram(process: Process): readonly string[] {
+  const args = process.args ?? [];
+  if (args.length === 0 || args[0] === "")
+    throw new GantryError("invalid-argument", "process.args: no command specified");
+  if (args.length + (process.env?.length ?? 0) > PLAN_LIMITS.strings)
+    throw new GantryError("invalid-argument", "process.args: too many arguments and variables");
+  if (!posix.isAbsolute(process.cwd))
+    throw new GantryError("invalid-argument", `process.cwd: "${process.cwd}" is not an absolute path`);
+  if (process.apparmorProfile !== undefined && !["", "unconfined"].includes(process.apparmorProfile))
+    throw new GantryError("unsupported", "process.apparmorProfile: AppArmor profiles are not supported yet");
+  if (process.selinuxLabel !== undefined && process.selinuxLabel !== "")
+    throw new GantryError("unsupported", "process.selinuxLabel: SELinux labels are not supported yet");
+  return args;
+}
+
+/**
+ * Plans everything between the barrier and the program: init makes itself into it.
+ *
+ * The seccomp filter comes as late as it can: last with no_new_privs; without it, while CAP_SYS_ADMIN is still there
+ * (seccomp(2)), so that the filter has to allow what changes identity.
+ */
+export function planProcess(
+  process: Process,
+  options: { readonly seccomp?: SeccompFilter; readonly init?: boolean },
+): PlanStep[] {
+  const args = checkProgram(process);
+  const steps: PlanStep[] = [...planRlimits(process.rlimits ?? [])];
+  const score = process.oomScoreAdj ?? 0;
+  steps.push({
+    op: "oom-score",
+    value: BigInt.asUintN(64, BigInt(score)),
+    cause: "process.oomScoreAdj",
+    task: `set the OOM score to ${score}`,
+  });
+  steps.push({
+    op: "session",
+    terminal: process.terminal ? 1 : 0,
+    uid: process.user.uid,
+    cause: "process.terminal",
+    task: "set up the standard streams",
+  });
+  const filter: PlanStep[] = options.seccomp
+    ? [
+        {
+          op: "seccomp",
+          flags: options.seccomp.flags,
+          program: options.seccomp.program,
+          cause: "linux.seccomp",
+          task: "install the seccomp filter",
+        },
+      ]
+    : [];
+  if (!process.noNewPrivileges) steps.push(...filter);
+  steps.push(...planIdentity(process));
+  steps.push({ op: "umask", mask: process.user.umask ?? 0o022, cause: "process.user.umask", task: "set the umask" });
+  steps.push({
+    op: "change-directory",
+    path: process.cwd,
+    cause: "process.cwd",
+    task: `change to the working directory "${process.cwd}"`,
+  });
+  if (process.noNewPrivileges) {
+    steps.push({ op: "no-new-privileges", cause: "process.noNewPrivileges", task: "set no_new_privs" });
+    steps.push(...filter);
+  }
+  if (options.init) steps.push({ op: "become-init", cause: "init", task: "start the program below init" });
+  steps.push({ op: "environment", variables: process.env ?? [], cause: "process.env", task: "set the environment" });
+  steps.push({ op: "execute", arguments: args, cause: "process.args", task: `execute "${args[0]}"` });
+  return steps;
+}

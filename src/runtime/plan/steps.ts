@@ -1,0 +1,138 @@
+/**
+ * The one table of what the native helper can do. `native/plan.h` is generated from it (`scripts/generate-plan-header.ts`),
+ * so that both languages agree on numbers, fields and their order.
+ *
+ * Numbers are for ever: a step that goes away leaves a hole. Fields are encoded in the order written here, numbers first.
+ * `list` and `bytes` may only come last.
+ */
+export const STEPS = {
+  // Run by the monitor, before there is an init.
+  "clone-namespaces": { number: 1, fields: { flags: "number" } },
+  "join-namespace": { number: 2, fields: { kind: "number", path: "string" } },
+  "join-process": { number: 3, fields: { pid: "number", startTime: "number", kinds: "number" } },
+  "enter-cgroup": { number: 4, fields: { version: "number", path: "string" } },
+  supervise: {
+    number: 5,
+    fields: {
+      terminal: "number",
+      openStdin: "number",
+      stdinOnce: "number",
+      rows: "number",
+      columns: "number",
+      logMaxSize: "number",
+      logMaxFiles: "number",
+      logNumber: "number",
+      id: "string",
+      socketPath: "string",
+      exitPath: "string",
+      logDirectory: "string",
+    },
+  },
+  // Run by init, while the root is assembled.
+  unshare: { number: 6, fields: { flags: "number" } },
+  "set-propagation": { number: 7, fields: { flags: "number" } },
+  "open-source": { number: 8, fields: { slot: "number", recursive: "number", path: "string" } },
+  "root-overlay": { number: 9, fields: { legacy: "number", upper: "string", work: "string", lower: "list" } },
+  "root-bind": { number: 10, fields: { path: "string" } },
+  "mount-new": {
+    number: 11,
+    fields: {
+      attributes: "number",
+      propagation: "number",
+      type: "string",
+      source: "string",
+      target: "string",
+      options: "list",
+    },
+  },
+  "mount-source": {
+    number: 12,
+    fields: {
+      slot: "number",
+      set: "number",
+      clear: "number",
+      recursiveSet: "number",
+      recursiveClear: "number",
+      propagation: "number",
+      overProc: "number",
+      isProc: "number",
+      target: "string",
+    },
+  },
+  "make-directory": { number: 13, fields: { mode: "number", path: "string" } },
+  "make-device": {
+    number: 14,
+    fields: { mode: "number", major: "number", minor: "number", uid: "number", gid: "number", path: "string" },
+  },
+  "make-link": { number: 15, fields: { path: "string", target: "string" } },
+  "open-console": { number: 16, fields: { bind: "number" } },
+  "pivot-root": { number: 17, fields: {} },
+  sysctl: { number: 18, fields: { path: "string", value: "string" } },
+  "set-hostname": { number: 19, fields: { name: "string" } },
+  "set-domainname": { number: 20, fields: { name: "string" } },
+  "readonly-path": { number: 21, fields: { path: "string" } },
+  "mask-path": { number: 22, fields: { path: "string" } },
+  "readonly-root": { number: 23, fields: {} },
+  "root-propagation": { number: 24, fields: { flags: "number" } },
+  // Init says READY here and waits for the word to go on.
+  barrier: { number: 25, fields: {} },
+  // Run by init, making itself into the program.
+  rlimit: { number: 26, fields: { resource: "number", soft: "number", hard: "number" } },
+  "oom-score": { number: 27, fields: { value: "number" } },
+  umask: { number: 28, fields: { mask: "number" } },
+  session: { number: 29, fields: { terminal: "number", uid: "number" } },
+  "bounding-set": { number: 30, fields: { mask: "number" } },
+  "set-user": { number: 31, fields: { uid: "number", gid: "number", groups: "bytes" } },
+  "set-capabilities": {
+    number: 32,
+    fields: { effective: "number", permitted: "number", inheritable: "number", ambient: "number" },
+  },
+  "no-new-privileges": { number: 33, fields: {} },
+  "change-directory": { number: 34, fields: { path: "string" } },
+  seccomp: { number: 35, fields: { flags: "number", program: "bytes" } },
+  "become-init": { number: 36, fields: {} },
+  environment: { number: 37, fields: { variables: "list" } },
+  execute: { number: 38, fields: { arguments: "list" } },
+} as const satisfies Readonly<Record<string, StepDefinition>>;
+
+export type FieldType = "number" | "string" | "list" | "bytes";
+
+export interface StepDefinition {
+  readonly number: number;
+  readonly fields: Readonly<Record<string, FieldType>>;
+}
+
+/** Version of the encoding; the helper refuses every other. */
+export const PLAN_VERSION = 1;
+/** The first four bytes of an encoded plan: `GNTP`. */
+export const PLAN_MAGIC = 0x50544e47;
+/** Bounds that the helper enforces too. */
+export const PLAN_LIMITS = { bytes: 8 << 20, steps: 8192, strings: 65536, slots: 512 } as const;
+
+interface FieldValues {
+  number: number | bigint;
+  string: string;
+  list: readonly string[];
+  bytes: Uint8Array;
+}
+
+export type StepName = keyof typeof STEPS;
+
+type FieldsOf<Name extends StepName> = (typeof STEPS)[Name]["fields"];
+
+/** Fields of a step as the planner writes them. */
+export type StepFields<Name extends StepName> = {
+  readonly [Field in keyof FieldsOf<Name>]: FieldsOf<Name>[Field] extends FieldType
+    ? FieldValues[FieldsOf<Name>[Field]]
+    : never;
+};
+
+/** One operation of the helper. `cause` says where it comes from, `task` what fails when it fails ("cannot " + task). */
+export type PlanStep = {
+  [Name in StepName]: { readonly op: Name; readonly cause: string; readonly task: string } & StepFields<Name>;
+}[StepName];
+
+/** What the helper does, in order. */
+export interface Plan {
+  readonly steps: readonly PlanStep[];
+}

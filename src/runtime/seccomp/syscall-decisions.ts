@@ -1,0 +1,159 @@
+import { GantryError } from "../../errors/gantry-error.ts";
+import type { Seccomp, SeccompArgument, SeccompRule } from "../../oci/runtime-spec.ts";
+import { findMultiplexer } from "./multiplexed-syscalls.ts";
+import { isNarrowArgument } from "./narrow-arguments.ts";
+import { encodeAction, isPermissive } from "./seccomp-action.ts";
+import { type SeccompArchitecture, syscallNumber } from "./seccomp-architecture.ts";
+
+/** A comparison of one argument, in the form that is compiled. */
+export interface Condition {
+  readonly index: number;
+  readonly op: "eq" | "gt" | "ge";
+  /** The comparison's result is turned round: `ne`, `le`, `lt`. */
+  readonly isNegated: boolean;
+  /** Bits of the argument that are looked at; all but for `eq`. */
+  readonly mask: bigint;
+  readonly value: bigint;
+  readonly bits: 32 | 64;
+}
+
+export interface ConditionalAction {
+  /** All must hold. */
+  readonly conditions: readonly Condition[];
+  readonly action: number;
+}
+
+/** What happens to one system call: the first entry whose conditions hold decides, else the profile's default. */
+export type Decision = readonly ConditionalAction[];
+
+const MASKS = { 32: 0xffff_ffffn, 64: 0xffff_ffff_ffff_ffffn } as const;
+
+function toBits(value: number | bigint, cause: string): bigint {
+  if (typeof value === "number" && !Number.isSafeInteger(value)) {
+    throw new GantryError("invalid-argument", `${cause} must be an integer, not ${value}`, {
+      hint: "beyond 2^53 only an exact integer can be compared",
+    });
+  }
+  const bits = BigInt(value);
+  if (bits < 0n || bits > MASKS[64])
+    throw new GantryError("invalid-argument", `${cause} is outside of 64 bits: ${bits}`);
+  return bits;
+}
+
+function parseCondition(argument: SeccompArgument, name: string, argumentBits: 32 | 64, cause: string): Condition {
+  const { index } = argument;
+  if (!Number.isInteger(index) || index < 0 || index > 5) {
+    throw new GantryError("invalid-argument", `${cause}.index must be from 0 to 5, not ${index}`);
+  }
+  const first = toBits(argument.value, `${cause}.value`);
+  const second = toBits(argument.valueTwo ?? 0, `${cause}.valueTwo`);
+  const isMasked = argument.op === "SCMP_CMP_MASKED_EQ";
+  // A rule that speaks of the high half of a narrow argument is left as it is written.
+  const fits = first <= MASKS[32] && second <= MASKS[32];
+  const bits = argumentBits === 32 || (fits && isNarrowArgument(name, index)) ? 32 : 64;
+  const mask = MASKS[bits];
+  const compare = (op: Condition["op"], isNegated: boolean): Condition => ({
+    index,
+    op,
+    isNegated,
+    mask: isMasked ? first & mask : mask,
+    value: (isMasked ? second & first : first) & mask,
+    bits,
+  });
+  switch (argument.op) {
+    case "SCMP_CMP_EQ":
+    case "SCMP_CMP_MASKED_EQ":
+      return compare("eq", false);
+    case "SCMP_CMP_NE":
+      return compare("eq", true);
+    case "SCMP_CMP_GT":
+      return compare("gt", false);
+    case "SCMP_CMP_LE":
+      return compare("gt", true);
+    case "SCMP_CMP_GE":
+      return compare("ge", false);
+    case "SCMP_CMP_LT":
+      return compare("ge", true);
+    default:
+      throw new GantryError("invalid-argument", `${cause}.op is unknown: ${JSON.stringify(argument.op)}`);
+  }
+}
+
+/**
+ * The alternatives that a rule's conditions stand for. Conditions on different arguments must all hold; as soon as two
+ * are on one argument, any one of all suffices: runc's behaviour since the first profiles, which rely on it.
+ */
+function alternatives(conditions: readonly Condition[]): readonly (readonly Condition[])[] {
+  const indexes = new Set(conditions.map(({ index }) => index));
+  return indexes.size === conditions.length ? [conditions] : conditions.map((condition) => [condition]);
+}
+
+/** Where a rule applies on an architecture: each call that it is about, with the conditions that hold there. */
+function* targets(
+  rule: SeccompRule,
+  name: string,
+  architecture: SeccompArchitecture,
+  cause: string,
+): Generator<{ readonly number: number; readonly conditions: readonly Condition[] }> {
+  const conditions = (rule.args ?? []).map((argument, index) =>
+    parseCondition(argument, name, architecture.argumentBits, `${cause}.args[${index}]`),
+  );
+  const own = syscallNumber(architecture, name);
+  if (own !== undefined) for (const all of alternatives(conditions)) yield { number: own, conditions: all };
+
+  const multiplexer = architecture.column === "x86" ? findMultiplexer(name) : undefined;
+  const through = multiplexer && syscallNumber(architecture, multiplexer.through);
+  if (multiplexer === undefined || through === undefined) return;
+  // The arguments are behind a pointer, where no filter can look. To let all through because some are allowed would
+  // undo the rule; to forbid all because some are forbidden keeps it.
+  if (conditions.length > 0 && isPermissive(rule.action)) return;
+  const which: Condition = {
+    index: 0,
+    op: "eq",
+    isNegated: false,
+    mask: multiplexer.mask,
+    value: BigInt(multiplexer.number),
+    bits: 32,
+  };
+  yield { number: through, conditions: [which] };
+}
+
+/**
+ * What a profile says about each system call of an architecture, by number; calls that it does not name are absent.
+ *
+ * A rule without conditions decides its call whatever the others say, the first of several; otherwise rules are tried in
+ * the order of the profile. Names that the architecture does not have are passed over, and so are rules that repeat the
+ * default (as in runc and libseccomp).
+ *
+ * @throws `invalid-argument` naming the place in the specification.
+ */
+export function decideSyscalls(profile: Seccomp, architecture: SeccompArchitecture): ReadonlyMap<number, Decision> {
+  const fallback = encodeAction(profile.defaultAction, profile.defaultErrnoRet, "linux.seccomp.defaultAction");
+  const decisions = new Map<number, ConditionalAction[]>();
+  for (const [ruleIndex, rule] of (profile.syscalls ?? []).entries()) {
+    const cause = `linux.seccomp.syscalls[${ruleIndex}]`;
+    const action = encodeAction(rule.action, rule.errnoRet, cause);
+    for (const name of rule.names) {
+      for (const { number, conditions } of targets(rule, name, architecture, cause)) {
+        if (action === fallback) continue;
+        const entries = decisions.get(number) ?? [];
+        if (entries.some((entry) => entry.conditions.length === 0)) continue;
+        if (conditions.length === 0) decisions.set(number, [{ conditions, action }]);
+        else decisions.set(number, [...entries, { conditions, action }]);
+      }
+    }
+  }
+  return decisions;
+}
+
+/** The highest number of a call that the profile names on an architecture, or undefined when it names none. */
+export function lastNamedSyscall(profile: Seccomp, architecture: SeccompArchitecture): number | undefined {
+  let last: number | undefined;
+  for (const rule of profile.syscalls ?? []) {
+    for (const name of rule.names) {
+      const number = syscallNumber(architecture, name);
+      if (number !== undefined && (last === undefined || number > last)) last = number;
+    }
+  }
+  return last;
+}
