@@ -1,0 +1,33 @@
+import type { Migration } from "../state/migration.ts";
+
+/** What the content store keeps in the database. Edges of the reference graph are rows, not counters (DESIGN 10). */
+export const CONTENT_MIGRATIONS: readonly Migration[] = [
+  {
+    number: 100,
+    title: "blobs, their references, names of images",
+    sql: `
+      CREATE TABLE blobs (
+        digest TEXT PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE blob_edges (
+        parent TEXT NOT NULL,
+        child TEXT NOT NULL,
+        PRIMARY KEY (parent, child)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE image_names (
+        name TEXT PRIMARY KEY,
+        digest TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        updated_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX image_names_by_digest ON image_names (digest);
+      CREATE TABLE content_holds (
+        owner TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        PRIMARY KEY (owner, digest)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
+];

@@ -1,0 +1,72 @@
+import { GantryError, isGantryError } from "../errors/gantry-error.ts";
+import { Database } from "../platform/sqlite.ts";
+import { EVENT_MIGRATION, type EventLog, StoredEventLog } from "./event-log.ts";
+import { applyMigrations, type Migration } from "./migration.ts";
+
+export interface OpenStateOptions {
+  /** Those of all rooms; the state's own are added. */
+  readonly migrations: readonly Migration[];
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+const BUSY_TIMEOUT_MS = 10_000;
+
+/** The database that is the truth about a root (DESIGN 10), and the log of what happened. */
+export class State implements Disposable {
+  readonly db: Database;
+  readonly events: EventLog;
+  readonly now: () => number;
+  readonly #log: StoredEventLog;
+
+  private constructor(db: Database, now: () => number) {
+    this.db = db;
+    this.now = now;
+    this.#log = new StoredEventLog(db, now);
+    this.events = this.#log;
+  }
+
+  /**
+   * Opens the database at `path`, made and migrated as needed. What a transaction wrote is safe against power loss.
+   *
+   * @throws `unsupported` if a newer gantry migrated it further; `data-loss` if it is no database.
+   */
+  static open(path: string, options: OpenStateOptions): State {
+    let db: Database | undefined;
+    try {
+      db = new Database(path, { create: true, readwrite: true, strict: true });
+      db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      db.run("PRAGMA journal_mode = WAL");
+      db.run("PRAGMA synchronous = FULL");
+      db.run("PRAGMA foreign_keys = ON");
+      applyMigrations(db, [EVENT_MIGRATION, ...options.migrations], options.now());
+      return new State(db, options.now);
+    } catch (cause) {
+      db?.close();
+      if (isGantryError(cause)) throw cause;
+      const isForeign = cause instanceof Error && "code" in cause && cause.code === "SQLITE_NOTADB";
+      if (!isForeign) throw new GantryError("unavailable", `cannot open the database ${path}`, { cause });
+      throw new GantryError("data-loss", `${path} is damaged, or no database of gantry's`, { cause });
+    }
+  }
+
+  /**
+   * Runs `work` in one transaction, committed and on disk when this returns, rolled back if it throws. Inside of another
+   * one it is a part of that. `work` must not wait.
+   */
+  transaction<T>(work: () => T): T {
+    const result = this.db.inTransaction ? this.db.transaction(work)() : this.db.transaction(work).immediate();
+    if (!this.db.inTransaction) this.#log.wake();
+    return result;
+  }
+
+  /** Ends all subscriptions and closes the database. Idempotent. */
+  close(): void {
+    this.#log.close();
+    this.db.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
