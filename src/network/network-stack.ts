@@ -1,0 +1,359 @@
+import { formatError, GantryError } from "../errors/gantry-error.ts";
+import { formatIpv4, parseIpv4 } from "../linux/netlink/ipv4-address.ts";
+import { findLink, type Link, setLink } from "../linux/netlink/link.ts";
+import { NetlinkSocket } from "../linux/netlink/netlink-socket.ts";
+import { NetworkNamespace } from "../linux/netlink/network-namespace.ts";
+import { ensureBridge, listHostSubnets, removeUnknownLinks } from "./bridge.ts";
+import { describeNetworks, findNetwork } from "./describe-networks.ts";
+import type { Endpoint, NetworkDescription, PortRequest } from "./endpoint.ts";
+import { Firewall } from "./firewall.ts";
+import { withHostLock } from "./host-lock.ts";
+import { setNetworkParameter } from "./host-settings.ts";
+import { LeavingInterfaces } from "./leaving-interfaces.ts";
+import { chooseInterfaceName, type HostNames, hostNames, macOf, networkId } from "./names.ts";
+import type { NetworkRecord, NetworkRecords } from "./network-records.ts";
+import { plugIn, raiseLoopback, unplug } from "./plug.ts";
+import { PortKeeper } from "./port-keeper.ts";
+import type { StartRelay } from "./relay.ts";
+import { chooseAddress, chooseSubnet, contains, formatSubnet, overlaps, parseSubnet, subnetSize } from "./subnet.ts";
+
+/** The network that a container is in unless it asks for another. */
+export const DEFAULT_NETWORK = "bridge";
+
+const DEFAULT_LOCK_PATH = "/run/gantry-net.lock";
+
+export interface NetworkStackOptions {
+  readonly records: NetworkRecords;
+  /** Eight hex digits: all names on the host derive from it. */
+  readonly rootHash: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Absent: published ports are held by this process, and `::1` is not served. */
+  readonly startRelay?: StartRelay;
+  /** Takes one sentence about what a user should know: another firewall in the way, a port that was lost. */
+  readonly warn?: (sentence: string) => void;
+  /** Under this file's lock subnets are chosen. @default /run/gantry-net.lock */
+  readonly lockPath?: string;
+}
+
+export interface AllocateOptions {
+  readonly network: string;
+  readonly hostname: string;
+  readonly aliases?: readonly string[];
+  readonly ports: readonly PortRequest[];
+  /** @default made from the address */
+  readonly mac?: string;
+  /** An address that the container insists on; not in the default network. */
+  readonly requestedAddress?: string;
+}
+
+/** A container's process whose network namespace is to be connected. */
+export interface RunningContainer {
+  readonly containerId: string;
+  readonly pid: number;
+}
+
+/** One daemon's networking: its bridges, its table of rules, its containers' endpoints and published ports. */
+export class NetworkStack implements Disposable {
+  readonly #options: NetworkStackOptions;
+  readonly #names: HostNames;
+  readonly #warn: (sentence: string) => void;
+  readonly #records: NetworkRecords;
+  readonly #firewall: Firewall;
+  readonly #keeper: PortKeeper;
+  readonly #networks = new Map<string, NetworkRecord>();
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #leaving = new LeavingInterfaces();
+  #socket: NetlinkSocket | undefined;
+
+  constructor(options: NetworkStackOptions) {
+    const warn = options.warn ?? (() => {});
+    this.#warn = warn;
+    this.#options = options;
+    this.#names = hostNames(options.rootHash);
+    this.#records = options.records;
+    this.#keeper = new PortKeeper({ rootHash: options.rootHash, startRelay: options.startRelay, warn });
+    const state = () => ({ networks: [...this.#networks.values()], endpoints: [...this.#endpoints.values()] });
+    this.#firewall = new Firewall(this.#names, { state, warn });
+  }
+
+  get #host(): NetlinkSocket {
+    this.#socket ??= NetlinkSocket.open("route");
+    return this.#socket;
+  }
+
+  /**
+   * Makes what is missing on the host: the default network's bridge, the rules, forwarding. Idempotent; what runs goes on
+   * undisturbed. Afterwards `recover` is to be called once.
+   */
+  async open(): Promise<void> {
+    for (const network of this.#records.listNetworks()) this.#networks.set(network.name, network);
+    for (const endpoint of this.#records.listEndpoints()) this.#endpoints.set(endpoint.containerId, endpoint);
+    await withHostLock(this.#options.lockPath ?? DEFAULT_LOCK_PATH, () => {
+      this.#ensureDefaultNetwork();
+      for (const network of this.#networks.values()) ensureBridge(this.#host, network);
+    });
+    setNetworkParameter("ipv4/ip_forward", "1");
+    this.#firewall.apply();
+  }
+
+  /** Chooses the default network's subnet if it has none, or if the one it had is in use elsewhere by now (a VPN, a dockerd). */
+  #ensureDefaultNetwork(): void {
+    const recorded = this.#networks.get(DEFAULT_NETWORK);
+    const bridge = recorded?.bridge ?? `${this.#names.bridgePrefix}0`;
+    const link = findLink(this.#host, { name: bridge });
+    const taken = listHostSubnets(this.#host, link);
+    if (recorded !== undefined) {
+      const subnet = parseSubnet(recorded.subnet);
+      const isInUse = link !== undefined || this.#endpoints.size > 0;
+      if (isInUse || !taken.some((other) => overlaps(other, subnet))) return;
+    }
+    const subnet = chooseSubnet(taken);
+    const createdAtMs = recorded?.createdAtMs ?? this.#options.now();
+    const network: NetworkRecord = {
+      name: DEFAULT_NETWORK,
+      id: recorded?.id ?? networkId(this.#names, DEFAULT_NETWORK, createdAtMs),
+      bridge,
+      subnet: formatSubnet(subnet),
+      gateway: formatIpv4(subnet.address + 1),
+      createdAtMs,
+      lastAddress: undefined,
+    };
+    this.#records.saveNetwork(network);
+    this.#networks.set(network.name, network);
+  }
+
+  /** Closes sockets. Containers, rules and relays go on. Idempotent. */
+  close(): void {
+    this.#leaving.flush();
+    this.#keeper[Symbol.dispose]();
+    this.#firewall[Symbol.dispose]();
+    this.#socket?.[Symbol.dispose]();
+    this.#socket = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /**
+   * Takes everything of this root off the host: interfaces, bridges, rules, relays. Records stay; `open` makes all anew.
+   * Running containers lose their network.
+   */
+  async removeAll(): Promise<void> {
+    this.#leaving.flush();
+    await this.#keeper.recover([]);
+    for (const containerId of this.#endpoints.keys()) this.#keeper.release(containerId);
+    removeUnknownLinks(this.#host, this.#names.interfacePrefix, new Set());
+    removeUnknownLinks(this.#host, this.#names.bridgePrefix, new Set());
+    this.#firewall.remove();
+  }
+
+  /**
+   * Makes an endpoint for a container: address, names, and its host ports, bound from now on. Recorded. One that the container
+   * had before is released first.
+   *
+   * @throws `not-found` for the network; `conflict` for a port (in Docker's words) or address that is taken;
+   * `exhausted`; `invalid-argument`.
+   */
+  async allocate(containerId: string, options: AllocateOptions): Promise<Endpoint> {
+    if (this.#endpoints.has(containerId)) await this.release(containerId);
+    const network = this.#network(options.network);
+    const address = this.#chooseAddress(network, options.requestedAddress);
+    const others = [...this.#endpoints.values()];
+    const used = others.flatMap((endpoint) => endpoint.ports);
+    const takenNames = new Set([...others.map((other) => other.hostInterface), ...this.#leaving.names()]);
+    const ports = this.#keeper.take(containerId, options.ports, used);
+    const endpoint: Endpoint = {
+      containerId,
+      network: network.name,
+      ifname: "eth0",
+      address,
+      prefixLength: parseSubnet(network.subnet).prefixLength,
+      gateway: network.gateway,
+      mac: parseMac(options.mac) ?? macOf(address),
+      hostInterface: chooseInterfaceName(this.#names, containerId, takenNames),
+      hostname: options.hostname,
+      aliases: options.aliases ?? [],
+      dns: [],
+      ports,
+    };
+    try {
+      this.#records.saveEndpoint(endpoint);
+    } catch (error) {
+      this.#keeper.release(containerId);
+      throw error;
+    }
+    this.#endpoints.set(containerId, endpoint);
+    this.#networks.set(network.name, { ...network, lastAddress: address });
+    return endpoint;
+  }
+
+  #network(name: string): NetworkRecord {
+    const network = [...this.#networks.values()].find((one) => one.name === name || one.id === name);
+    if (network === undefined) throw new GantryError("not-found", `network ${name} not found`);
+    return network;
+  }
+
+  #chooseAddress(network: NetworkRecord, requested: string | undefined): string {
+    const subnet = parseSubnet(network.subnet);
+    const endpoints = [...this.#endpoints.values()].filter((endpoint) => endpoint.network === network.name);
+    const inUse = new Set([network.gateway, ...endpoints.map((endpoint) => endpoint.address)].map(numberOf));
+    if (requested === undefined || requested === "") {
+      const previous = network.lastAddress === undefined ? undefined : numberOf(network.lastAddress);
+      return formatIpv4(chooseAddress(subnet, inUse, { previous }));
+    }
+    if (network.name === DEFAULT_NETWORK)
+      throw new GantryError("invalid-argument", "user specified IP address is supported on user defined networks only");
+    const wanted = parseIpv4(requested);
+    const last = subnet.address + subnetSize(subnet.prefixLength) - 1;
+    if (wanted === undefined || !contains(subnet, wanted) || wanted === subnet.address || wanted === last)
+      throw new GantryError("invalid-argument", `no configured subnet contains IP address ${requested}`);
+    if (inUse.has(wanted)) throw new GantryError("conflict", `Address already in use: ${requested}`);
+    return requested;
+  }
+
+  /**
+   * Plugs an endpoint into the network namespace of a process, and publishes its ports. On failure nothing is plugged in and
+   * nothing published; the endpoint stays, to be released.
+   */
+  async connect(endpoint: Endpoint, pid: number): Promise<void> {
+    const relays = this.#keeper.handOver(endpoint);
+    try {
+      this.#plugIn(endpoint, pid);
+      this.#firewall.passForeign();
+    } catch (error) {
+      // The relays' own failure, if any, says less.
+      await relays.catch(() => {});
+      this.#disconnect(endpoint);
+      throw error;
+    }
+    try {
+      await relays;
+      if (endpoint.ports.length > 0) this.#firewall.publish(endpoint);
+    } catch (error) {
+      this.#disconnect(endpoint);
+      throw error;
+    }
+  }
+
+  #plugIn(endpoint: Endpoint, pid: number): void {
+    using namespace = NetworkNamespace.ofProcess(pid);
+    plugIn(this.#host, endpoint, { bridge: this.#bridge(endpoint), namespace });
+  }
+
+  /** The endpoint's bridge; made again if someone removed it. */
+  #bridge(endpoint: Endpoint): Link {
+    const network = this.#network(endpoint.network);
+    const link = findLink(this.#host, { name: network.bridge });
+    return link?.isUp === true ? link : ensureBridge(this.#host, network);
+  }
+
+  #disconnect(endpoint: Endpoint): void {
+    this.#keeper.release(endpoint.containerId);
+    unplug(this.#host, endpoint);
+  }
+
+  /** For a container without a network: only its loopback works. */
+  loopback(pid: number): void {
+    using namespace = NetworkNamespace.ofProcess(pid);
+    raiseLoopback(namespace);
+  }
+
+  /**
+   * Unpublishes a container's ports, frees its address and removes its interfaces. Idempotent. The interfaces go shortly
+   * after: mostly with the container's namespace, by itself.
+   */
+  async release(containerId: string): Promise<void> {
+    const endpoint = this.#endpoints.get(containerId);
+    if (endpoint === undefined) return;
+    this.#endpoints.delete(containerId);
+    if (endpoint.ports.length > 0) this.#firewall.unpublish(endpoint);
+    this.#keeper.release(containerId);
+    this.#records.deleteEndpoints(containerId);
+    this.#leaving.add(endpoint.hostInterface, () => this.#unplugLate(endpoint));
+  }
+
+  /** Nobody waits for this: what fails is said, and the next recovery finds the interface. */
+  #unplugLate(endpoint: Endpoint): void {
+    try {
+      unplug(this.#host, endpoint);
+    } catch (error) {
+      this.#warn(`the interface ${endpoint.hostInterface} of a container that ended is left: ${formatError(error)}`);
+    }
+  }
+
+  /**
+   * After a restart of the daemon: releases the endpoints of what does not run any more, removes what is listed on the host
+   * under our names but not known, and restores what the running ones lack.
+   */
+  async recover(running: readonly RunningContainer[]): Promise<void> {
+    const pids = new Map(running.map(({ containerId, pid }) => [containerId, pid]));
+    for (const containerId of [...this.#endpoints.keys()]) {
+      if (!pids.has(containerId)) await this.release(containerId);
+    }
+    this.#leaving.flush();
+    const endpoints = [...this.#endpoints.values()];
+    const known = new Set(endpoints.map((endpoint) => endpoint.hostInterface));
+    removeUnknownLinks(this.#host, this.#names.interfacePrefix, known);
+    const bridges = new Set([...this.#networks.values()].map((network) => network.bridge));
+    removeUnknownLinks(this.#host, this.#names.bridgePrefix, bridges);
+    for (const endpoint of endpoints) this.#restore(endpoint, pids.get(endpoint.containerId));
+    await this.#keeper.recover(endpoints);
+    this.#firewall.apply();
+  }
+
+  #restore(endpoint: Endpoint, pid: number | undefined): void {
+    const bridge = this.#bridge(endpoint);
+    const link = findLink(this.#host, { name: endpoint.hostInterface });
+    if (link === undefined && pid !== undefined) this.#plugIn(endpoint, pid);
+    else if (link !== undefined && link.master !== bridge.index) {
+      // The bridge was removed and made again meanwhile.
+      const { index } = link;
+      this.#host.perform([
+        setLink({ index }, { master: bridge.index }),
+        setLink({ index }, { isUp: true, isHairpin: true }),
+      ]);
+    }
+  }
+
+  /**
+   * Lets others' firewalls pass our packets again where one of them was set up since (a dockerd that started later). Takes
+   * a fraction of a millisecond when there is nothing to do; to be called now and then.
+   */
+  refreshFirewall(): void {
+    this.#firewall.passForeign();
+  }
+
+  /** A container's endpoint, while it has one. */
+  endpoint(containerId: string): Endpoint | undefined {
+    return this.#endpoints.get(containerId);
+  }
+
+  /** Every network, the host's own and none included. */
+  list(): NetworkDescription[] {
+    return describeNetworks(this.#names, [...this.#networks.values()], [...this.#endpoints.values()]);
+  }
+
+  /**
+   * One network by its name, its id, or the beginning of its id where no other's begins so.
+   *
+   * @throws `not-found`; `invalid-argument` for an ambiguous beginning.
+   */
+  inspect(name: string): NetworkDescription {
+    return findNetwork(this.list(), name);
+  }
+}
+
+function numberOf(address: string): number {
+  const value = parseIpv4(address);
+  if (value === undefined) throw new GantryError("data-loss", `a recorded address is none: "${address}"`);
+  return value;
+}
+
+function parseMac(mac: string | undefined): string | undefined {
+  if (mac === undefined || mac === "") return undefined;
+  const isUnicast = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(mac) && !/^00(:00){5}$/.test(mac);
+  if (!isUnicast) throw new GantryError("invalid-argument", `invalid MAC address: ${mac}`);
+  return mac.toLowerCase();
+}

@@ -1,0 +1,80 @@
+import { GantryError, isGantryError } from "../errors/gantry-error.ts";
+import { addAddress } from "../linux/netlink/address.ts";
+import { createVethPair, deleteLink, findLink, type Link, setLink } from "../linux/netlink/link.ts";
+import { NetlinkSocket } from "../linux/netlink/netlink-socket.ts";
+import { type NetworkNamespace, withNetworkNamespace } from "../linux/netlink/network-namespace.ts";
+import { addRoute } from "../linux/netlink/route.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { setNetworkParameter } from "./host-settings.ts";
+
+/** The loopback is the first interface of every network namespace. */
+const LOOPBACK_INDEX = 1;
+
+/** The interface that a container sees. */
+const CONTAINER_INTERFACE = "eth0";
+
+/** In a fresh network namespace: only `lo`, up. */
+export function raiseLoopback(namespace: NetworkNamespace): void {
+  withNetworkNamespace(namespace, () => {
+    using socket = NetlinkSocket.open("route");
+    socket.perform([setLink({ index: LOOPBACK_INDEX }, { isUp: true })]);
+  });
+}
+
+/**
+ * Connects a network namespace with a bridge: a pair of interfaces, one end a port of the bridge, the other made inside as
+ * `eth0` with the endpoint's addresses; `lo` and the default route. An interface that a crash left behind is replaced.
+ * On failure nothing is left on the host.
+ */
+export function plugIn(
+  host: NetlinkSocket,
+  endpoint: Endpoint,
+  options: { bridge: Link; namespace: NetworkNamespace },
+): void {
+  const { bridge, namespace } = options;
+  const name = endpoint.hostInterface;
+  const create = createVethPair(name, {
+    master: bridge.index,
+    ...(bridge.mtu === undefined ? {} : { mtu: bridge.mtu }),
+    peer: { name: CONTAINER_INTERFACE, namespaceDescriptor: namespace.descriptor, mac: endpoint.mac },
+  });
+  try {
+    host.perform([create]);
+  } catch (error) {
+    if (!isGantryError(error, "already-exists")) throw error;
+    unplug(host, endpoint);
+    host.perform([create]);
+  }
+  try {
+    // The whole id: the name has room for a few digits only.
+    const alias = endpoint.containerId;
+    host.perform([setLink({ name }, { isUp: true, isHairpin: true, isWithoutIpv6LinkLocal: true, alias })]);
+    withNetworkNamespace(namespace, () => configureInside(endpoint));
+  } catch (error) {
+    unplug(host, endpoint);
+    throw error;
+  }
+}
+
+function configureInside(endpoint: Endpoint): void {
+  using socket = NetlinkSocket.open("route");
+  const link = findLink(socket, { name: CONTAINER_INTERFACE });
+  if (link === undefined) throw new GantryError("internal", `${CONTAINER_INTERFACE} is not in the network namespace`);
+  // A network without IPv6: no link-local address, nor the second that its duplicate address detection takes.
+  setNetworkParameter(`ipv6/conf/${CONTAINER_INTERFACE}/disable_ipv6`, "1");
+  socket.perform([
+    setLink({ index: LOOPBACK_INDEX }, { isUp: true }),
+    addAddress({ linkIndex: link.index, address: endpoint.address, prefixLength: endpoint.prefixLength }),
+    setLink({ index: link.index }, { isUp: true }),
+    addRoute({ destination: undefined, prefixLength: 0, gateway: endpoint.gateway, linkIndex: link.index }),
+  ]);
+}
+
+/** Removes an endpoint's interfaces, if the end of the namespace has not done so. Idempotent. */
+export function unplug(host: NetlinkSocket, endpoint: Pick<Endpoint, "hostInterface">): void {
+  try {
+    host.perform([deleteLink({ name: endpoint.hostInterface })]);
+  } catch (error) {
+    if (!isGantryError(error, "not-found")) throw error;
+  }
+}
