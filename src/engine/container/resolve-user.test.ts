@@ -1,0 +1,47 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { parseGroup, parsePasswd, resolveUser } from "./resolve-user.ts";
+
+const passwd =
+  "root:x:0:0:root:/root:/bin/sh\nbob:x:1000:1001::/home/bob:/bin/sh\n# odd\nbroken:x:one:two\n12:x:77:78::/odd:\n";
+const group = "root:x:0:\nwheel:x:10:root,bob\nbob:x:1001:\naudio:x:29:bob\n";
+const resolve = (text: string, groups: readonly string[] = []): unknown => {
+  const { user, home } = resolveUser(text, { passwd, group, groups });
+  return [user.uid, user.gid, user.additionalGids, home];
+};
+
+describe("resolveUser", () => {
+  test("no user is root, with root's groups", () => {
+    expect(resolve("")).toEqual([0, 0, [0, 10], "/root"]);
+  });
+
+  test("names and numbers, with and without a group", () => {
+    expect(resolve("bob")).toEqual([1000, 1001, [1001, 10, 29], "/home/bob"]);
+    expect(resolve("1000")).toEqual([1000, 1001, [1001, 10, 29], "/home/bob"]);
+    expect(resolve("bob:wheel")).toEqual([1000, 10, [10], "/home/bob"]);
+    expect(resolve("5:6")).toEqual([5, 6, [6], "/"]);
+    expect(resolve("5")).toEqual([5, 0, [0], "/"]);
+    expect(resolve("5", ["audio", "99"])).toEqual([5, 0, [0, 29, 99], "/"]);
+  });
+
+  test("a name wins over a number, as in Docker", () => {
+    expect(resolve("12")).toEqual([77, 78, [78], "/odd"]);
+  });
+
+  test("says what is not there", () => {
+    expect(() => resolve("eve")).toThrow("unable to find user eve: no matching entries in passwd file");
+    expect(() => resolve("bob:eve")).toThrow("unable to find group eve: no matching entries in group file");
+    expect(() => resolve("4294967296")).toThrow("uids and gids must be in range 0-2147483647");
+    expect(() => resolve("-1")).toThrow("unable to find user -1");
+  });
+});
+
+test("any text is read without failing", () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      for (const entry of [...parsePasswd(text), ...parseGroup(text)]) {
+        expect(entry.gid).toBeGreaterThanOrEqual(0);
+      }
+    }),
+  );
+});

@@ -1,0 +1,204 @@
+import { rmSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { planContainer } from "../../runtime/plan/index.ts";
+import type { EngineCgroup, EngineEndpoint, EngineMonitor } from "../dependencies.ts";
+import type { EngineContext } from "../engine-context.ts";
+import { Undo } from "../undo.ts";
+import { writeContainerFiles } from "./container-files.ts";
+import { networkOf } from "./container-network.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import { watchContainer } from "./end-container.ts";
+import { parseNamespaceMode, parseNetworkMode } from "./namespace-mode.ts";
+import { planContainerSpec } from "./plan-container-spec.ts";
+import { gatherStartFacts, joinNamespaces } from "./prepare-start.ts";
+import { removeLocked } from "./remove-container.ts";
+
+const DEFAULT_LOG_BYTES = 20 * 1024 * 1024;
+const DEFAULT_LOG_FILES = 5;
+const GIVE_UP_MS = 2000;
+
+/** Starts a container. What fails leaves nothing behind but the reason in the container's state. */
+export async function startContainer(context: EngineContext, name: string): Promise<"started" | "already-started"> {
+  const { id } = context.records.resolve(name);
+  return await context.locks.run(id, async () => {
+    const record = context.records.require(id);
+    if (context.live(id).isBeingRemoved) {
+      throw new GantryError("conflict", "container is marked for removal and cannot be started");
+    }
+    if (record.state.status === "running") return "already-started";
+    if (record.state.status === "paused") {
+      throw new GantryError("conflict", "cannot start a paused container, try unpause instead");
+    }
+    const undo = new Undo();
+    try {
+      await launch(context, record, undo);
+      return "started";
+    } catch (error) {
+      await undo.run(context.warnOf(`cannot clean up after the failed start of ${record.name}`));
+      const failure = explain(error, record);
+      await recordFailure(context, id, failure);
+      throw failure;
+    }
+  });
+}
+
+async function launch(context: EngineContext, record: ContainerRecord, undo: Undo): Promise<void> {
+  const { id } = record;
+  const { parts, paths } = context;
+  const { config } = record;
+  const live = context.live(id);
+  const mode = parseNetworkMode(record.network?.mode);
+  const plainMode = mode.kind === "plain" ? mode.name : "container";
+  rmSync(paths.exitRecord(id), { force: true });
+  rmSync(paths.socket(id), { force: true });
+
+  const endpoint = plainMode === "bridge" ? await allocate(context, record, undo) : undefined;
+  using joined = joinNamespaces(context, record, undo);
+  writeContainerFiles(context, record, { mode: plainMode, ...(endpoint === undefined ? {} : { endpoint }) });
+  const facts = gatherStartFacts(context, record, joined);
+  const spec = planContainerSpec(record, facts);
+
+  const cgroup = await parts.cgroups.create(id, spec.linux?.resources ?? {}, {
+    isSwapDefault: !config.resources?.memorySwapBytes,
+  });
+  undo.push(async () => {
+    await cgroup.kill();
+    await cgroup.remove();
+  });
+  const plan = planContainer(spec, {
+    rootfs: { type: "overlay", lower: record.snapshot.lower, upper: paths.upper(id), work: paths.work(id) },
+    cgroups: cgroup.folders,
+    ...(facts.seccomp === undefined ? {} : { seccomp: facts.seccomp }),
+    init: config.init === true && isOwn(record.config.namespaces?.pid),
+  });
+
+  // From here on a daemon that takes over finds what this one began.
+  context.records.update({ ...record, run: { bootId: parts.bootId } }, []);
+  const monitor = await parts.supervisor.launch({
+    id,
+    socketPath: paths.socket(id),
+    exitPath: paths.exitRecord(id),
+    log: {
+      directory: paths.files(id).log,
+      maxSizeBytes: config.log?.maxSizeBytes ?? DEFAULT_LOG_BYTES,
+      maxFiles: config.log?.maxFiles ?? DEFAULT_LOG_FILES,
+    },
+    tty: config.tty === true,
+    ...(config.consoleSize === undefined ? {} : { consoleSize: config.consoleSize }),
+    openStdin: config.openStdin === true,
+    stdinOnce: config.stdinOnce === true,
+    plan,
+  });
+  undo.push(() => giveUp(monitor, cgroup));
+
+  await both(monitor.ready(), plugIn(context, { mode: plainMode, endpoint, pid: monitor.init.pid }));
+  await live.connect(monitor);
+  await monitor.start();
+
+  context.records.update(
+    {
+      ...record,
+      state: {
+        status: "running",
+        pid: monitor.init.pid,
+        exitCode: 0,
+        oomKilled: false,
+        error: "",
+        startedAtNs: parts.clock.nowNs(),
+        ...(record.state.finishedAtNs === undefined ? {} : { finishedAtNs: record.state.finishedAtNs }),
+      },
+      network: networkOf(context, record, endpoint),
+      run: { bootId: parts.bootId, init: monitor.init, monitor: monitor.monitor },
+    },
+    [context.event(record, "start")],
+  );
+  undo.forget();
+  live.hasProcess(monitor, cgroup);
+  watchContainer(context, id, monitor);
+}
+
+function isOwn(mode: string | undefined): boolean {
+  const pid = parseNamespaceMode(mode, "private");
+  return pid.kind === "plain" && pid.name === "private";
+}
+
+async function allocate(context: EngineContext, record: ContainerRecord, undo: Undo): Promise<EngineEndpoint> {
+  const { network = {} } = record.config;
+  undo.push(() => context.parts.network.release(record.id));
+  const published = new Set((network.publish ?? []).map((port) => `${port.containerPort}/${port.protocol}`));
+  const exposed = network.publishAll === true ? record.effective.exposedPorts : [];
+  return await context.parts.network.allocate(record.id, {
+    network: "bridge",
+    hostname: record.effective.hostname,
+    ports: [
+      ...(network.publish ?? []),
+      ...exposed
+        .filter((port) => !published.has(port))
+        .map((port) => {
+          const [number = "", protocol] = port.split("/");
+          return { containerPort: Number(number), protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const) };
+        }),
+    ],
+    ...(network.macAddress ? { mac: network.macAddress } : {}),
+  });
+}
+
+/** Ends what was launched, whether its program was let go already (and could not be executed) or not. */
+async function giveUp(monitor: EngineMonitor, cgroup: EngineCgroup): Promise<void> {
+  try {
+    await monitor.abandon();
+  } catch (error) {
+    if (!isGantryError(error, "conflict")) throw error;
+    await cgroup.kill();
+    await Promise.race([monitor.exited, delay(GIVE_UP_MS, undefined, { ref: false })]);
+  }
+  monitor.disconnect();
+}
+
+async function plugIn(
+  context: EngineContext,
+  options: { readonly mode: string; readonly endpoint: EngineEndpoint | undefined; readonly pid: number },
+): Promise<void> {
+  if (options.endpoint !== undefined) await context.parts.network.connect(options.endpoint, options.pid);
+  else if (options.mode === "none") context.parts.network.loopback(options.pid);
+}
+
+/**
+ * Both at once; when one fails the other is waited for all the same, so that what follows finds nothing in motion. When
+ * both fail it is the first that is told: an init that ends takes its network namespace along, and the step that it
+ * failed at is the reason of both.
+ */
+async function both(first: Promise<void>, second: Promise<void>): Promise<void> {
+  for (const result of await Promise.allSettled([first, second])) if (result.status === "rejected") throw result.reason;
+}
+
+function explain(error: unknown, record: ContainerRecord): GantryError {
+  if (!isGantryError(error)) {
+    return new GantryError("internal", `cannot start container ${record.name}`, { cause: error, exitCode: 125 });
+  }
+  return new GantryError(error.code, `failed to start container ${record.name}: ${error.message}`, {
+    cause: error.cause,
+    exitCode: error.exitCode ?? 125,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
+
+/** The reason becomes a part of the container; one that removes itself is removed at once. */
+async function recordFailure(context: EngineContext, id: string, failure: GantryError): Promise<void> {
+  const record = context.records.get(id);
+  const live = context.live(id);
+  live.hasNoProcess();
+  live.dropSessions();
+  if (record === undefined) return;
+  const { run: _run, ...rest } = record;
+  const exitCode = failure.exitCode === 126 || failure.exitCode === 127 ? failure.exitCode : 128;
+  const isFirst = record.state.status === "created";
+  const state = { ...record.state, status: isFirst ? ("created" as const) : ("exited" as const), pid: 0, exitCode };
+  try {
+    context.records.update({ ...rest, state: { ...state, error: failure.message } }, []);
+    if (record.config.autoRemove === true) await removeLocked(context, id, { volumes: true });
+  } catch (error) {
+    context.warnOf(`cannot record why container ${record.name} did not start`)(error);
+  }
+}

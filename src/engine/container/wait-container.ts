@@ -1,0 +1,35 @@
+import { GantryError } from "../../errors/gantry-error.ts";
+import type { Engine, WaitCondition, WaitResult } from "../engine.ts";
+import type { EngineContext } from "../engine-context.ts";
+import { isRunning } from "./container-record.ts";
+
+/** Waits for a container. Registered when this returns; the answer comes after the end of the output was delivered. */
+export function waitForContainer(
+  context: EngineContext,
+  name: string,
+  options: { readonly condition?: WaitCondition; readonly signal?: AbortSignal } = {},
+): ReturnType<Engine["wait"]> {
+  const record = context.records.resolve(name);
+  const live = context.live(record.id);
+  const { condition = "not-running", signal } = options;
+  const { exitCode, error } = record.state;
+  const isOver = condition === "not-running" && !isRunning(record);
+  const ended: Promise<WaitResult> = isOver
+    ? Promise.resolve({ exitCode, ...(error === "" ? {} : { error }) })
+    : condition === "removed"
+      ? live.removal(signal)
+      : live.nextExit(signal);
+  const result = ended.then(async (value) => {
+    await live.outputDelivered();
+    return value;
+  });
+  return { registered: Promise.resolve(), result: signal === undefined ? result : unlessAborted(result, signal) };
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(new GantryError("cancelled", "the wait was given up"));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", onAbort));
+}

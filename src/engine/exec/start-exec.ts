@@ -1,0 +1,180 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import type { NamespaceType, Process } from "../../oci/runtime-spec.ts";
+import { resolveCapabilities } from "../../runtime/capabilities/index.ts";
+import { planExec } from "../../runtime/plan/index.ts";
+import type { ContainerRecord } from "../container/container-record.ts";
+import { planSeccomp } from "../container/container-security.ts";
+import { readUsersOfProcess } from "../container/image-files.ts";
+import { processEnv } from "../container/merge-image-config.ts";
+import { resolveUser } from "../container/resolve-user.ts";
+import type { EngineMonitor, ProcessIdentity } from "../dependencies.ts";
+import type { StdioSession } from "../engine.ts";
+import type { EngineContext } from "../engine-context.ts";
+import { PendingSession } from "../stdio/stdio-session.ts";
+import { requireExec, requireRunning } from "./create-exec.ts";
+import type { LiveExec } from "./live-exec.ts";
+
+const NAMESPACES: readonly NamespaceType[] = ["mount", "network", "uts", "pid", "ipc", "cgroup"];
+
+export interface StartExecOptions {
+  readonly detach?: boolean;
+  readonly consoleSize?: { readonly width: number; readonly height: number };
+}
+
+/**
+ * Runs what `createExec` remembered, once. Its streams are connected before its program begins.
+ *
+ * @throws `conflict` if it was started before or the container does not run; `not-found` with exit code 127 or
+ * `permission-denied` with 126 if the program cannot be executed.
+ */
+export async function startExec(
+  context: EngineContext,
+  id: string,
+  options: StartExecOptions = {},
+): Promise<StdioSession | undefined> {
+  const exec = requireExec(context, id);
+  if (exec.isStarted) throw new GantryError("conflict", `Error: Exec command ${id} has already run`);
+  const record = context.records.require(exec.containerId);
+  requireRunning(record, "exec");
+  exec.isStarted = true;
+  const session = options.detach === true ? undefined : new PendingSession();
+  try {
+    await launch(context, exec, { record, session, options });
+  } catch (error) {
+    const failure = explain(error);
+    exec.isRunning = false;
+    exec.exitCode = failure.exitCode ?? 126;
+    throw failure;
+  }
+  return session;
+}
+
+async function launch(
+  context: EngineContext,
+  exec: LiveExec,
+  request: {
+    readonly record: ContainerRecord;
+    readonly session: PendingSession | undefined;
+    readonly options: StartExecOptions;
+  },
+): Promise<void> {
+  const { parts, paths } = context;
+  const { record, session, options } = request;
+  const { config } = exec;
+  const init = record.run?.init;
+  if (init === undefined) throw new GantryError("conflict", `container ${record.id} is not running`);
+  const planned = planProcess(context, exec, { record, init });
+  const cgroup = parts.cgroups.open(record.id);
+  const plan = planExec(planned.process, {
+    pid: init.pid,
+    startTime: init.startTime,
+    namespaces: NAMESPACES,
+    cgroups: cgroup.folders,
+    ...(planned.seccomp === undefined ? {} : { seccomp: planned.seccomp }),
+  });
+  const exitPath = paths.execExitRecord(record.id, exec.id);
+  mkdirSync(dirname(exitPath), { recursive: true, mode: 0o700 });
+  const monitor = await parts.supervisor.launch({
+    id: exec.id,
+    socketPath: paths.execSocket(exec.id),
+    exitPath,
+    tty: config.tty === true,
+    ...(options.consoleSize === undefined ? {} : { consoleSize: options.consoleSize }),
+    openStdin: config.openStdin === true,
+    stdinOnce: true,
+    plan,
+  });
+  try {
+    await monitor.ready();
+    if (session !== undefined) {
+      session.bind(
+        await monitor.attach({
+          stdin: config.openStdin === true,
+          stdout: config.attachStdout !== false,
+          stderr: config.attachStderr !== false,
+        }),
+      );
+    }
+    exec.monitor = monitor;
+    exec.pid = monitor.init.pid;
+    exec.isRunning = true;
+    watch(context, exec, { record, monitor, exitPath });
+    await monitor.start();
+    context.records.tell(context.event(record, `exec_start: ${config.command.join(" ")}`, { execID: exec.id }));
+  } catch (error) {
+    session?.close();
+    await monitor.abandon().catch(() => undefined);
+    throw error;
+  }
+}
+
+function watch(
+  context: EngineContext,
+  exec: LiveExec,
+  options: { readonly record: ContainerRecord; readonly monitor: EngineMonitor; readonly exitPath: string },
+): void {
+  options.monitor.exited
+    .then((exit) => {
+      exec.isRunning = false;
+      exec.monitor = undefined;
+      exec.exitCode ??= exit.exitCode;
+      options.monitor.disconnect();
+      rmSync(options.exitPath, { force: true });
+      if (context.isClosed) return;
+      const attributes = { execID: exec.id, exitCode: String(exec.exitCode) };
+      context.records.tell(context.event(options.record, "exec_die", attributes));
+    })
+    .catch(context.warnOf(`lost exec ${exec.id.slice(0, 12)}`));
+}
+
+function planProcess(
+  context: EngineContext,
+  exec: LiveExec,
+  options: { readonly record: ContainerRecord; readonly init: ProcessIdentity },
+): { readonly process: Process; readonly seccomp: ReturnType<typeof planSeccomp> } {
+  const { config } = exec;
+  const { record } = options;
+  const { parts } = context;
+  const { security = {} } = record.config;
+  const { user, home } = resolveUser(config.user || record.effective.user, {
+    ...readUsersOfProcess(options.init.pid),
+    groups: record.config.groups ?? [],
+  });
+  const isPrivileged = config.privileged === true || security.privileged === true;
+  const { capabilities } = resolveCapabilities({
+    add: security.capAdd ?? [],
+    drop: security.capDrop ?? [],
+    privileged: isPrivileged,
+    available: parts.capabilities,
+  });
+  const tty = config.tty === true;
+  return {
+    process: {
+      terminal: tty,
+      cwd: config.workingDirectory || record.effective.workingDirectory || "/",
+      env: processEnv([...record.effective.env, ...(config.env ?? [])], {
+        hostname: record.effective.hostname,
+        tty,
+        home,
+      }),
+      args: config.command,
+      user,
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      noNewPrivileges: security.noNewPrivileges === true,
+    },
+    seccomp: planSeccomp({ ...security, privileged: isPrivileged }, { host: parts.host, capabilities }),
+  };
+}
+
+function explain(error: unknown): GantryError {
+  if (!isGantryError(error))
+    return new GantryError("internal", "OCI runtime exec failed", { cause: error, exitCode: 126 });
+  if (error.exitCode === undefined) return error;
+  return new GantryError(error.code, `OCI runtime exec failed: exec failed: ${error.message}`, {
+    cause: error.cause,
+    exitCode: error.exitCode,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
