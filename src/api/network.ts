@@ -1,0 +1,57 @@
+/** A container's place in a network: what is asked for at creation, and what inspect tells. */
+export interface EndpointSettings {
+  readonly IPAMConfig?: {
+    readonly IPv4Address?: string;
+    readonly IPv6Address?: string;
+    readonly LinkLocalIPs?: readonly string[] | null;
+  } | null;
+  readonly Links?: readonly string[] | null;
+  readonly Aliases?: readonly string[] | null;
+  readonly MacAddress?: string;
+  readonly DriverOpts?: Readonly<Record<string, string>> | null;
+  readonly GwPriority?: number;
+  readonly NetworkID?: string;
+  readonly EndpointID?: string;
+  readonly Gateway?: string;
+  readonly IPAddress?: string;
+  readonly IPPrefixLen?: number;
+  readonly IPv6Gateway?: string;
+  readonly GlobalIPv6Address?: string;
+  readonly GlobalIPv6PrefixLen?: number;
+  readonly DNSNames?: readonly string[] | null;
+}
+
+/** `GET /networks`, `GET /networks/{id}`. */
+export interface NetworkResource {
+  readonly Name: string;
+  readonly Id: string;
+  readonly Created: string;
+  readonly Scope: string;
+  readonly Driver: string;
+  readonly EnableIPv4: boolean;
+  readonly EnableIPv6: boolean;
+  readonly IPAM: {
+    readonly Driver: string;
+    readonly Options: Readonly<Record<string, string>> | null;
+    readonly Config: readonly { readonly Subnet?: string; readonly Gateway?: string }[];
+  };
+  readonly Internal: boolean;
+  readonly Attachable: boolean;
+  readonly Ingress: boolean;
+  readonly ConfigFrom: { readonly Network: string };
+  readonly ConfigOnly: boolean;
+  readonly Containers?: Readonly<
+    Record<
+      string,
+      {
+        readonly Name: string;
+        readonly EndpointID: string;
+        readonly MacAddress: string;
+        readonly IPv4Address: string;
+        readonly IPv6Address: string;
+      }
+    >
+  >;
+  readonly Options: Readonly<Record<string, string>>;
+  readonly Labels: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,107 @@
+import { API_VERSION } from "../api/api-version.ts";
+import type { OutputFrame, StdioConnection } from "../api/stdio-connection.ts";
+import { decodeFrames, MULTIPLEXED_STREAM } from "../api/stdio-frames.ts";
+import type { SocketStream } from "../platform/socket-stream.ts";
+import { type HttpRequest, type HttpResponse, readBufferedBody, sendRequest } from "./http-request.ts";
+
+/** Values of a query; what is undefined, false or empty is left out. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface Call {
+  readonly query?: Query;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  readonly body?: AsyncIterable<Uint8Array>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Sends calls of the Engine API to one socket. */
+export class Caller {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /** Sends a call; resolves with the head of the answer. */
+  send(method: HttpRequest["method"], path: string, call: Call = {}, hijack = false): Promise<HttpResponse> {
+    const headers: Record<string, string> = { ...call.headers };
+    let body: HttpRequest["body"] = call.body;
+    if (call.json !== undefined) {
+      headers["Content-Type"] = "application/json";
+      body = Buffer.from(JSON.stringify(call.json));
+    } else if (body !== undefined) headers["Content-Type"] ??= "application/x-tar";
+    return sendRequest(this.#socketPath, {
+      method,
+      target: `/v${API_VERSION}${path}${formatQuery(call.query)}`,
+      headers,
+      hijack,
+      ...(body === undefined ? {} : { body }),
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
+    });
+  }
+
+  /** A call whose answer is one JSON value. */
+  async json<T>(method: HttpRequest["method"], path: string, call: Call = {}): Promise<T> {
+    const response = await this.send(method, path, call);
+    return JSON.parse(Buffer.from(await readBufferedBody(response)).toString("utf8")) as T;
+  }
+
+  /** A call whose answer is its status. */
+  async status(method: HttpRequest["method"], path: string, call: Call = {}): Promise<number> {
+    const response = await this.send(method, path, call);
+    await readBufferedBody(response);
+    return response.status;
+  }
+
+  /** A call that takes the connection over. */
+  async hijack(path: string, call: Call = {}): Promise<StdioConnection> {
+    const response = await this.send("POST", path, call, true);
+    return stdioConnectionOf(response.connection, response);
+  }
+}
+
+/** The output of an answer, raw or in frames as its media type says. */
+export function outputOf(response: HttpResponse): AsyncIterable<OutputFrame> {
+  return framesOf(response, response.body);
+}
+
+function framesOf(head: HttpResponse, body: AsyncIterable<Uint8Array>): AsyncIterable<OutputFrame> {
+  return head.headers.get("content-type") === MULTIPLEXED_STREAM ? decodeFrames(body) : rawOutput(body);
+}
+
+async function* rawOutput(body: AsyncIterable<Uint8Array>): AsyncGenerator<OutputFrame, void, undefined> {
+  for await (const bytes of body) yield { stream: "stdout", bytes };
+}
+
+function stdioConnectionOf(connection: SocketStream, response: HttpResponse): StdioConnection {
+  return {
+    output: framesOf(response, received(connection)),
+    write: (bytes) => connection.write(bytes),
+    closeStdin: () => connection.endWriting(),
+    close: () => connection.close(),
+  };
+}
+
+async function* received(connection: SocketStream): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for (let bytes = await connection.read(); bytes !== undefined; bytes = await connection.read()) yield bytes;
+  } finally {
+    connection.close();
+  }
+}
+
+function formatQuery(query: Query = {}): string {
+  const pairs: string[] = [];
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === false || value === "") continue;
+    pairs.push(`${encodeURIComponent(name)}=${encodeURIComponent(value === true ? "1" : value)}`);
+  }
+  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+}
+
+/** A name as a segment of a path; slashes of image names stay, as the API has them. */
+export function segment(name: string): string {
+  return encodeURIComponent(name).replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%40", "@");
+}

@@ -1,0 +1,97 @@
+import type { MountPoint } from "../../api/container.ts";
+import type { StringSet } from "../../api/container-config.ts";
+import type { Mount } from "../../api/host-config.ts";
+import type { Container } from "../../engine/container/container.ts";
+import type { MountConfig } from "../../engine/container/container-config.ts";
+
+/** `Mounts` of lists and inspect: what is mounted. */
+export function describeMountPoints(container: Container): readonly MountPoint[] {
+  return container.mounts.map((mount) => ({
+    Type: mount.type,
+    ...(mount.name === undefined ? {} : { Name: mount.name }),
+    Source: mount.type === "tmpfs" ? "" : mount.source,
+    Destination: mount.target,
+    ...(mount.type === "volume" ? { Driver: "local" } : {}),
+    Mode: mount.type === "volume" ? "z" : "",
+    RW: !mount.readOnly,
+    Propagation: mount.type === "bind" ? mount.propagation : "",
+  }));
+}
+
+/** What was asked for, told back in the form in which Docker's clients ask for it. */
+export interface AskedMounts {
+  readonly Binds: readonly string[] | null;
+  readonly Mounts?: readonly Mount[];
+  readonly Tmpfs?: Readonly<Record<string, string>>;
+  /** Of the portable half. */
+  readonly Volumes: StringSet | null;
+}
+
+export function describeAskedMounts(mounts: readonly MountConfig[]): AskedMounts {
+  const binds: string[] = [];
+  const others: Mount[] = [];
+  const tmpfs: Record<string, string> = {};
+  const volumes: Record<string, Record<string, never>> = {};
+  for (const mount of mounts) {
+    if (mount.type === "tmpfs" && mount.sizeBytes === undefined && mount.mode === undefined) {
+      tmpfs[mount.target] = (mount.options ?? []).join(",");
+    } else if (mount.type === "bind" && mount.createSource && mount.nonRecursive !== true) {
+      binds.push(formatBind(mount.source, mount.target, [mount.readOnly ? "ro" : "", mount.propagation ?? ""]));
+    } else if (mount.type === "volume" && mount.labels === undefined && mount.name !== undefined) {
+      binds.push(
+        formatBind(mount.name, mount.target, [mount.readOnly ? "ro" : "", mount.noCopy === true ? "nocopy" : ""]),
+      );
+    } else if (mount.type === "volume" && mount.name === undefined && mount.labels === undefined && !mount.readOnly) {
+      volumes[mount.target] = {};
+    } else others.push(formatMount(mount));
+  }
+  return {
+    Binds: binds.length === 0 ? null : binds,
+    ...(others.length === 0 ? {} : { Mounts: others }),
+    ...(Object.keys(tmpfs).length === 0 ? {} : { Tmpfs: tmpfs }),
+    Volumes: Object.keys(volumes).length === 0 ? null : volumes,
+  };
+}
+
+function formatBind(source: string, target: string, options: readonly string[]): string {
+  const given = options.filter((option) => option !== "");
+  return given.length === 0 ? `${source}:${target}` : `${source}:${target}:${given.join(",")}`;
+}
+
+function formatMount(mount: MountConfig): Mount {
+  const common = {
+    Type: mount.type,
+    Target: mount.target,
+    ...(mount.type !== "tmpfs" && mount.readOnly ? { ReadOnly: true } : {}),
+  };
+  switch (mount.type) {
+    case "bind":
+      return {
+        ...common,
+        Source: mount.source,
+        BindOptions: {
+          ...(mount.propagation === undefined ? {} : { Propagation: mount.propagation }),
+          ...(mount.nonRecursive === true ? { NonRecursive: true } : {}),
+          ...(mount.createSource ? { CreateMountpoint: true } : {}),
+        },
+      };
+    case "volume":
+      return {
+        ...common,
+        ...(mount.name === undefined ? {} : { Source: mount.name }),
+        VolumeOptions: {
+          ...(mount.noCopy === true ? { NoCopy: true } : {}),
+          ...(mount.labels === undefined ? {} : { Labels: mount.labels }),
+        },
+      };
+    case "tmpfs":
+      return {
+        ...common,
+        ...(mount.options?.includes("ro") === true ? { ReadOnly: true } : {}),
+        TmpfsOptions: {
+          ...(mount.sizeBytes === undefined ? {} : { SizeBytes: mount.sizeBytes }),
+          ...(mount.mode === undefined ? {} : { Mode: mount.mode }),
+        },
+      };
+  }
+}
