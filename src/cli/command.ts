@@ -1,0 +1,47 @@
+import type { EngineApi } from "../api/engine-api.ts";
+import type { FlagTable } from "./flags/flag.ts";
+import type { ParsedFlags } from "./flags/parse-flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The flags before the command's name, and what follows from them and the environment. */
+export interface GlobalSettings {
+  /** As given by `--host` or GANTRY_HOST. */
+  readonly host: string | undefined;
+  readonly root: string | undefined;
+  readonly state: string | undefined;
+  readonly isDebug: boolean;
+}
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly settings: GlobalSettings;
+  /** The command as it was typed: `run`, `container run`. */
+  readonly path: string;
+  /** The command that starts this program. */
+  readonly selfCommand: readonly [string, ...string[]];
+  /** The daemon, started if need be. */
+  connect(): Promise<EngineApi>;
+}
+
+export interface Command<T extends FlagTable = FlagTable> {
+  /** What follows the command's name: `[OPTIONS] IMAGE [COMMAND] [ARG...]`. */
+  readonly usage: string;
+  readonly flags: T;
+  /** How many positionals it takes; `max` left out: any number. */
+  readonly arguments: { readonly min: number; readonly max?: number };
+  /**
+   * Flags may follow positionals; false where these are another program's.
+   * @default true
+   */
+  readonly isInterspersed?: boolean;
+  /** Errors are those of a container's start: 125, 126, 127, with a line that tells of the help. */
+  readonly isContainerStart?: boolean;
+  /** @returns the status that the process ends with. */
+  run(context: CommandContext, input: ParsedFlags<T>): Promise<number>;
+}
+
+/** Lets TypeScript find the types of a command's flags. */
+export function defineCommand<T extends FlagTable>(command: Command<T>): Command<T> {
+  return command;
+}

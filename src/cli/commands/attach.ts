@@ -1,0 +1,47 @@
+import { defineCommand } from "../command.ts";
+import { switchFlag, textFlag } from "../flags/flag.ts";
+import { attachStreams } from "../streams/attach-streams.ts";
+import { checkTty } from "../streams/check-tty.ts";
+import { followSize } from "../streams/follow-size.ts";
+import { proxySignals } from "../streams/proxy-signals.ts";
+
+export const command = defineCommand({
+  usage: "[OPTIONS] CONTAINER",
+  flags: {
+    "detach-keys": textFlag("Keys that leave the container", { shownDefault: "ctrl-p,ctrl-q" }),
+    "no-stdin": switchFlag("Do not attach STDIN"),
+    "sig-proxy": switchFlag("Hand signals on to the container", { isOnByDefault: true }),
+  },
+  arguments: { min: 1, max: 1 },
+  async run({ terminal, connect }, { flags, positionals: [name = ""] }) {
+    const api = await connect();
+    const { Id: id, Config: config, State: state } = await api.inspectContainer(name);
+    if (!state.Running) throw new Error("cannot attach to a stopped container, start it first");
+    if (state.Paused) throw new Error("cannot attach to a paused container, unpause it first");
+    if (state.Restarting) throw new Error("cannot attach to a restarting container, wait until it is running");
+    const hasStdin = !flags["no-stdin"] && config.OpenStdin === true;
+    const hasTty = config.Tty === true;
+    checkTty(terminal, { hasStdin, hasTty });
+    const keys = flags["detach-keys"] === undefined ? {} : { detachKeys: flags["detach-keys"] };
+    using _signals =
+      flags["sig-proxy"] && !hasTty
+        ? proxySignals(terminal, (signalName) => api.killContainer(id, { signalName }))
+        : undefined;
+    // Registered before we attach: the status is that of this run, not of a later one.
+    const { result } = await api.waitContainer(id, { condition: "not-running" });
+    const connection = await api.attachContainer(id, {
+      stream: true,
+      stdin: hasStdin,
+      stdout: true,
+      stderr: true,
+      ...keys,
+    });
+    using streams = attachStreams(connection, terminal, { hasStdin, hasTty, ...keys });
+    using _size =
+      hasTty && terminal.stdout.isTerminal ? followSize(terminal, (size) => api.resizeContainer(id, size)) : undefined;
+    if ((await streams.end) === "detached") return 0;
+    const { StatusCode, Error: error } = await result;
+    if (error?.Message) throw new Error(error.Message);
+    return StatusCode;
+  },
+});

@@ -1,0 +1,38 @@
+import { createReadStream } from "node:fs";
+import { access } from "node:fs/promises";
+import { resolve } from "node:path";
+import { defineCommand } from "../command.ts";
+import { switchFlag, textFlag } from "../flags/flag.ts";
+import { showProgress } from "../streams/show-progress.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+
+export const command = defineCommand({
+  usage: "[OPTIONS]",
+  flags: {
+    input: textFlag("Read this archive instead of STDIN", { short: "i" }),
+    platform: textFlag("Load this platform alone (linux/amd64)"),
+    quiet: switchFlag("Do not show the progress", { short: "q" }),
+  },
+  arguments: { min: 0, max: 0 },
+  async run({ terminal, connect }, { flags }) {
+    if (flags.input === undefined && terminal.stdin.isTerminal) {
+      throw new Error("requested load from stdin, but stdin is empty");
+    }
+    const path = flags.input === undefined ? undefined : resolve(terminal.workingDirectory, flags.input);
+    if (path !== undefined) {
+      await access(path).catch(() => {
+        throw new Error(`open ${flags.input}: no such file or directory`);
+      });
+    }
+    const archive = path === undefined ? terminal.stdin.read() : createReadStream(path, { highWaterMark: CHUNK_BYTES });
+    const api = await connect();
+    const isQuiet = flags.quiet || !terminal.stdout.isTerminal;
+    const progress = await api.loadImages(archive, {
+      quiet: isQuiet,
+      ...(flags.platform === undefined ? {} : { platform: flags.platform }),
+    });
+    await showProgress(progress, terminal.stdout, terminal);
+    return 0;
+  },
+});

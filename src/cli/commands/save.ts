@@ -1,0 +1,39 @@
+import { open, rename, unlink } from "node:fs/promises";
+import { resolve } from "node:path";
+import { defineCommand } from "../command.ts";
+import { textFlag } from "../flags/flag.ts";
+
+/** Writes the archive beside its place and renames it there: a failure leaves no half of it. */
+async function writeFile(path: string, archive: AsyncIterable<Uint8Array>, nowMs: number): Promise<void> {
+  const temporary = `${path}.${nowMs}.tmp`;
+  const file = await open(temporary, "wx", 0o600);
+  try {
+    for await (const bytes of archive) await file.write(bytes);
+    await file.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await file.close().catch(() => {});
+    await unlink(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+export const command = defineCommand({
+  usage: "[OPTIONS] IMAGE [IMAGE...]",
+  flags: {
+    output: textFlag("Write to this file instead of STDOUT", { short: "o" }),
+    platform: textFlag("Save this platform alone (linux/amd64)"),
+  },
+  arguments: { min: 1 },
+  async run({ terminal, connect }, { flags, positionals }) {
+    if (flags.output === undefined && terminal.stdout.isTerminal) {
+      throw new Error("cowardly refusing to save to a terminal. Use the -o flag or redirect");
+    }
+    const api = await connect();
+    const archive = await api.saveImages(positionals, flags.platform === undefined ? {} : { platform: flags.platform });
+    if (flags.output !== undefined)
+      await writeFile(resolve(terminal.workingDirectory, flags.output), archive, terminal.now());
+    else for await (const bytes of archive) await terminal.stdout.write(bytes);
+    return 0;
+  },
+});

@@ -1,0 +1,105 @@
+import { fstatSync, write } from "node:fs";
+import { readStandardInput } from "../platform/standard-input.ts";
+import type { Output, SignalName, Terminal } from "./terminal.ts";
+
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+const RETRY_FULL_MS = 5;
+
+/** Major number of /dev/null and its like (Documentation/admin-guide/devices.txt). */
+const MEMORY_DEVICES = 1;
+
+/** Whether it is worth asking if `fd` is a terminal. */
+function mayBeTerminal(fd: number): boolean {
+  try {
+    const status = fstatSync(fd);
+    return status.isCharacterDevice() && status.rdev >> 8 !== MEMORY_DEVICES;
+  } catch {
+    return false; // closed by whoever started us
+  }
+}
+
+/** Writes all of `bytes`; a descriptor that somebody made non-blocking is tried again while it is full. */
+function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = (offset: number) => {
+      if (offset >= bytes.length) return resolve();
+      write(fd, bytes, offset, bytes.length - offset, null, (error, written) => {
+        if (error?.code === "EAGAIN") setTimeout(next, RETRY_FULL_MS, offset);
+        else if (error) reject(error);
+        else next(offset + written);
+      });
+    };
+    next(0);
+  });
+}
+
+function createOutput(fd: number, isTerminal: boolean): Output {
+  let last = Promise.resolve();
+  return {
+    isTerminal,
+    write(data) {
+      const bytes = typeof data === "string" ? Buffer.from(data) : data;
+      const written = last.then(() => writeAll(fd, bytes));
+      last = written.catch(() => {});
+      return written;
+    },
+  };
+}
+
+/** The terminal of this very process: the only place of the command line that reads `process`. */
+export async function openProcessTerminal(): Promise<Terminal> {
+  // Asked by FFI, whose loading a command without a terminal does not pay; node:tty would cost everybody 4 ms.
+  const device = [STDIN, STDOUT, STDERR].some(mayBeTerminal)
+    ? await import("../platform/terminal-device.ts")
+    : undefined;
+  const isTerminal = (fd: number) => mayBeTerminal(fd) && (device?.isTerminalDevice(fd) ?? false);
+  const stdinIsTerminal = isTerminal(STDIN);
+  const stdout = createOutput(STDOUT, isTerminal(STDOUT));
+  return {
+    stdin: {
+      isTerminal: stdinIsTerminal,
+      read: readStandardInput,
+      setRawMode() {
+        const mode = stdinIsTerminal ? device?.setRawMode(STDIN) : undefined;
+        if (mode === undefined) return undefined;
+        const restore = () => mode[Symbol.dispose]();
+        process.on("exit", restore);
+        return {
+          [Symbol.dispose]() {
+            process.off("exit", restore);
+            restore();
+          },
+        };
+      },
+    },
+    stdout,
+    stderr: createOutput(STDERR, isTerminal(STDERR)),
+    size: () => (stdout.isTerminal ? device?.terminalSize(STDOUT) : undefined),
+    onResize(listener) {
+      process.on("SIGWINCH", listener);
+      return { [Symbol.dispose]: () => void process.off("SIGWINCH", listener) };
+    },
+    onSignals(names, listener) {
+      const heard = (name: SignalName) => listener(name);
+      for (const name of names) process.on(name, heard);
+      return {
+        [Symbol.dispose]() {
+          for (const name of names) process.off(name, heard);
+        },
+      };
+    },
+    environment: process.env,
+    workingDirectory: process.cwd(),
+    userId: process.geteuid?.() ?? 0,
+    now: Date.now,
+    timeZone(atMs) {
+      const date = new Date(atMs);
+      const offsetMinutes = -date.getTimezoneOffset();
+      const parts = new Intl.DateTimeFormat("en-US", { timeZoneName: "short" }).formatToParts(date);
+      const name = parts.find((part) => part.type === "timeZoneName")?.value ?? "UTC";
+      return { offsetMinutes, name };
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import { mkdirSync, openSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { GantryError } from "../errors/gantry-error.ts";
+import { currentBuildId } from "../platform/build-id.ts";
+import { type Announcement, readAnnouncement } from "./announcement.ts";
+import type { Locations } from "./locations.ts";
+
+export interface EnsureDaemonOptions {
+  /** The command that starts this program. */
+  readonly selfCommand: readonly [string, ...string[]];
+  /** The user's number: only root can start a daemon. */
+  readonly userId: number;
+  /** @default 30000 */
+  readonly timeoutMs?: number;
+}
+
+const POLL_MS = 5;
+
+/**
+ * Makes sure that a daemon of this build, or one that somebody else looks after, answers at the socket.
+ *
+ * None answers: one is started. Another build answers that was started by a command: it is replaced; containers do not
+ * notice. Commands that do this at the same moment take turns at a lock, so that they get one daemon.
+ *
+ * @throws `unavailable` with what the daemon printed when it does not come up; `permission-denied` without root.
+ */
+export async function ensureDaemon(locations: Locations, options: EnsureDaemonOptions): Promise<void> {
+  const answer = await canConnect(locations.socketPath);
+  if (answer === "yes" && replaceable(locations) === undefined) return;
+  if (answer === "denied" || options.userId !== 0) {
+    throw new GantryError("permission-denied", `cannot use the daemon at ${locations.socketPath}: only root may`, {
+      hint: "run the command with sudo",
+    });
+  }
+  mkdirSync(locations.state, { recursive: true, mode: 0o711 });
+  const deadline = performance.now() + (options.timeoutMs ?? 30_000);
+  // Loaded here: the usual case, a daemon that answers, needs no lock and no FFI.
+  const { FileLock } = await import("../platform/file-lock.ts");
+  using _lock = await FileLock.take(join(locations.state, "start.lock"), { deadlineMs: deadline });
+  const old = replaceable(locations);
+  if (old === undefined && (await canConnect(locations.socketPath)) === "yes") return;
+  if (old !== undefined) await retire(old, locations, deadline);
+  await startDaemon(locations, options.selfCommand, deadline);
+}
+
+/** The self-started daemon of another build that runs now, if there is one. */
+function replaceable(locations: Locations): Announcement | undefined {
+  const running = readAnnouncement(locations.announcementPath);
+  return running?.isSelfStarted === true && running.buildId !== currentBuildId() ? running : undefined;
+}
+
+async function retire(old: Announcement, locations: Locations, deadline: number): Promise<void> {
+  process.kill(old.pid, "SIGTERM");
+  while (readAnnouncement(locations.announcementPath)?.pid === old.pid) {
+    if (performance.now() > deadline) {
+      throw new GantryError("unavailable", `the daemon of another build (process ${old.pid}) does not end`, {
+        hint: `see ${locations.logPath}`,
+      });
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function startDaemon(
+  locations: Locations,
+  command: readonly [string, ...string[]],
+  deadline: number,
+): Promise<void> {
+  const { spawn } = await import("node:child_process");
+  const { readFileSync, statSync } = await import("node:fs");
+  const log = openSync(locations.logPath, "a", 0o600);
+  const logStart = statSync(locations.logPath).size;
+  const [program, ...first] = command;
+  const places = ["--root", locations.root, "--state", locations.state, "--host", `unix://${locations.socketPath}`];
+  const child = spawn(program, [...first, ...places, "daemon", "--self-started"], {
+    cwd: "/",
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
+  let ending: string | undefined;
+  child.on("error", (error) => {
+    ending = error.message;
+  });
+  child.on("exit", () => {
+    const said = readFileSync(locations.logPath).subarray(logStart).toString("utf8").trim();
+    ending = said.split("\n").at(-1) || "it ended without a word";
+  });
+  child.unref();
+  while ((await canConnect(locations.socketPath)) !== "yes") {
+    if (ending !== undefined) {
+      throw new GantryError("unavailable", `cannot start the daemon: ${ending.replace(/^gantry: /, "")}`);
+    }
+    if (performance.now() > deadline) {
+      throw new GantryError("unavailable", `the daemon does not answer at ${locations.socketPath}`, {
+        hint: `see ${locations.logPath}`,
+      });
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+function canConnect(path: string): Promise<"yes" | "no" | "denied"> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve("yes");
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      resolve(error.code === "EACCES" || error.code === "EPERM" ? "denied" : "no");
+    });
+  });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,36 @@
+import { describe, expect, test } from "bun:test";
+import { hashRoot, resolveLocations } from "./locations.ts";
+
+describe("resolveLocations", () => {
+  test("flags win over the environment, and that over the defaults", () => {
+    expect(resolveLocations({}, {})).toMatchObject({
+      root: "/var/lib/gantry",
+      state: "/run/gantry",
+      socketPath: "/run/gantry/gantry.sock",
+    });
+    const environment = { GANTRY_ROOT: "/a", GANTRY_STATE: "/b", GANTRY_HOST: "unix:///c/d.sock" };
+    expect(resolveLocations({}, environment)).toMatchObject({ root: "/a", state: "/b", socketPath: "/c/d.sock" });
+    expect(resolveLocations({ root: "/x", host: "/y/z.sock" }, environment)).toMatchObject({
+      root: "/x",
+      state: "/b",
+      socketPath: "/y/z.sock",
+    });
+  });
+
+  test("a host that is not a unix socket is refused by name", () => {
+    expect(() => resolveLocations({ host: "tcp://127.0.0.1:2375" }, {})).toThrow(
+      'cannot use host "tcp://127.0.0.1:2375"',
+    );
+  });
+
+  test("a path that no socket can have is refused before anything starts", () => {
+    expect(() => resolveLocations({ state: `/${"x".repeat(120)}` }, {})).toThrow("longer than 107 bytes");
+  });
+});
+
+describe("hashRoot", () => {
+  test("differs between roots", () => {
+    expect(hashRoot("/a")).toMatch(/^[0-9a-f]{8}$/);
+    expect(hashRoot("/a")).not.toBe(hashRoot("/b"));
+  });
+});

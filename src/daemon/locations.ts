@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { join, resolve } from "node:path";
+import { GantryError } from "../errors/gantry-error.ts";
+
+/** Where a daemon keeps what it owns, and where it is reached. */
+export interface Locations {
+  /** Images, volumes, containers: what survives a boot. */
+  readonly root: string;
+  /** Sockets and process files: rebuilt after a boot. */
+  readonly state: string;
+  /** The unix socket that serves the API. */
+  readonly socketPath: string;
+  /** The daemon's process number, for people and service managers. */
+  readonly pidPath: string;
+  /** What a starting daemon says of itself, for the command line. */
+  readonly announcementPath: string;
+  /** What the self-started daemon prints. */
+  readonly logPath: string;
+}
+
+export interface LocationOptions {
+  /** @default `GANTRY_ROOT`, else `/var/lib/gantry` */
+  readonly root?: string;
+  /** @default `GANTRY_STATE`, else `/run/gantry` */
+  readonly state?: string;
+  /** `unix:///path`. @default `GANTRY_HOST`, else `gantry.sock` in the state folder */
+  readonly host?: string;
+}
+
+/** The longest path that fits into a unix socket's address, its closing NUL left out (unix(7)). */
+const LONGEST_SOCKET_PATH = 107;
+
+/**
+ * Finds the places from flags and environment.
+ *
+ * @throws `unsupported` for a host that is not a unix socket, `invalid-argument` for a path that is too long for one.
+ */
+export function resolveLocations(
+  options: LocationOptions,
+  environment: Readonly<Record<string, string | undefined>>,
+): Locations {
+  const root = resolve(options.root ?? (environment.GANTRY_ROOT || "/var/lib/gantry"));
+  const state = resolve(options.state ?? (environment.GANTRY_STATE || "/run/gantry"));
+  const host = options.host ?? (environment.GANTRY_HOST || `unix://${join(state, "gantry.sock")}`);
+  return {
+    root,
+    state,
+    socketPath: parseHost(host),
+    pidPath: join(state, "gantry.pid"),
+    announcementPath: join(state, "daemon.json"),
+    logPath: join(state, "daemon.log"),
+  };
+}
+
+function parseHost(host: string): string {
+  const path = host.startsWith("unix://") ? host.slice("unix://".length) : host;
+  if (!path.startsWith("/")) {
+    throw new GantryError("unsupported", `cannot use host ${JSON.stringify(host)}: only unix sockets are there yet`, {
+      hint: "write it as unix:///path/to/socket",
+    });
+  }
+  if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH) {
+    throw new GantryError("invalid-argument", `socket path ${path} is longer than ${LONGEST_SOCKET_PATH} bytes`, {
+      hint: "choose a shorter --state or --host",
+    });
+  }
+  return path;
+}
+
+/** Eight hexadecimal digits that tell this root's names on the host (bridges, tables, cgroups) from another's. */
+export function hashRoot(root: string): string {
+  return createHash("sha256").update(root).digest("hex").slice(0, 8);
+}

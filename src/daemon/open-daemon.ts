@@ -1,0 +1,135 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ContentStore } from "../content/content-store.ts";
+import { dockerRoutes } from "../doors/docker/docker-routes.ts";
+import { type DockerDoor, serveDocker } from "../doors/docker/serve-docker.ts";
+import { createEngine, hostCgroups, readHostFacts } from "../engine/index.ts";
+import { HostPacker } from "../image/from-host.ts";
+import { Images } from "../image/images.ts";
+import { LayerStore } from "../image/layer-store.ts";
+import { Puller } from "../image/pull.ts";
+import { SnapshotStore } from "../image/snapshot-store.ts";
+import { LayerWorkers } from "../image/unpack/layer-workers.ts";
+import { detectCgroups } from "../linux/cgroupfs/index.ts";
+import { SqliteNetworkRecords } from "../network/network-records.ts";
+import { NetworkStack } from "../network/network-stack.ts";
+import { relayStarter } from "../network/spawn-relay.ts";
+import { readHelperBinary } from "../platform/helper-binary.ts";
+import { readBootId } from "../platform/process-identity.ts";
+import { parseAvailableCapabilities } from "../runtime/capabilities/index.ts";
+import { State } from "../state/state.ts";
+import { Supervisor } from "../supervise/index.ts";
+import { VolumeStore } from "../volume/index.ts";
+import { describeHost, describeVersion } from "./describe-host.ts";
+import { readHostResolvConf } from "./host-resolv-conf.ts";
+import { hashRoot, type Locations } from "./locations.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import { keepOffProxies } from "./proxies.ts";
+import { registriesReader } from "./registries-file.ts";
+
+export interface OpenDaemonOptions {
+  /** Tells the operator one sentence. */
+  readonly warn: (sentence: string) => void;
+}
+
+/** Everything a daemon is made of, put together. Disposing it lets go of the host; containers go on. */
+export interface Daemon extends AsyncDisposable {
+  /** Opens the doors. */
+  serve(): Promise<void>;
+}
+
+/**
+ * The one place that knows all concrete parts (STYLE, habit 3): opens them from the bottom up, takes up what still runs, and
+ * removes what is left over. The caller holds the lock of the root.
+ */
+export async function openDaemon(locations: Locations, options: OpenDaemonOptions): Promise<Daemon> {
+  await using parts = new AsyncDisposableStack();
+  const { root } = locations;
+  const { warn } = options;
+  keepOffProxies();
+  mkdirSync(root, { recursive: true, mode: 0o711 });
+  const rootHash = hashRoot(root);
+  const clock = { nowNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) };
+  const random = (count: number): Uint8Array => randomBytes(count);
+  const registries = registriesReader(process.env.GANTRY_REGISTRIES);
+
+  const state = parts.use(State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now }));
+  const content = parts.use(ContentStore.open({ directory: join(root, "content"), state }));
+  const workers = parts.use(new LayerWorkers());
+  const snapshots = await SnapshotStore.open({ directory: join(root, "snapshots"), state, workers });
+  const layers = new LayerStore({ content, snapshots, workers });
+  const defaultRegistry = () => registries().defaultRegistry;
+  const images = new Images({
+    state,
+    content,
+    snapshots,
+    layers,
+    workers,
+    defaultRegistry,
+    puller: new Puller({ state, content, layers, registries }),
+    hostPacker: new HostPacker({ state, content, layers, defaultRegistry }),
+  });
+
+  const supervisor = new Supervisor({
+    helperBytes: await readHelperBinary(),
+    fallbackDirectory: join(root, "bin"),
+    bootId: readBootId(),
+  });
+  parts.defer(() => supervisor.close());
+  const network = parts.use(
+    new NetworkStack({
+      records: new SqliteNetworkRecords(state.db),
+      rootHash,
+      now: Date.now,
+      startRelay: relayStarter(supervisor.helperPath),
+      warn,
+    }),
+  );
+  await network.open();
+  const cgroups = detectCgroups();
+  const volumes = new VolumeStore({ directory: join(root, "volumes"), state, clock, randomBytes: random });
+  const engine = createEngine({
+    root,
+    stateDirectory: locations.state,
+    database: state,
+    images,
+    network,
+    volumes,
+    supervisor,
+    cgroups: hostCgroups(cgroups, { rootHash }),
+    host: readHostFacts(),
+    clock,
+    randomBytes: random,
+    bootId: readBootId(),
+    capabilities: parseAvailableCapabilities(readFileSync("/proc/self/status", "utf8")),
+    readResolvConf: readHostResolvConf,
+    warn,
+  });
+  parts.defer(() => engine.close());
+  await engine.recover();
+
+  let door: DockerDoor | undefined;
+  parts.defer(() => door?.close());
+  const owned = parts.move();
+  return {
+    async serve() {
+      door = await serveDocker({
+        socketPath: locations.socketPath,
+        routes: dockerRoutes({
+          engine,
+          images,
+          events: state.events,
+          networks: network,
+          volumes,
+          version: describeVersion,
+          info: () => describeHost({ root, id: rootHash, cgroups }),
+          now: Date.now,
+        }),
+        serverName: `gantry/${describeVersion().Version} (linux)`,
+        warn,
+      });
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

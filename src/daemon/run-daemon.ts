@@ -1,0 +1,54 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { formatError, isGantryError } from "../errors/gantry-error.ts";
+import { currentBuildId } from "../platform/build-id.ts";
+import { readStartTime } from "../platform/process-identity.ts";
+import { lockRoot } from "../state/root-lock.ts";
+import { writeAnnouncement } from "./announcement.ts";
+import type { Locations } from "./locations.ts";
+
+export interface RunDaemonOptions {
+  /** A command started it, and one of another build may replace it. */
+  readonly isSelfStarted: boolean;
+}
+
+/**
+ * Serves a root until SIGTERM or SIGINT; containers outlive it.
+ *
+ * @returns the status to end with: 0 after a signal, 1 with a sentence on stderr if it could not start.
+ */
+export async function runDaemon(locations: Locations, options: RunDaemonOptions): Promise<number> {
+  try {
+    if (process.getuid?.() !== 0) {
+      tell("the daemon needs root: containers are made of kernel features that only root may use (run it with sudo)");
+      return 1;
+    }
+    mkdirSync(locations.state, { recursive: true, mode: 0o711 });
+    using _root = lockRoot(locations.root);
+    const { openDaemon } = await import("./open-daemon.ts");
+    await using daemon = await openDaemon(locations, { warn: tell });
+    const identity = { pid: process.pid, startTime: readStartTime(process.pid) ?? 0, buildId: currentBuildId() };
+    writeAnnouncement(locations.announcementPath, { ...identity, isSelfStarted: options.isSelfStarted });
+    writeFileSync(locations.pidPath, `${process.pid}\n`);
+    await daemon.serve();
+    if (!options.isSelfStarted) tell(`ready at unix://${locations.socketPath}`);
+    await signalled();
+    for (const path of [locations.pidPath, locations.socketPath]) rmSync(path, { force: true });
+    return 0;
+  } catch (error) {
+    tell(formatError(error));
+    return isGantryError(error) ? 1 : 70;
+  }
+}
+
+/** Resolves at the first SIGTERM or SIGINT. */
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+    // A daemon that was started from a terminal outlives it.
+    process.on("SIGHUP", () => {});
+  });
+}
+
+function tell(sentence: string): void {
+  process.stderr.write(`gantry: ${sentence}\n`);
+}
