@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { EngineFixture } from "./engine-fixture.ts";
+
+const CHILD = join(import.meta.dir, "engine-killed-child.ts");
+
+/** Starts a daemon on the folder, and kills it so many milliseconds after its first word. */
+async function killedDaemon(directory: string, story: string, afterMs: number): Promise<string> {
+  const child = spawn(process.execPath, [CHILD, directory, story], { stdio: ["ignore", "pipe", "inherit"] });
+  const [word] = (await once(child.stdout, "data")) as [Buffer];
+  await delay(afterMs);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  return word.toString().trim();
+}
+
+test("a daemon killed while a container prints loses no line and no exit code", async () => {
+  let fixture = await EngineFixture.open();
+  const { directory } = fixture;
+  await fixture.release();
+  try {
+    const id = await killedDaemon(directory, "print", 150);
+    fixture = await EngineFixture.open({ directory });
+    const { exitCode } = await fixture.engine.wait(id).result;
+    expect(exitCode).toBe(6);
+    let log = "";
+    for await (const { bytes } of fixture.engine.logs(id, { stdout: true, stderr: true })) log += Buffer.from(bytes);
+    expect(log).toBe(Array.from({ length: 200 }, (_, line) => `line ${line}\n`).join(""));
+  } finally {
+    await fixture[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}, 20_000);
+
+test("a daemon killed at any moment of its containers' lives leaves nothing that the next one does not take up", async () => {
+  let fixture = await EngineFixture.open();
+  const { directory } = fixture;
+  await fixture.release();
+  try {
+    for (let round = 0; round < 8; round++) {
+      await killedDaemon(directory, "churn", (round * 37) % 100);
+      fixture = await EngineFixture.open({ directory });
+      expect(fixture.warnings).toEqual([]);
+      for (const container of fixture.engine.list()) {
+        expect(["created", "running", "exited"]).toContain(container.state.status);
+        await fixture.engine.start(container.id);
+        await fixture.engine.remove(container.id, { force: true, volumes: true });
+      }
+      expect(fixture.leftovers()).toEqual([]);
+      expect(fixture.volumes.list()).toEqual([]);
+      await fixture.release();
+    }
+    fixture = await EngineFixture.open({ directory });
+  } finally {
+    await fixture[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}, 30_000);

@@ -1,0 +1,63 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { collect, EngineFixture } from "./engine-fixture.ts";
+
+test("a daemon that goes and comes back finds what runs, what ended, and each line", async () => {
+  let fixture = await EngineFixture.open();
+  const { directory } = fixture;
+  try {
+    const create = async (name: string, text: string, more: object = {}): Promise<string> => {
+      const config = { image: "box", command: ["sh", "-c", text], network: { mode: "none" }, openStdin: true, ...more };
+      const { id } = await fixture.engine.create(config, { name });
+      await fixture.engine.start(id);
+      return id;
+    };
+    const stays = await create("stays", "echo before; read x; echo after $x");
+    const ends = await create("ends", "sleep 0.2; echo last words; exit 4");
+    const vanishes = await create("vanishes", "sleep 0.2", { autoRemove: true });
+    const paused = await create("paused", "sleep 100");
+    await fixture.engine.pause(paused);
+    await fixture.release();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+
+    fixture = await EngineFixture.open({ directory });
+    expect(fixture.engine.inspect(ends).state).toMatchObject({ status: "exited", exitCode: 4, pid: 0 });
+    expect(() => fixture.engine.inspect(vanishes)).toThrow("No such container");
+    expect(fixture.engine.inspect(paused).state.status).toBe("paused");
+    await fixture.engine.unpause(paused);
+    const session = await fixture.engine.attach(stays, { stdin: true, stdout: true });
+    const { result } = fixture.engine.wait(stays);
+    await session.write(Buffer.from("all\n"));
+    expect((await collect(session.output)).stdout).toBe("after all\n");
+    expect(await result).toEqual({ exitCode: 0 });
+    let log = "";
+    for await (const { bytes } of fixture.engine.logs(stays, { stdout: true, stderr: true })) log += Buffer.from(bytes);
+    expect(log).toBe("before\nafter all\n");
+    expect(fixture.events().filter((event) => event === "container die").length).toBe(3);
+  } finally {
+    await fixture[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test("after a new boot what ran is marked exited, 255; what is left on the host and not known is removed", async () => {
+  let fixture = await EngineFixture.open();
+  const { directory } = fixture;
+  try {
+    const { id } = await fixture.engine.create(
+      { image: "box", command: ["sleep", "100"], network: { mode: "none" } },
+      {},
+    );
+    await fixture.engine.start(id);
+    const unknown = "f".repeat(64);
+    mkdirSync(join(fixture.root, "containers", unknown));
+    await fixture.release();
+    fixture = await EngineFixture.open({ directory, boot: "00000000-0000-0000-0000-000000000000" });
+    expect(fixture.engine.inspect(id).state).toMatchObject({ status: "exited", exitCode: 255, pid: 0 });
+    expect(fixture.leftovers()).toEqual([id]);
+  } finally {
+    await fixture[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});

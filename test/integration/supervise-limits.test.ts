@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { readLog } from "../../src/supervise/index.ts";
+import { Fixture } from "./supervise-fixture.ts";
+
+let fixture: Fixture;
+beforeAll(() => {
+  fixture = new Fixture();
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const sh = (script: string): string[] => ["sh", "-c", script];
+const CGROUP_V1 = "/sys/fs/cgroup/memory/cgroup.procs";
+
+test.skipIf(!existsSync(CGROUP_V1))(
+  "a container in its cgroups sees only them, and one that the kernel killed for memory says so",
+  async () => {
+    const name = `gantry-supervise-${process.pid}`;
+    const cgroups = ["memory", "pids"].map((controller) => ({
+      version: 1 as const,
+      path: `/sys/fs/cgroup/${controller}/${name}`,
+    }));
+    for (const { path } of cgroups) mkdirSync(path);
+    try {
+      writeFileSync(`/sys/fs/cgroup/memory/${name}/memory.limit_in_bytes`, String(16 << 20));
+      const mounts = [
+        {
+          destination: "/sys/fs/cgroup",
+          type: "cgroup",
+          source: "cgroup",
+          options: ["ro", "nosuid", "noexec", "nodev"],
+        },
+      ];
+      const script =
+        "grep -E 'memory|pids' /proc/self/cgroup | cut -d: -f2-; cat /sys/fs/cgroup/pids/cgroup.procs | head -1; mkdir /sys/fs/cgroup/pids/x";
+      const view = await fixture.run(
+        fixture.plan(fixture.spec(sh(script.replace("| cut -d: -f2-", "| sed 's/^[0-9]*://'")), { mounts }), {
+          cgroups,
+        }),
+      );
+      expect(view.stdout.split("\n").sort()).toEqual(["", "1", "memory:/", "pids:/"]);
+      expect(view.stderr).toContain("Read-only file system");
+      expect(view.record.oomKilled).toBe(false);
+      const hog = await fixture.run(
+        fixture.plan(fixture.spec(["dd", "if=/dev/zero", "of=/dev/shm/x", "bs=1M", "count=60"]), { cgroups }),
+      );
+      expect([hog.record.exitCode, hog.record.oomKilled]).toEqual([137, true]);
+    } finally {
+      for (const { path } of cgroups) rmdirSync(path);
+    }
+  },
+);
+
+test("a full disk costs log lines, neither the container nor its exit code", async () => {
+  const directory = fixture.path("full");
+  mkdirSync(directory);
+  expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", directory]).status).toBe(0);
+  try {
+    const log = { directory, maxSizeBytes: 10_000_000, maxFiles: 2 };
+    const { record, stdout } = await fixture.run(fixture.plan(fixture.spec(sh("seq 1 20000; exit 3"))), { log });
+    expect([record.exitCode, stdout.trimEnd().split("\n").length]).toEqual([3, 20000]);
+    let lines = 0;
+    for await (const entry of readLog(directory)) {
+      lines++;
+      expect(Buffer.from(entry.bytes).toString()).toBe(`${lines}\n`);
+      if (lines > 100) break;
+    }
+  } finally {
+    spawnSync("umount", [directory]);
+  }
+});
+
+test("extra devices and the default ones work, others are not there", async () => {
+  const devices = [{ path: "/dev/mine", type: "c" as const, major: 1, minor: 5, fileMode: 0o600, uid: 5, gid: 6 }];
+  const spec = fixture.spec(
+    sh(
+      "stat -c '%a %u %g %t %T' /dev/mine; head -c 3 /dev/mine | wc -c; echo x > /dev/null; head -c 4 /dev/urandom | wc -c; ls /dev | tr '\\n' ' '",
+    ),
+  );
+  const { stdout } = await fixture.run(fixture.plan({ ...spec, linux: { ...spec.linux, devices } }));
+  expect(stdout.split("\n").slice(0, 3)).toEqual(["600 5 6 1 5", "3", "4"]);
+});
+
+test("a client that speaks nonsense is dropped, and changes nothing for the others", async () => {
+  const options = fixture.options(fixture.plan(fixture.spec(["sleep", "100"])));
+  const monitor = await fixture.launch(options);
+  await monitor.start();
+  const socket = createConnection({ path: options.socketPath });
+  socket.on("error", () => {});
+  socket.resume();
+  await once(socket, "connect");
+  const closed = once(socket, "close");
+  socket.write(Buffer.alloc(64, 0xff));
+  await closed;
+  const many = Array.from({ length: 40 }, () => {
+    const extra = createConnection({ path: options.socketPath });
+    extra.on("error", () => {});
+    return extra;
+  });
+  await Promise.all(many.map((extra) => once(extra, "connect").catch(() => {})));
+  for (const extra of many) extra.destroy();
+  process.kill(monitor.init.pid, "SIGKILL");
+  expect((await monitor.exited).exitCode).toBe(137);
+});
+
+test("an idle monitor stays small", async () => {
+  const monitor = await fixture.launch(fixture.options(fixture.plan(fixture.spec(["sleep", "100"]))));
+  await monitor.start();
+  const status = readFileSync(`/proc/${monitor.monitor.pid}/status`, "utf8");
+  const kilobytes = Number(/VmRSS:\s*(\d+)/.exec(status)?.[1]);
+  expect(kilobytes).toBeLessThan(1024);
+});
