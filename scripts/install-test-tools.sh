@@ -11,7 +11,7 @@ capsh:libcap2-bin
 clang:clang
 crun:crun
 debootstrap:debootstrap
-docker:docker.io
+dockerd:docker.io
 docker-registry:docker-registry
 ip:iproute2
 iptables:iptables

@@ -4,7 +4,7 @@ import { untaggedName } from "../content/image-names.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, ImageConfig, Platform } from "../oci/image.ts";
-import { familiarReference, formatReference, formatRepository, parseReference } from "../oci/reference.ts";
+import { familiarReference, formatReference, parseReference } from "../oci/reference.ts";
 import type { State } from "../state/state.ts";
 import { type ChainId, chainIdsOf } from "./chain-id.ts";
 import type { HostPacker, PackFromHostOptions } from "./from-host.ts";
@@ -17,7 +17,7 @@ import { type ImageFilters, type ImageSummary, listImages } from "./list-images.
 import { type LoadedTarget, loadMembers, namesToSet } from "./load-archive.ts";
 import { type ImageUser, planRemoval } from "./plan-removal.ts";
 import type { ProgressEvent } from "./progress-event.ts";
-import type { Puller, PullOptions } from "./pull.ts";
+import type { PulledImage, Puller, PullOptions } from "./pull.ts";
 import { type SavedImage, saveArchive } from "./save-archive.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import type { LayerWorkers } from "./unpack/layer-workers.ts";
@@ -253,14 +253,9 @@ export class Images {
     return saveArchive([...byTarget.values()], { content: this.#parts.content, documents: this.#documents });
   }
 
-  async pull(
-    name: string,
-    options: PullOptions = {},
-  ): Promise<{ readonly image: Image; readonly status: "downloaded" | "up-to-date" }> {
-    const { reference, status, target } = await this.#parts.puller.pull(name, options);
-    const pinned = `${formatRepository(reference)}@${target.digest}`;
-    const image = this.resolve(pinned, options.platform === undefined ? {} : { platform: options.platform });
-    return { image, status };
+  /** As `Puller.pull`. */
+  pull(name: string, options: PullOptions = {}): Promise<PulledImage> {
+    return this.#parts.puller.pull(name, options);
   }
 
   /** Packs programs of this host, with all that they load, into an image. */

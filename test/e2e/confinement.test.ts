@@ -217,7 +217,8 @@ describe.skipIf(reason !== undefined)("a container is confined as Docker's are",
     expect(await tried(":r")).toBe("read\nsh: can't create /dev/x: Operation not permitted\n");
     expect(await tried(":w")).toBe("head: /dev/x: Operation not permitted\nwritten\n");
     const none = await daemon.gantry(["run", "--rm", "--device", "/dev/nothing", "busybox", "true"]);
-    expect([none.status, none.stderr]).toEqual([125, expect.stringContaining("no such file or directory")]);
+    // 127 where one would expect 125: docker's client takes the status from these words, whatever it is that is not there.
+    expect([none.status, none.stderr]).toEqual([127, expect.stringContaining("no such file or directory")]);
     const bad = await daemon.gantry(["run", "--rm", "--device", "/dev/null:/dev/x:q", "busybox", "true"]);
     expect([bad.status, bad.stderr]).toEqual([125, expect.stringMatching(/^[^\n]*q/)]);
   });

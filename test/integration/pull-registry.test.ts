@@ -51,8 +51,6 @@ describe.skipIf(skip !== undefined)("pull from Docker's registry", () => {
       "Download complete",
       "Extracting",
       "Pull complete",
-      `Digest: ${pulled.target.digest}`,
-      `Status: Downloaded newer image for ${registry.host}/busybox:1`,
     ]);
     expect(lstatSync(join(lower(0), "bin/busybox")).isFile()).toBe(true);
     expect(lstatSync(join(lower(0), "tmp")).mode & 0o7777).toBe(0o1777);
@@ -62,12 +60,7 @@ describe.skipIf(skip !== undefined)("pull from Docker's registry", () => {
       .puller()
       .pull(`${registry.host}/busybox:1`, { onProgress: (event) => again.push(event) });
     expect(second.status).toBe("up-to-date");
-    expect(again.map(({ status }) => status)).toEqual([
-      "Pulling from busybox",
-      "Already exists",
-      `Digest: ${pulled.target.digest}`,
-      `Status: Image is up to date for ${registry.host}/busybox:1`,
-    ]);
+    expect(again.map(({ status }) => status)).toEqual(["Pulling from busybox", "Already exists"]);
 
     const byDigest = await store.puller().pull(`${registry.host}/busybox:ignored@${pulled.target.digest}`);
     expect(byDigest.configDigest).toBe(pulled.configDigest);

@@ -418,7 +418,7 @@ test("a pull tells its progress, and its failure within the stream", async () =>
     async pull(name: string, options: Parameters<typeof parts.images.pull>[1]) {
       options.onProgress({ id: "aa", status: "Downloading", progress: { currentBytes: 1, totalBytes: 2 } });
       if (name === "bad:1") throw new GantryError("data-loss", "layer aa has other bytes");
-      return { image: { targets: [{ digest: "sha256:00" }] }, status: "downloaded" as const };
+      return { target: { digest: "sha256:00" }, status: "downloaded" as const };
     },
   };
   await using door = await serveDoor({ ...parts, images });

@@ -60,7 +60,8 @@ export interface DoorImages {
     name: string,
     options: LongActionOptions & { readonly auth?: DoorCredentials },
   ): Promise<{
-    readonly image: { readonly targets: readonly { readonly digest: string }[] };
+    /** What the name points to: an index, or a manifest. */
+    readonly target: { readonly digest: string };
     readonly status: "downloaded" | "up-to-date";
   }>;
   /** What was loaded: names, or ids of what has none. */

@@ -91,8 +91,7 @@ async function pull(exchange: Exchange, { images }: DoorParts): Promise<void> {
       ...(credentials === undefined ? {} : { auth: credentials }),
       onProgress: (event) => report(describeProgress(event)),
     });
-    const digest = result.image.targets[0]?.digest;
-    if (digest !== undefined) report({ status: `Digest: ${digest}` });
+    report({ status: `Digest: ${result.target.digest}` });
     const what = result.status === "downloaded" ? "Downloaded newer image for" : "Image is up to date for";
     report({ status: `Status: ${what} ${familiarReference(withDefaultTag(parseReference(name)))}` });
   });
