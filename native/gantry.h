@@ -77,6 +77,7 @@ bool write_file_at(int folder, const char *name, const char *text, size_t length
 
 /* ---- init.c */
 extern int target_pidfd;
+extern bool is_in_unified;	/* born in its cgroup of the unified hierarchy */
 _Noreturn void init_run(const struct plan *plan);
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void send_note(const struct note *note, int fd);

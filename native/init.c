@@ -67,6 +67,8 @@ void forget_monitor(void)
 	syscall(NR_CLOSE_RANGE, 3, ~0u, 0);
 }
 
+bool is_in_unified;
+
 static void step_join_namespace(const struct step *step)
 {
 	int fd;
@@ -90,6 +92,21 @@ static void step_join_process(const struct step *step)
 	root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0 || chdir("/") < 0)
 		fail("root");
+}
+
+/* By init itself, as one thread: whoever moves another, or a whole process, waits for a grace period of RCU (10 ms and more;
+ * cgroup_procs_write_start() of kernel/cgroup/cgroup.c). */
+static void step_enter_cgroup(const struct step *step)
+{
+	bool is_unified = number(step, ENTER_CGROUP_VERSION) == 2;
+	int folder;
+
+	if (is_unified && is_in_unified)
+		return;
+	folder = open(string(step, ENTER_CGROUP_PATH), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0 || !write_file_at(folder, is_unified ? "cgroup.procs" : "tasks", "0", 1))
+		fail("%s", "");
+	close(folder);
 }
 
 static void step_unshare(const struct step *step)
@@ -122,6 +139,7 @@ static void step_barrier(const struct step *step)
 static step_function *const functions[STEP_LAST + 1] = {
 	[STEP_JOIN_NAMESPACE] = step_join_namespace,
 	[STEP_JOIN_PROCESS] = step_join_process,
+	[STEP_ENTER_CGROUP] = step_enter_cgroup,
 	[STEP_UNSHARE] = step_unshare,
 	[STEP_SET_PROPAGATION] = step_set_propagation,
 	[STEP_OPEN_SOURCE] = step_open_source,

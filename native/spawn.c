@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "gantry.h"
 
@@ -98,30 +97,6 @@ static bool prepare(const struct plan *plan, uint64_t *flags, int *cgroup, struc
 	return true;
 }
 
-static bool enter_cgroups(const struct plan *plan, int pid, bool is_in_unified, struct failure *failure)
-{
-	char text[16];
-	int length = snprintf(text, sizeof text, "%d", pid);
-	uint32_t index = 0;
-
-	for (const struct step *step = plan_next(plan, NULL); step; step = plan_next(plan, step), index++) {
-		int folder;
-		bool done;
-
-		if (step->op != STEP_ENTER_CGROUP || (is_in_unified && number(step, ENTER_CGROUP_VERSION) == 2))
-			continue;
-		folder = open(string(step, ENTER_CGROUP_PATH), O_PATH | O_DIRECTORY | O_CLOEXEC);
-		done = folder >= 0 && write_file_at(folder, "cgroup.procs", text, (size_t)length);
-		if (!done)
-			failed(failure, index, "");
-		if (folder >= 0)
-			close(folder);
-		if (!done)
-			return false;
-	}
-	return true;
-}
-
 static long clone_into(uint64_t flags, int *pidfd, int *cgroup)
 {
 	struct clone3_args arguments = {.flags = flags | CLONE3_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = SIGCHLD};
@@ -133,7 +108,7 @@ static long clone_into(uint64_t flags, int *pidfd, int *cgroup)
 		pid = syscall(NR_CLONE3, &arguments, sizeof arguments);
 		if (pid >= 0)
 			return pid;
-		/* A cgroup of a threaded or foreign kind, or a kernel without it: write the pid instead. */
+		/* A cgroup of a threaded or foreign kind, or a kernel without it: init enters by itself. */
 		arguments.flags &= ~CLONE3_INTO_CGROUP;
 		arguments.cgroup = 0;
 		close(*cgroup);
@@ -198,8 +173,10 @@ bool spawn_init(const struct plan *plan, const struct step *options, struct chil
 	child->pid = (int)clone_into(flags, &child->pidfd, &cgroup);
 	if (child->pid < 0)
 		return failed(failure, NO_STEP, "cannot create the namespaces");
-	if (child->pid == 0)
+	if (child->pid == 0) {
+		is_in_unified = cgroup >= 0;
 		become_child(plan, status[1], theirs[0], theirs[1], theirs[2]);
+	}
 	close(status[1]);
 	for (int index = 0; index < 3; index++)
 		if (theirs[index] > 2)
@@ -207,11 +184,6 @@ bool spawn_init(const struct plan *plan, const struct step *options, struct chil
 	child->status_fd = status[0];
 	fcntl(child->status_fd, F_SETFL, O_NONBLOCK);
 	child->start_time = process_start_time(child->pid);
-	if (!enter_cgroups(plan, child->pid, cgroup >= 0, failure)) {
-		close(child->status_fd);
-		waitpid(child->pid, NULL, 0);
-		return false;
-	}
 	if (cgroup >= 0)
 		close(cgroup);
 	if (target_pidfd >= 0)

@@ -16,6 +16,9 @@ const result = await Bun.build({
   target: "bun",
   minify: true,
   bytecode: true,
+  splitting: true,
+  // Together they let a command load its own code alone; with bytecode a start takes half of the time.
+  format: "esm",
   loader: { "": "file" },
   naming: { asset: "[name].[ext]" },
   define: { "process.env.GANTRY_BUILD_ID": JSON.stringify(computeBuildId(root)) },

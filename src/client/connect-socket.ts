@@ -1,6 +1,6 @@
-import { createConnection } from "node:net";
 import { GantryError } from "../errors/gantry-error.ts";
-import { SocketStream } from "../platform/socket-stream.ts";
+import { connectUnix } from "../platform/connect-unix.ts";
+import type { SocketStream } from "../platform/socket-stream.ts";
 
 /**
  * Connects to the daemon's socket.
@@ -8,26 +8,31 @@ import { SocketStream } from "../platform/socket-stream.ts";
  * @throws `unavailable` if nobody listens at `path`, `permission-denied` if this user may not connect,
  * `cancelled` if `signal` fires first. After that, `signal` breaks the connection with the same error.
  */
-export function connectSocket(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<SocketStream> {
+export async function connectSocket(
+  path: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<SocketStream> {
   const { signal } = options;
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      reject(cancelled(signal));
-      return;
+  if (signal?.aborted === true) throw cancelled(signal);
+  const stream = await connect(path);
+  if (signal !== undefined) {
+    const abort = (): void => stream.close(cancelled(signal));
+    signal.addEventListener("abort", abort, { once: true });
+    void stream.closed.then(() => signal.removeEventListener("abort", abort));
+    if (signal.aborted) {
+      abort();
+      throw cancelled(signal);
     }
-    const socket = createConnection({ path, allowHalfOpen: true });
-    const stream = new SocketStream(socket);
-    const abort = (): void => {
-      if (signal === undefined) return;
-      const reason = cancelled(signal);
-      stream.close(reason);
-      reject(reason);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
-    socket.once("connect", () => resolve(stream));
-    socket.once("error", (error: NodeJS.ErrnoException) => reject(connectFailure(path, error)));
-    socket.once("close", () => signal?.removeEventListener("abort", abort));
-  });
+  }
+  return stream;
+}
+
+async function connect(path: string): Promise<SocketStream> {
+  try {
+    return await connectUnix(path);
+  } catch (error) {
+    throw connectFailure(path, error as NodeJS.ErrnoException);
+  }
 }
 
 function cancelled(signal: AbortSignal): GantryError {

@@ -1,8 +1,8 @@
 import { mkdirSync, openSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
+import { connectUnix } from "../platform/connect-unix.ts";
 import { type Announcement, readAnnouncement } from "./announcement.ts";
 import type { Locations } from "./locations.ts";
 
@@ -100,17 +100,14 @@ async function startDaemon(
   }
 }
 
-function canConnect(path: string): Promise<"yes" | "no" | "denied"> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve("yes");
-    });
-    socket.once("error", (error: NodeJS.ErrnoException) => {
-      resolve(error.code === "EACCES" || error.code === "EPERM" ? "denied" : "no");
-    });
-  });
+async function canConnect(path: string): Promise<"yes" | "no" | "denied"> {
+  try {
+    (await connectUnix(path)).close();
+    return "yes";
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "EACCES" || code === "EPERM" ? "denied" : "no";
+  }
 }
 
 function sleep(ms: number): Promise<void> {

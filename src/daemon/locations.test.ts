@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { hashRoot, resolveLocations } from "./locations.ts";
+import { resolveLocations } from "./locations.ts";
 
 describe("resolveLocations", () => {
   test("flags win over the environment, and that over the defaults", () => {
@@ -25,12 +25,5 @@ describe("resolveLocations", () => {
 
   test("a path that no socket can have is refused before anything starts", () => {
     expect(() => resolveLocations({ state: `/${"x".repeat(120)}` }, {})).toThrow("longer than 107 bytes");
-  });
-});
-
-describe("hashRoot", () => {
-  test("differs between roots", () => {
-    expect(hashRoot("/a")).toMatch(/^[0-9a-f]{8}$/);
-    expect(hashRoot("/a")).not.toBe(hashRoot("/b"));
   });
 });

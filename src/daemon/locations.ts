@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
 
@@ -65,9 +64,4 @@ function parseHost(host: string): string {
     });
   }
   return path;
-}
-
-/** Eight hexadecimal digits that tell this root's names on the host (bridges, tables, cgroups) from another's. */
-export function hashRoot(root: string): string {
-  return createHash("sha256").update(root).digest("hex").slice(0, 8);
 }

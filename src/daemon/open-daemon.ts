@@ -23,10 +23,11 @@ import { Supervisor } from "../supervise/index.ts";
 import { VolumeStore } from "../volume/index.ts";
 import { describeHost, describeVersion } from "./describe-host.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
-import { hashRoot, type Locations } from "./locations.ts";
+import type { Locations } from "./locations.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { keepOffProxies } from "./proxies.ts";
 import { registriesReader } from "./registries-file.ts";
+import { hashRoot } from "./root-hash.ts";
 
 export interface OpenDaemonOptions {
   /** Tells the operator one sentence. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
@@ -9,7 +8,7 @@ import { join } from "node:path";
  * @param root the checkout.
  */
 export function computeBuildId(root: string): string {
-  const hash = createHash("sha256");
+  const hash = new Bun.CryptoHasher("sha256");
   for (const folder of ["src", "dist/native"]) {
     const names = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).sort();
     for (const name of names) {

@@ -1,43 +1,62 @@
-import type { Socket } from "node:net";
 import { GantryError } from "../errors/gantry-error.ts";
+
+/** A connected stream socket of one of the runtime's kinds. What happens to it, its maker tells a `SocketStream`. */
+export interface RawSocket {
+  /** Stops reading from the kernel, and goes on. */
+  pause(): void;
+  resume(): void;
+  /** Resolves when the kernel has taken the bytes, rejects when it never will; always one of both. */
+  write(bytes: Uint8Array | string): Promise<void>;
+  /** Says that nothing more will be written; reading goes on. Resolves when that is said, or the socket is gone. */
+  endWriting(): Promise<void>;
+  /** Closes both directions at once. */
+  destroy(): void;
+}
 
 /**
  * A connected stream socket that is read by pulling: nothing is read from the kernel before it is asked for, so that
- * a slow reader slows the sender down. Takes the socket over.
+ * a slow reader slows the sender down.
  */
 export class SocketStream {
-  readonly #socket: Socket;
+  readonly #socket: RawSocket;
   readonly #received: Uint8Array[] = [];
+  readonly #closing = Promise.withResolvers<void>();
   #hasEnded = false;
   #failure: Error | undefined;
   #wakeReader: (() => void) | undefined;
-  /** Resolves when the connection is gone, whichever way. Never rejects. */
-  readonly closed: Promise<void>;
 
-  constructor(socket: Socket) {
+  constructor(socket: RawSocket) {
     this.#socket = socket;
-    socket.on("data", (bytes: Uint8Array) => {
-      this.#received.push(bytes);
-      socket.pause();
-      this.#wake();
-    });
-    socket.on("end", () => {
-      this.#hasEnded = true;
-      this.#wake();
-    });
-    socket.on("error", (error) => {
-      this.#failure ??= error;
-    });
-    this.closed = new Promise((resolve) => {
-      const close = (): void => {
-        this.#hasEnded = true;
-        this.#wake();
-        resolve();
-      };
-      if (socket.destroyed) close();
-      else socket.once("close", close);
-    });
     socket.pause();
+  }
+
+  /** Resolves when the connection is gone, whichever way. Never rejects. */
+  get closed(): Promise<void> {
+    return this.#closing.promise;
+  }
+
+  /** The socket's maker: it received these. */
+  hasReceived(bytes: Uint8Array): void {
+    this.#received.push(bytes);
+    this.#socket.pause();
+    this.#wake();
+  }
+
+  /** The socket's maker: the other side writes no more. */
+  hasEnded(): void {
+    this.#hasEnded = true;
+    this.#wake();
+  }
+
+  /** The socket's maker: it broke. `hasClosed` follows. */
+  hasFailed(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** The socket's maker: it is gone. */
+  hasClosed(): void {
+    this.hasEnded();
+    this.#closing.resolve();
   }
 
   /** The next bytes; undefined at the end. Fails with `unavailable` if the connection broke. */
@@ -59,34 +78,18 @@ export class SocketStream {
     if (bytes.byteLength > 0) this.#received.unshift(bytes);
   }
 
-  /** Resolves when the kernel has taken the bytes. */
-  write(bytes: Uint8Array | string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => reject(brokenConnection(this.#failure ?? error));
-      const close = (): void => fail(new Error("it was closed"));
-      if (this.#socket.destroyed) {
-        close();
-        return;
-      }
-      this.#socket.once("close", close);
-      this.#socket.write(bytes, (error) => {
-        this.#socket.removeListener("close", close);
-        if (error === undefined || error === null) resolve();
-        else fail(error);
-      });
-    });
+  /** Resolves when the kernel has taken the bytes. Fails with `unavailable` if the connection broke. */
+  async write(bytes: Uint8Array | string): Promise<void> {
+    try {
+      await this.#socket.write(bytes);
+    } catch (error) {
+      throw brokenConnection(this.#failure ?? error);
+    }
   }
 
   /** Says that nothing more will be written; reading goes on. */
   endWriting(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#socket.destroyed || this.#socket.writableEnded) {
-        resolve();
-        return;
-      }
-      this.#socket.once("close", () => resolve());
-      this.#socket.end(() => resolve());
-    });
+    return this.#socket.endWriting();
   }
 
   /** Closes both directions at once. A read that waits ends, or fails with `reason`. */
@@ -105,7 +108,8 @@ export class SocketStream {
   }
 }
 
-function brokenConnection(cause: Error): GantryError {
+function brokenConnection(cause: unknown): GantryError {
   if (cause instanceof GantryError) return cause;
-  return new GantryError("unavailable", `the connection broke: ${cause.message}`, { cause });
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new GantryError("unavailable", `the connection broke: ${message}`, { cause });
 }

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
+import { streamOfNodeSocket } from "../../platform/node-socket-stream.ts";
 import { isPeerGone } from "../../platform/peer-gone.ts";
-import { SocketStream } from "../../platform/socket-stream.ts";
 import type { Hijacked } from "./exchange.ts";
 
 /** How often a silent client is looked after once it has ended its sending half. */
@@ -15,7 +15,7 @@ const LINGER_MS = 5000;
  * within about a second.
  */
 export function hijackedSocket(socket: Socket, early: Uint8Array, gone: () => void): Hijacked {
-  const stream = new SocketStream(socket);
+  const stream = streamOfNodeSocket(socket);
   stream.unread(early);
   let watch: NodeJS.Timeout | undefined;
   void stream.closed.then(() => {

@@ -49,8 +49,8 @@ describe("planContainer", () => {
       { ...OPTIONS, seccomp: { program: new Uint8Array(16), flags: 0 }, init: true },
     );
     expect(formatPlan(plan)).toBe(`clone-namespaces flags=0x6c020000  # linux.namespaces
-unshare flags=0x2000000  # linux.namespaces
 enter-cgroup version=1 path="/sys/fs/cgroup/cpu,cpuacct/g/1"  # linux.cgroupsPath
+unshare flags=0x2000000  # linux.namespaces
 set-propagation flags=0x84000  # linux.rootfsPropagation
 open-source slot=0 recursive=1 path="/host/data"  # mounts[2]
 open-source slot=1 recursive=0 path="/sys/fs/cgroup/cpu,cpuacct/g/1"  # mounts[3]
@@ -108,8 +108,9 @@ execute arguments=["sh"]  # process.args
   test("a namespace is joined by its path", () => {
     const namespaces = [{ type: "mount" as const }, { type: "network" as const, path: "/proc/1/ns/net" }];
     const plan = planContainer(spec({}, {}, { namespaces }), OPTIONS);
-    expect(formatPlan(plan).split("\n").slice(0, 2)).toEqual([
+    expect(formatPlan(plan).split("\n").slice(0, 3)).toEqual([
       "clone-namespaces flags=0x20000  # linux.namespaces",
+      'enter-cgroup version=1 path="/sys/fs/cgroup/cpu,cpuacct/g/1"  # linux.cgroupsPath',
       'join-namespace kind=0x40000000 path="/proc/1/ns/net"  # linux.namespaces[1]',
     ]);
   });
@@ -150,8 +151,8 @@ describe("planExec", () => {
       cgroups: [{ version: 2, path: "/sys/fs/cgroup/g" }],
     });
     expect(formatPlan(plan).split("\n").slice(0, 3)).toEqual([
-      "join-process pid=42 startTime=7 kinds=0x20020000  # container",
       'enter-cgroup version=2 path="/sys/fs/cgroup/g"  # linux.cgroupsPath',
+      "join-process pid=42 startTime=7 kinds=0x20020000  # container",
       "barrier  # start",
     ]);
   });

@@ -45,8 +45,7 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
   const mounts = planMounts(spec.mounts ?? [], options.cgroups);
   return {
     steps: [
-      ...planNamespaces(linux),
-      ...planCgroups(options.cgroups),
+      ...planNamespaces(linux, planCgroups(options.cgroups)),
       ...planPropagation(linux),
       ...mounts.sources,
       planRootfs(options.rootfs),
@@ -88,8 +87,9 @@ function refuseWhatIsMissing(hooks: Hooks | undefined, linux: Linux): void {
   if (linux.mountLabel) throw new GantryError("unsupported", "linux.mountLabel: SELinux labels are not supported yet");
 }
 
-function planNamespaces(linux: Linux): PlanStep[] {
-  const steps: PlanStep[] = [];
+/** @param cgroups entered as early as can be: nothing that is joined may hide their folders. */
+function planNamespaces(linux: Linux, cgroups: readonly PlanStep[]): PlanStep[] {
+  const steps: PlanStep[] = [...cgroups];
   const seen = new Set<NamespaceType>();
   let flags = 0;
   (linux.namespaces ?? []).forEach(({ type, path }, index) => {

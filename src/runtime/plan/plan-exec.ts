@@ -21,6 +21,8 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
   for (const type of options.namespaces) kinds |= namespaceFlag(type, "namespaces");
   return {
     steps: [
+      // While the host's folders are still in sight.
+      ...planCgroups(options.cgroups),
       {
         op: "join-process",
         pid: options.pid,
@@ -29,7 +31,6 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
         cause: "container",
         task: `join the container's namespaces (process ${options.pid})`,
       },
-      ...planCgroups(options.cgroups),
       ...(process.terminal
         ? [{ op: "open-console", bind: 0, cause: "process.terminal", task: "open the terminal" } as const]
         : []),
