@@ -18,8 +18,6 @@ export interface CommandContext {
   readonly settings: GlobalSettings;
   /** The command as it was typed: `run`, `container run`. */
   readonly path: string;
-  /** The command that starts this program. */
-  readonly selfCommand: readonly [string, ...string[]];
   /** The daemon, started if need be. */
   connect(): Promise<EngineApi>;
 }

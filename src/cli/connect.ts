@@ -21,7 +21,7 @@ export function locationOptions({ host, root, state }: GlobalSettings): Location
  */
 export async function connectToDaemon(
   settings: GlobalSettings,
-  options: { readonly selfCommand: readonly [string, ...string[]]; readonly terminal: Terminal },
+  options: { readonly selfCommand: () => readonly [string, ...string[]]; readonly terminal: Terminal },
 ): Promise<EngineApi> {
   const locations = resolveLocations(locationOptions(settings), options.terminal.environment);
   if (locations.socketPath === join(locations.state, "gantry.sock")) {

@@ -1,16 +1,19 @@
 import { ApiError } from "../api/api-error.ts";
 import type { EngineApi } from "../api/engine-api.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
+import { selfCommand } from "../platform/self-command.ts";
 import type { Command, CommandContext, GlobalSettings } from "./command.ts";
 import { ABSENT_COMMANDS, COMMAND_GROUPS, type CommandEntry, findCommand } from "./command-tree.ts";
+import { connectToDaemon as connectAsNeeded } from "./connect.ts";
 import { parseFlags } from "./flags/parse-flags.ts";
 import { GLOBAL_FLAGS } from "./global-flags.ts";
+import { openProcessTerminal } from "./process-terminal.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface MainOptions {
   /** The command that starts this program, for the daemon that it starts. */
-  readonly selfCommand: readonly [string, ...string[]];
+  readonly selfCommand: () => readonly [string, ...string[]];
   /** How the daemon is reached. @default the client over its socket, and a daemon started if none answers */
   readonly connect?: (settings: GlobalSettings) => Promise<EngineApi>;
 }
@@ -97,8 +100,7 @@ function countArguments(path: string, { arguments: { min, max } }: Command, give
 
 async function connectToDaemon(settings: GlobalSettings, options: MainOptions, terminal: Terminal): Promise<EngineApi> {
   if (options.connect !== undefined) return options.connect(settings);
-  const { connectToDaemon: connect } = await import("./connect.ts");
-  return connect(settings, { selfCommand: options.selfCommand, terminal });
+  return connectAsNeeded(settings, { selfCommand: options.selfCommand, terminal });
 }
 
 async function runCommand(call: Call, command: Command, context: CommandContext): Promise<number> {
@@ -205,7 +207,6 @@ export async function main(argv: readonly string[], terminal: Terminal, options:
     terminal,
     settings,
     path: found.path,
-    selfCommand: options.selfCommand,
     connect() {
       api ??= connectToDaemon(settings, options, terminal);
       return api;
@@ -222,11 +223,7 @@ export async function main(argv: readonly string[], terminal: Terminal, options:
 
 /** The process itself: its arguments, its terminal, its status. */
 async function runProcess(): Promise<void> {
-  const [{ openProcessTerminal }, { selfCommand }] = await Promise.all([
-    import("./process-terminal.ts"),
-    import("../platform/self-command.ts"),
-  ]);
-  const status = await main(process.argv.slice(2), await openProcessTerminal(), { selfCommand: selfCommand() });
+  const status = await main(process.argv.slice(2), await openProcessTerminal(), { selfCommand });
   process.exit(status);
 }
 

@@ -8,7 +8,7 @@ import type { Locations } from "./locations.ts";
 
 export interface EnsureDaemonOptions {
   /** The command that starts this program. */
-  readonly selfCommand: readonly [string, ...string[]];
+  readonly selfCommand: () => readonly [string, ...string[]];
   /** The user's number: only root can start a daemon. */
   readonly userId: number;
   /** @default 30000 */
@@ -41,7 +41,7 @@ export async function ensureDaemon(locations: Locations, options: EnsureDaemonOp
   const old = replaceable(locations);
   if (old === undefined && (await canConnect(locations.socketPath)) === "yes") return;
   if (old !== undefined) await retire(old, locations, deadline);
-  await startDaemon(locations, options.selfCommand, deadline);
+  await startDaemon(locations, options.selfCommand(), deadline);
 }
 
 /** The self-started daemon of another build that runs now, if there is one. */

@@ -187,6 +187,9 @@ export interface EngineCgroup {
   kill(): Promise<void>;
   read(): CgroupReading;
   oomKills(): number;
+  /** False while it has processes. */
+  tryRemove(): boolean;
+  /** Waits for processes that are just ending. */
   remove(): Promise<void>;
 }
 

@@ -22,6 +22,8 @@ export class Firewall implements Disposable {
   readonly #warn: (sentence: string) => void;
   readonly #warned = new Set<string>();
   #socket: NftSocket | undefined;
+  /** The ruleset that others' firewalls were last looked at in. */
+  #passedGeneration: number | undefined;
 
   constructor(
     names: HostNames,
@@ -51,8 +53,11 @@ export class Firewall implements Disposable {
 
   /** Lets others' firewalls pass our packets: dockerd may have started after us. Idempotent, and quick when nothing changed. */
   passForeign(): void {
+    const generation = this.#nft.generation();
+    if (generation !== undefined && generation === this.#passedGeneration) return;
     const { table, bridgePrefix } = this.#names;
     for (const sentence of openForeignFirewall(this.#nft, { comment: table, bridgePrefix })) this.#warnOnce(sentence);
+    this.#passedGeneration = generation;
   }
 
   /** Publishes an endpoint's ports: adds to the maps only. Idempotent. */

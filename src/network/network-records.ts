@@ -1,6 +1,7 @@
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Database } from "../platform/sqlite.ts";
 import type { Migration } from "../state/migration.ts";
+import { withoutSync } from "../state/without-sync.ts";
 import type { Endpoint, PortBinding } from "./endpoint.ts";
 
 /** A bridge network as it is recorded. */
@@ -22,7 +23,10 @@ export interface NetworkRecords {
   /** Writes or replaces. */
   saveNetwork(network: NetworkRecord): void;
   listEndpoints(): Endpoint[];
-  /** Writes or replaces an endpoint, and its network's last address, in one transaction. */
+  /**
+   * Writes or replaces an endpoint, and its network's last address, in one transaction. Like the interfaces that they stand
+   * for, endpoints do not outlive a power cut.
+   */
   saveEndpoint(endpoint: Endpoint): void;
   /** Idempotent. */
   deleteEndpoints(containerId: string): void;
@@ -157,7 +161,7 @@ export class SqliteNetworkRecords implements NetworkRecords {
   }
 
   saveEndpoint(endpoint: Endpoint): void {
-    this.#db.transaction(() => {
+    const save = this.#db.transaction(() => {
       this.#db
         .query("UPDATE network_networks SET last_address = ? WHERE name = ?")
         .run(endpoint.address, endpoint.network);
@@ -176,10 +180,12 @@ export class SqliteNetworkRecords implements NetworkRecords {
           JSON.stringify(endpoint.dns),
           JSON.stringify(endpoint.ports),
         );
-    })();
+    });
+    withoutSync(this.#db, save);
   }
 
   deleteEndpoints(containerId: string): void {
-    this.#db.query("DELETE FROM network_endpoints WHERE container_id = ?").run(containerId);
+    const remove = this.#db.query("DELETE FROM network_endpoints WHERE container_id = ?");
+    withoutSync(this.#db, () => remove.run(containerId));
   }
 }

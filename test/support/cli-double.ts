@@ -105,7 +105,7 @@ export async function runMain(
 ): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
   const terminal = options.terminal ?? fakeTerminal(options);
   const status = await main(argv, terminal, {
-    selfCommand: ["gantry"],
+    selfCommand: () => ["gantry"],
     connect: async () => options.api ?? fakeApi({}),
   });
   return { status, ...terminal.printed };

@@ -32,7 +32,7 @@ function withConsoleSize(request: CreateContainerRequest, { terminal }: CommandC
   return { ...request, HostConfig: { ...request.HostConfig, ConsoleSize: [size.height, size.width] } };
 }
 
-/** Attach, then wait, then start: so that no output and no exit is missed, however short the container lives. */
+/** Attach and wait, then start: so that no output and no exit is missed, however short the container lives. */
 async function runAttached(
   api: EngineApi,
   id: string,
@@ -43,19 +43,21 @@ async function runAttached(
   const hasTty = request.Tty === true;
   const hasStdin = request.AttachStdin === true;
   const detachKeys = flags["detach-keys"];
-  const connection = await api.attachContainer(id, {
-    stream: true,
-    stdin: hasStdin,
-    stdout: request.AttachStdout === true,
-    stderr: request.AttachStderr === true,
-    ...(detachKeys === undefined ? {} : { detachKeys }),
-  });
+  const [connection, exit] = await Promise.all([
+    api.attachContainer(id, {
+      stream: true,
+      stdin: hasStdin,
+      stdout: request.AttachStdout === true,
+      stderr: request.AttachStderr === true,
+      ...(detachKeys === undefined ? {} : { detachKeys }),
+    }),
+    awaitExit(api, id, { terminal, isRemoved: flags.rm }),
+  ]);
   using streams = attachStreams(connection, terminal, {
     hasStdin,
     hasTty,
     ...(detachKeys === undefined ? {} : { detachKeys }),
   });
-  const exit = await awaitExit(api, id, { terminal, isRemoved: flags.rm });
   try {
     await api.startContainer(id);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { GantryError } from "../../errors/gantry-error.ts";
+import { withoutSync } from "../../state/without-sync.ts";
 import type { EngineEvent, EngineState } from "../dependencies.ts";
 import { type ContainerRecord, decodeContainerRecord, encodeContainerRecord } from "./container-record.ts";
 
@@ -127,17 +128,8 @@ export class ContainerRecords {
         body();
         for (const event of events) this.#state.events.append({ ...event, attributes: { ...event.attributes } });
       });
-    if (isDurable) {
-      commit();
-      return;
-    }
-    // In WAL mode NORMAL leaves out the fsync of each commit: a killed process loses nothing, a power cut the last ones.
-    this.#state.db.run("PRAGMA synchronous = NORMAL");
-    try {
-      commit();
-    } finally {
-      this.#state.db.run("PRAGMA synchronous = FULL");
-    }
+    if (isDurable) commit();
+    else withoutSync(this.#state.db, commit);
   }
 }
 

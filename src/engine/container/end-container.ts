@@ -92,6 +92,8 @@ async function releaseHostParts(
     attempt("cannot remove the cgroup", async () => {
       const cgroup = context.live(id).process?.cgroup ?? context.parts.cgroups.open(id);
       oomKills = cgroup.oomKills();
+      // The kernel has killed what was in the container's own pid namespace; in another's, some may be left.
+      if (cgroup.tryRemove()) return;
       if (cgroup.pids().length > 0) await cgroup.kill();
       await cgroup.remove();
     }),

@@ -77,6 +77,7 @@ function cgroupOf(group: ContainerCgroup): EngineCgroup {
     kill: () => group.kill(),
     read: () => readingOf(group.stats()),
     oomKills: () => group.oomKills(),
+    tryRemove: () => group.tryRemove(),
     remove: () => group.remove(),
   };
 }

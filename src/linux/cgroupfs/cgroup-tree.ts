@@ -40,14 +40,18 @@ export function processesInside(folder: string): readonly number[] {
  * @returns false when the kernel says that something in it is still busy (a process that has not quite ended).
  */
 export function tryRemoveTree(folder: string): boolean {
-  for (const group of groupsInside(folder)) {
-    try {
-      rmdirSync(group);
-    } catch (error) {
-      const code = errorCode(error);
-      if (code === "EBUSY" || code === "ENOTEMPTY") return false;
-      if (code !== "ENOENT") throw error;
-    }
+  // Mostly there is nothing inside, and no need to look.
+  return tryRemove(folder) || groupsInside(folder).every(tryRemove);
+}
+
+/** False for a group that has processes or groups inside. */
+function tryRemove(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "EBUSY" || code === "ENOTEMPTY") return false;
+    if (code !== "ENOENT") throw error;
   }
   return true;
 }

@@ -306,6 +306,11 @@ export class ContainerCgroup {
     return parseFlatKeyed(text).get("oom_kill") ?? 0;
   }
 
+  /** Tries once to remove all folders, with groups that the container made inside. False while there are processes. */
+  tryRemove(): boolean {
+    return this.#placed.filter(({ path }) => !tryRemoveTree(path)).length === 0;
+  }
+
   /**
    * Removes all folders, with groups that the container made inside. Waits for processes that are just ending; kills
    * none. Idempotent.

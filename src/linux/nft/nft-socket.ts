@@ -29,6 +29,7 @@ const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETTABLE = 1;
 const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETRULE = 7;
+const NFT_MSG_GETGEN = 16;
 const NF_DROP = 0;
 const NF_INET_FORWARD = 2;
 /** struct nfgenmsg: the family, a version, and the subsystem in a batch's frame. */
@@ -107,6 +108,14 @@ export class NftSocket implements Disposable {
   /** Deletes a table and everything in it. Idempotent. */
   deleteTable(table: string): void {
     if (this.hasTable(table)) this.#commit([encodeTableDeletion(table)], `delete the nftables table ${table}`);
+  }
+
+  /** A number that changes with every change of the ruleset, anybody's and of any table. */
+  generation(): number | undefined {
+    const answer = this.#socket.get({ ...nftMessage(NFT_MSG_GETGEN, []), cause: "ask for the ruleset's generation" });
+    return decodeUint32BigEndian(
+      decodeAttributes((answer?.payload ?? new Uint8Array()).subarray(GENERAL_HEADER_BYTES)).get(1),
+    );
   }
 
   hasTable(table: string): boolean {
