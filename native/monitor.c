@@ -28,6 +28,10 @@ static struct {
 	struct winsize size;
 	int listener, terminal_fd;
 	uint64_t grace_end, linger_end, terminal_again, started_at;
+	struct times {
+		uint64_t began, cloned, ready;	/* CLOCK_MONOTONIC: told, for whoever wants to know where the time went */
+	} times;
+	uint64_t ended;
 	size_t late_bytes;
 	struct ending ending;
 	struct sockaddr_un address;
@@ -41,7 +45,7 @@ struct hello {
 struct exit_frame {
 	int32_t code, signal;
 	uint32_t oom_killed, failed;
-	uint64_t finished_at;
+	uint64_t finished_at, ended;
 };
 
 static struct hello hello(void)
@@ -101,8 +105,10 @@ static void read_note(void)
 		/* The socket closes at execve, or when init dies; which of both, its exit tells. */
 		close_fd(&self.child.status_fd);
 		if (self.state == STARTING) {
+			uint64_t now = clock_now(CLOCK_MONOTONIC);
+
 			self.state = STARTED;
-			broadcast(0, FRAME_STARTED, 0, NULL, 0);
+			broadcast(0, FRAME_STARTED, 0, &now, sizeof now);
 		}
 		return;
 	}
@@ -112,7 +118,8 @@ static void read_note(void)
 		take_console(fd);
 	} else if (note.kind == NOTE_READY && self.state == CREATED) {
 		self.state = READY;
-		broadcast(0, FRAME_READY, 0, NULL, 0);
+		self.times.ready = clock_now(CLOCK_MONOTONIC);
+		broadcast(0, FRAME_READY, 0, &self.times, sizeof self.times);
 	} else if (note.kind == NOTE_FAILED) {
 		set_failed(&note.failure);
 	}
@@ -340,6 +347,7 @@ static void take_exit(void)
 
 	if (waitid(P_PID, (id_t)self.child.pid, &about, WEXITED) < 0 && errno == EINTR)
 		return;
+	self.ended = clock_now(CLOCK_MONOTONIC);
 	close_fd(&self.child.pidfd);
 	for (int notes = 0; self.child.status_fd >= 0 && notes < 16; notes++)
 		read_note();
@@ -368,7 +376,7 @@ static void finish(void)
 		write_record(self.exit_path, &self.ending);
 	close_fd(&self.listener);
 	unlink(self.address.sun_path);
-	frame = (struct exit_frame){self.ending.code, self.ending.signal, self.ending.oom_killed, self.ending.failed, self.ending.finished_at};
+	frame = (struct exit_frame){self.ending.code, self.ending.signal, self.ending.oom_killed, self.ending.failed, self.ending.finished_at, self.ended};
 	broadcast(ATTACH_END, FRAME_END, 0, NULL, 0);
 	broadcast(0, FRAME_EXIT, 0, &frame, sizeof frame);
 	self.state = ENDED;
@@ -577,6 +585,7 @@ int monitor_main(void)
 	struct hello greeting;
 	void *request;
 
+	self.times.began = clock_now(CLOCK_MONOTONIC);
 	detach_from_daemon();
 	for (unsigned index = 0; index < CLIENTS; index++)
 		clients[index].fd = -1;
@@ -601,6 +610,7 @@ int monitor_main(void)
 		return refuse(failure.step, failure.error, failure.text);
 	}
 	munmap(request, (size_t)about.st_size);
+	self.times.cloned = clock_now(CLOCK_MONOTONIC);
 	self.state = CREATED;
 	greeting = hello();
 	say_first(FRAME_HELLO, &greeting, sizeof greeting);

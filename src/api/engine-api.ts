@@ -1,3 +1,4 @@
+import type { Span } from "../trace/trace.ts";
 import type { ContainerInspect, ContainerSummary, TopResponse, WaitResponse } from "./container.ts";
 import type { CreateContainerRequest, CreateContainerResponse } from "./container-config.ts";
 import type { CreateExecRequest, ExecInspect, StartExecRequest } from "./exec.ts";
@@ -32,6 +33,8 @@ export interface SystemApi {
   events(
     options?: CallOptions & { readonly since?: string; readonly until?: string; readonly filters?: Filters },
   ): Promise<AsyncIterable<EventMessage>>;
+  /** Our own call: what the daemon did for the calls that named a trace (header `Gantry-Trace`). It is forgotten then. */
+  takeTrace(name: string, options?: CallOptions): Promise<readonly Span[]>;
 }
 
 export interface TerminalSize {

@@ -1,4 +1,5 @@
 import type { EngineApi } from "../api/engine-api.ts";
+import type { CallTrace } from "../client/caller.ts";
 import type { FlagTable } from "./flags/flag.ts";
 import type { ParsedFlags } from "./flags/parse-flags.ts";
 import type { Terminal } from "./terminal.ts";
@@ -12,14 +13,19 @@ export interface GlobalSettings {
   readonly isDebug: boolean;
 }
 
+export interface ConnectOptions {
+  /** Notes the calls. @default nothing does */
+  readonly trace?: CallTrace;
+}
+
 /** What a command works with. */
 export interface CommandContext {
   readonly terminal: Terminal;
   readonly settings: GlobalSettings;
   /** The command as it was typed: `run`, `container run`. */
   readonly path: string;
-  /** The daemon, started if need be. */
-  connect(): Promise<EngineApi>;
+  /** The daemon, started if need be; connected once, whatever is asked for later. */
+  connect(options?: ConnectOptions): Promise<EngineApi>;
 }
 
 export interface Command<T extends FlagTable = FlagTable> {

@@ -3,7 +3,7 @@ import type { EngineApi } from "../api/engine-api.ts";
 import { connectEngine } from "../client/engine-client.ts";
 import { ensureDaemon } from "../daemon/ensure-daemon.ts";
 import { type LocationOptions, resolveLocations } from "../daemon/locations.ts";
-import type { GlobalSettings } from "./command.ts";
+import type { ConnectOptions, GlobalSettings } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The places that the settings name. */
@@ -21,11 +21,11 @@ export function locationOptions({ host, root, state }: GlobalSettings): Location
  */
 export async function connectToDaemon(
   settings: GlobalSettings,
-  options: { readonly selfCommand: () => readonly [string, ...string[]]; readonly terminal: Terminal },
+  options: ConnectOptions & { readonly selfCommand: () => readonly [string, ...string[]]; readonly terminal: Terminal },
 ): Promise<EngineApi> {
   const locations = resolveLocations(locationOptions(settings), options.terminal.environment);
   if (locations.socketPath === join(locations.state, "gantry.sock")) {
     await ensureDaemon(locations, { selfCommand: options.selfCommand, userId: options.terminal.userId });
   }
-  return connectEngine(`unix://${locations.socketPath}`);
+  return connectEngine(`unix://${locations.socketPath}`, options.trace === undefined ? {} : { trace: options.trace });
 }

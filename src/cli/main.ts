@@ -2,7 +2,7 @@ import { ApiError } from "../api/api-error.ts";
 import type { EngineApi } from "../api/engine-api.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { selfCommand } from "../platform/self-command.ts";
-import type { Command, CommandContext, GlobalSettings } from "./command.ts";
+import type { Command, CommandContext, ConnectOptions, GlobalSettings } from "./command.ts";
 import { ABSENT_COMMANDS, COMMAND_GROUPS, type CommandEntry, findCommand } from "./command-tree.ts";
 import { connectToDaemon as connectAsNeeded } from "./connect.ts";
 import { parseFlags } from "./flags/parse-flags.ts";
@@ -98,9 +98,17 @@ function countArguments(path: string, { arguments: { min, max } }: Command, give
   throw new UsageError("arguments", `'gantry ${path}' ${wanted}`);
 }
 
-async function connectToDaemon(settings: GlobalSettings, options: MainOptions, terminal: Terminal): Promise<EngineApi> {
+async function connectToDaemon(
+  settings: GlobalSettings,
+  options: MainOptions & ConnectOptions,
+  terminal: Terminal,
+): Promise<EngineApi> {
   if (options.connect !== undefined) return options.connect(settings);
-  return connectAsNeeded(settings, { selfCommand: options.selfCommand, terminal });
+  return connectAsNeeded(settings, {
+    selfCommand: options.selfCommand,
+    terminal,
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+  });
 }
 
 async function runCommand(call: Call, command: Command, context: CommandContext): Promise<number> {
@@ -207,8 +215,8 @@ export async function main(argv: readonly string[], terminal: Terminal, options:
     terminal,
     settings,
     path: found.path,
-    connect() {
-      api ??= connectToDaemon(settings, options, terminal);
+    connect(more = {}) {
+      api ??= connectToDaemon(settings, { ...options, ...more }, terminal);
       return api;
     },
   };

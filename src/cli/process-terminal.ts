@@ -94,6 +94,11 @@ export async function openProcessTerminal(): Promise<Terminal> {
     workingDirectory: process.cwd(),
     userId: process.geteuid?.() ?? 0,
     now: Date.now,
+    async monotonic() {
+      // By FFI, like the terminal's: only who asks pays.
+      const { monotonicUs } = await import("../platform/monotonic-clock.ts");
+      return { nowUs: monotonicUs, beganUs: monotonicUs() - performance.now() * 1000 };
+    },
     timeZone(atMs) {
       const date = new Date(atMs);
       const offsetMinutes = -date.getTimezoneOffset();

@@ -33,6 +33,8 @@ export interface Terminal {
   readonly userId: number;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Microseconds of the monotonic clock (CLOCK_MONOTONIC): now, and when this process began. */
+  monotonic(): Promise<{ readonly nowUs: () => number; readonly beganUs: number }>;
   /** Minutes that local time is ahead of UTC at a moment, and the zone's short name. */
   timeZone(atMs: number): { readonly offsetMinutes: number; readonly name: string };
 }

@@ -2,6 +2,7 @@ import { API_VERSION } from "../api/api-version.ts";
 import type { OutputFrame, StdioConnection } from "../api/stdio-connection.ts";
 import { decodeFrames, MULTIPLEXED_STREAM } from "../api/stdio-frames.ts";
 import type { SocketStream } from "../platform/socket-stream.ts";
+import { NO_TRACE, type Trace } from "../trace/trace.ts";
 import { type HttpRequest, type HttpResponse, readBufferedBody, sendRequest } from "./http-request.ts";
 
 /** Values of a query; what is undefined, false or empty is left out. */
@@ -16,23 +17,35 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Where calls are noted: under a name that the daemon is told, too. */
+export interface CallTrace {
+  readonly name: string;
+  readonly trace: Trace;
+}
+
 /** Sends calls of the Engine API to one socket. */
 export class Caller {
   readonly #socketPath: string;
+  readonly #trace: CallTrace | undefined;
 
-  constructor(socketPath: string) {
+  constructor(socketPath: string, options: { readonly trace?: CallTrace } = {}) {
     this.#socketPath = socketPath;
+    this.#trace = options.trace;
   }
 
   /** Sends a call; resolves with the head of the answer. */
-  send(method: HttpRequest["method"], path: string, call: Call = {}, hijack = false): Promise<HttpResponse> {
+  async send(method: HttpRequest["method"], path: string, call: Call = {}, hijack = false): Promise<HttpResponse> {
     const headers: Record<string, string> = { ...call.headers };
+    if (this.#trace !== undefined) headers["Gantry-Trace"] = this.#trace.name;
+    // A lane of its own for each call: some go on while others do.
+    const step = path.split("/").at(-1) ?? "";
+    using _span = (this.#trace?.trace ?? NO_TRACE).lane(step).span(`${method} ${path.replace(/[0-9a-f]{64}/, "ID")}`);
     let body: HttpRequest["body"] = call.body;
     if (call.json !== undefined) {
       headers["Content-Type"] = "application/json";
       body = Buffer.from(JSON.stringify(call.json));
     } else if (body !== undefined) headers["Content-Type"] ??= "application/x-tar";
-    return sendRequest(this.#socketPath, {
+    return await sendRequest(this.#socketPath, {
       method,
       target: `/v${API_VERSION}${path}${formatQuery(call.query)}`,
       headers,

@@ -1,5 +1,5 @@
 import type { EngineApi } from "../api/engine-api.ts";
-import { Caller } from "./caller.ts";
+import { Caller, type CallTrace } from "./caller.ts";
 import { containerCalls } from "./container-calls.ts";
 import { execCalls } from "./exec-calls.ts";
 import { parseHost } from "./host.ts";
@@ -14,10 +14,11 @@ export const DEFAULT_HOST = "unix:///run/gantry/gantry.sock";
 /**
  * A client of the daemon at `host` (`unix:///path`). Nothing is connected yet: each call has a connection of its own.
  *
+ * @param options `trace`: where the calls are noted, here and by the daemon.
  * @throws `unsupported` for hosts that are not sockets of this machine.
  */
-export function connectEngine(host: string = DEFAULT_HOST): EngineApi {
-  const caller = new Caller(parseHost(host));
+export function connectEngine(host: string = DEFAULT_HOST, options: { readonly trace?: CallTrace } = {}): EngineApi {
+  const caller = new Caller(parseHost(host), options);
   return {
     ...systemCalls(caller),
     ...containerCalls(caller),

@@ -1,6 +1,7 @@
 import type { SystemApi } from "../api/engine-api.ts";
 import { encodeFilters } from "../api/filters.ts";
 import type { EventMessage, InfoResponse, VersionResponse } from "../api/system.ts";
+import type { Span } from "../trace/trace.ts";
 import type { Caller } from "./caller.ts";
 import { readBufferedBody } from "./http-request.ts";
 import { readJsonLines } from "./json-lines.ts";
@@ -24,5 +25,7 @@ export function systemCalls(caller: Caller): SystemApi {
       const response = await caller.send("GET", "/events", { query, signal });
       return readJsonLines(response.body) as AsyncIterable<EventMessage>;
     },
+    takeTrace: (name, options = {}) =>
+      caller.json<readonly Span[]>("GET", `/gantry/traces/${encodeURIComponent(name)}`, options),
   };
 }

@@ -16,10 +16,12 @@ import { SqliteNetworkRecords } from "../network/network-records.ts";
 import { NetworkStack } from "../network/network-stack.ts";
 import { relayStarter } from "../network/spawn-relay.ts";
 import { readHelperBinary } from "../platform/helper-binary.ts";
+import { monotonicUs } from "../platform/monotonic-clock.ts";
 import { readBootId } from "../platform/process-identity.ts";
 import { parseAvailableCapabilities } from "../runtime/capabilities/index.ts";
 import { State } from "../state/state.ts";
 import { Supervisor } from "../supervise/index.ts";
+import { TraceStore } from "../trace/trace-store.ts";
 import { VolumeStore } from "../volume/index.ts";
 import { describeHost, describeVersion } from "./describe-host.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
@@ -110,6 +112,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   parts.defer(() => engine.close());
   await engine.recover();
 
+  const traces = new TraceStore(monotonicUs);
   let door: DockerDoor | undefined;
   parts.defer(() => door?.close());
   const owned = parts.move();
@@ -123,10 +126,12 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
           events: state.events,
           networks: network,
           volumes,
+          traces,
           version: describeVersion,
           info: () => describeHost({ root, id: rootHash, cgroups }),
           now: Date.now,
         }),
+        traces,
         serverName: `gantry/${describeVersion().Version} (linux)`,
         warn,
       });

@@ -41,7 +41,7 @@ export function createEngine(options: EngineOptions): LocalEngine {
   mkdirSync(context.paths.shm, { recursive: true, mode: 0o700 });
   return {
     create: (config, more) => createContainer(context, config, more),
-    start: (name) => startContainer(context, name),
+    start: (name, more) => startContainer(context, name, more),
     stop: (name, more) => stopContainer(context, name, more),
     restart: (name, more) => restartContainer(context, name, more),
     kill: (name, more) => killContainer(context, name, more),

@@ -122,6 +122,14 @@ export interface EngineMonitor {
     readonly stdout: boolean;
     readonly stderr: boolean;
   }): Promise<EngineAttachment>;
+  /** When it did what, microseconds of the monotonic clock: as far as that has happened, and a monitor of its age tells. */
+  readonly times: {
+    readonly beganUs?: number;
+    readonly clonedUs?: number;
+    readonly readyUs?: number;
+    readonly startedUs?: number;
+    readonly endedUs?: number;
+  };
   /** Resolves after the end of stdio was delivered and the exit record written. */
   readonly exited: Promise<ExitRecord>;
   disconnect(): void;

@@ -1,3 +1,4 @@
+import type { Trace } from "../trace/trace.ts";
 import type { Container, ContainerId } from "./container/container.ts";
 import type { ContainerConfig } from "./container/container-config.ts";
 
@@ -130,10 +131,14 @@ export interface Engine {
   /** Records a container and prepares what it needs; nothing runs yet. `already-exists` → the name is taken (`conflict`). */
   create(
     config: ContainerConfig,
-    options: { readonly name?: string },
+    options: { readonly name?: string; readonly trace?: Trace },
   ): Promise<{ readonly id: ContainerId; readonly warnings: readonly string[] }>;
-  /** Idempotent: starting what runs does nothing and says `already-started`. */
-  start(name: string): Promise<"started" | "already-started">;
+  /**
+   * Idempotent: starting what runs does nothing and says `already-started`.
+   *
+   * @param options `trace`: notes the start, and the end when it comes.
+   */
+  start(name: string, options?: { readonly trace?: Trace }): Promise<"started" | "already-started">;
   /** Sends the stop signal, waits, kills. */
   stop(
     name: string,

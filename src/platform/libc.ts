@@ -50,6 +50,7 @@ export function cString(text: string): Uint8Array {
 
 const NUMBERS_X64 = {
   close: 3,
+  clock_gettime: 228,
   ioctl: 16,
   dup: 32,
   getpid: 39,
@@ -128,6 +129,7 @@ export type SyscallName = keyof typeof NUMBERS_X64;
 
 const NUMBERS_ARM64: Readonly<Record<SyscallName, number>> = {
   close: 57,
+  clock_gettime: 113,
   ioctl: 29,
   dup: 23,
   getpid: 172,

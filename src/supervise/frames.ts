@@ -127,6 +127,30 @@ export function decodeExit(bytes: Uint8Array): ExitFrame {
   };
 }
 
+/** When a monitor did what: microseconds of the monotonic clock. */
+export interface MonitorTimes {
+  /** Its own beginning. */
+  readonly beganUs?: number;
+  /** Init and its namespaces were made. */
+  readonly clonedUs?: number;
+  /** Init waited at the barrier. */
+  readonly readyUs?: number;
+  /** The program was executed. */
+  readonly startedUs?: number;
+  /** The program ended. */
+  readonly endedUs?: number;
+}
+
+/** The times at the end of READY, STARTED and EXIT; none of an older monitor. */
+export function decodeTimes({ type, bytes }: Frame): MonitorTimes {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const us = (offset: number): number => Number(view.getBigUint64(offset, true)) / 1000;
+  if (type === FRAME.ready && bytes.length >= 24) return { beganUs: us(0), clonedUs: us(8), readyUs: us(16) };
+  if (type === FRAME.started && bytes.length >= 8) return { startedUs: us(0) };
+  if (type === FRAME.exit && bytes.length >= 32) return { endedUs: us(24) };
+  return {};
+}
+
 export function decodeReply(bytes: Uint8Array): number {
   return viewOf(bytes, 4, "REPLY").getInt32(0, true);
 }

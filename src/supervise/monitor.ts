@@ -3,7 +3,7 @@ import { explainFailure, type StepFailure } from "../runtime/plan/explain-failur
 import type { Plan } from "../runtime/plan/steps.ts";
 import { type Attachment, openAttachment } from "./attachment.ts";
 import type { ExitRecord } from "./exit-record.ts";
-import { decodeExit, decodeFailure, FRAME, type Frame } from "./frames.ts";
+import { decodeExit, decodeFailure, decodeTimes, FRAME, type Frame, type MonitorTimes } from "./frames.ts";
 import { MonitorConnection } from "./monitor-connection.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 
@@ -11,6 +11,8 @@ import type { ProcessIdentity } from "./process-identity.ts";
 export interface Monitor {
   readonly init: ProcessIdentity;
   readonly monitor: ProcessIdentity;
+  /** As far as things have happened since this daemon is connected. */
+  readonly times: MonitorTimes;
   /** Resolves when all is assembled and init waits at the barrier. Rejects with the failing step as a sentence. */
   ready(): Promise<void>;
   /** Lets init execute the program. Resolves once execve succeeded. Rejects: not-found with exitCode 127, permission-denied with exitCode 126, … */
@@ -57,6 +59,7 @@ export class ConnectedMonitor implements Monitor {
   readonly #options: MonitorOptions;
   readonly #ready = defer();
   readonly #started = defer();
+  #times: MonitorTimes = {};
   #failure: StepFailure | undefined;
   #isAbandoned = false;
   #resolveExited: (record: ExitRecord | Promise<ExitRecord>) => void = () => {};
@@ -77,6 +80,10 @@ export class ConnectedMonitor implements Monitor {
     if (hello.state === "started") this.#started.resolve();
     connection.listen((frame) => this.#receive(frame));
     void connection.closed.then(() => this.#lose());
+  }
+
+  get times(): MonitorTimes {
+    return this.#times;
   }
 
   ready(): Promise<void> {
@@ -118,6 +125,7 @@ export class ConnectedMonitor implements Monitor {
   }
 
   #receive(frame: Frame): void {
+    this.#times = { ...this.#times, ...decodeTimes(frame) };
     switch (frame.type) {
       case FRAME.ready:
         this.#ready.resolve();

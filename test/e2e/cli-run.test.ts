@@ -21,6 +21,13 @@ interface Ended {
   readonly stderr: string;
 }
 
+interface TraceEvent {
+  readonly ph: string;
+  readonly name: string;
+  readonly ts: number;
+  readonly dur: number;
+}
+
 interface StartOptions {
   readonly input?: string;
   /** Told of what was printed so far, after each piece. */
@@ -113,6 +120,30 @@ describe.skipIf(reason !== undefined)(
         stdout: "hello\n",
         stderr: "",
       });
+    });
+
+    test("--trace: where the time went, here, in the daemon and in the monitor, on one clock", async () => {
+      const path = join(folder, "trace.json");
+      expect(await gantryArgs(["run", "--rm", "--trace", path, "box", "busybox", "true"])).toMatchObject({
+        status: 0,
+        stderr: "",
+      });
+      const { traceEvents } = JSON.parse(readFileSync(path, "utf8")) as { traceEvents: TraceEvent[] };
+      const find = (name: string): TraceEvent | undefined => traceEvents.find((event) => event.name === name);
+      const whole = find("gantry run");
+      const inOrder = [
+        "POST /containers/ID/start",
+        "make init and its namespaces",
+        "assemble the root",
+        "the program runs",
+      ];
+      const starts = inOrder.map((name) => find(name)?.ts ?? Number.NaN);
+      expect(starts).toEqual(starts.toSorted((left, right) => left - right));
+      const within = traceEvents.filter((event) => event.ph === "X" && !event.name.startsWith("GET /gantry/traces"));
+      expect(within.filter((event) => event.ts < 0 || event.ts + event.dur > (whole?.dur ?? 0))).toEqual([]);
+      const refused = await gantryArgs(["run", "--rm", "--trace", join(folder, "no/folder"), "box", "true"]);
+      expect([refused.status, refused.stderr]).toEqual([125, expect.stringContaining("cannot write the trace to ")]);
+      expect((await gantry("ps -aq")).stdout).toBe("");
     });
 
     test("a signal is handed on to the container", async () => {

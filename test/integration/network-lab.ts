@@ -162,8 +162,9 @@ export class NetworkLab implements AsyncDisposable {
   /** What a server says to who asks from the network namespace of a process (0: the host); empty if nothing answers. */
   ask(pid: number, target: string): string {
     const isTcp = target.startsWith("TCP");
+    // A connection gets the time to send its first packet once more, which it does after a second.
     // With TCP the answer's end is seen; with UDP only that nothing more comes.
-    const command = ["socat", isTcp ? "-t2" : "-t0.3", "-", isTcp ? `${target},connect-timeout=1` : target];
+    const command = ["socat", isTcp ? "-t2" : "-t0.3", "-", isTcp ? `${target},connect-timeout=2` : target];
     const { output } = this.run(pid, command, "hello\n");
     return output.includes(" for ") ? output : "";
   }

@@ -72,6 +72,7 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
     workingDirectory: "/work",
     userId: 0,
     now: () => NOW_MS,
+    monotonic: async () => ({ nowUs: () => 1000, beganUs: 0 }),
     timeZone: () => ({ offsetMinutes: 0, name: "UTC" }),
   };
   return terminal;

@@ -12,6 +12,7 @@ import type { ContainerConfig } from "../../src/engine/container/container-confi
 import type { Engine, Exec, ExecConfig, OutputChunk, StdioSession } from "../../src/engine/engine.ts";
 import { GantryError } from "../../src/errors/gantry-error.ts";
 import type { Digest } from "../../src/oci/digest.ts";
+import { TraceStore } from "../../src/trace/trace-store.ts";
 
 /** A session that a test feeds and looks into. */
 export class SessionDouble implements StdioSession {
@@ -257,6 +258,7 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
       }),
       remove: async () => {},
     },
+    traces: new TraceStore(() => 0),
     version: () => ({
       Platform: { Name: "Gantry" },
       Components: [],
@@ -293,6 +295,7 @@ export async function serveDoor(parts: DoorParts): Promise<ServedDoor> {
   const door = await serveDocker({
     socketPath: join(directory, "s"),
     routes: dockerRoutes(parts),
+    traces: parts.traces,
     serverName: "Gantry/0.1.0 (linux)",
     warn: (sentence) => warnings.push(sentence),
   });

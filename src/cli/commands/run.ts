@@ -7,6 +7,7 @@ import { checkPullPolicy, createContainer } from "../container/create-container.
 import { CONTAINER_FLAGS, CREATION_FLAGS } from "../container/run-flags.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
+import type { ParsedFlags } from "../flags/parse-flags.ts";
 import { attachStreams } from "../streams/attach-streams.ts";
 import { checkTty } from "../streams/check-tty.ts";
 import { followSize } from "../streams/follow-size.ts";
@@ -18,6 +19,7 @@ const FLAGS = {
   ...CREATION_FLAGS,
   detach: switchFlag("Run in the background and print the container's id", { short: "d" }),
   "detach-keys": textFlag("Keys that leave the container", { shownDefault: "ctrl-p,ctrl-q" }),
+  trace: textFlag("Write what took how long to a file, in Chrome's trace format"),
   "sig-proxy": switchFlag("Hand signals on to the container", { isOnByDefault: true }),
 } as const;
 
@@ -80,31 +82,38 @@ export const command = defineCommand({
   isInterspersed: false,
   isContainerStart: true,
   async run(context, input) {
-    const { flags } = input;
-    const { terminal } = context;
-    checkPullPolicy(flags.pull);
-    const asked = planContainerRequest(input, terminal);
-    if (flags["detach-keys"] !== undefined) parseDetachKeys(flags["detach-keys"]);
-    if (flags.detach && flags.attach.length > 0) {
-      throw new Error("conflicting options: cannot specify both --attach and --detach");
-    }
-    const request = withConsoleSize(flags.detach ? detachedRequest(asked) : asked, context);
-    try {
-      if (!flags.detach) checkTty(terminal, { hasStdin: request.AttachStdin === true, hasTty: request.Tty === true });
-    } catch (error) {
-      await terminal.stderr.write(`${error instanceof Error ? error.message : error}\n`);
-      return 1;
-    }
-    const id = await createContainer(context, request, flags);
-    const api = await context.connect();
-    using _signals =
-      flags["sig-proxy"] && !flags.detach
-        ? proxySignals(terminal, (signalName) => api.killContainer(id, { signalName }))
-        : undefined;
-    const hasStreams = request.AttachStdin || request.AttachStdout || request.AttachStderr;
-    if (hasStreams) return await runAttached(api, id, request, { context, flags });
-    await terminal.stdout.write(`${id}\n`);
-    await api.startContainer(id);
-    return 0;
+    const { trace } = input.flags;
+    if (trace === undefined) return await runContainer(context, input);
+    const { traceCommand } = await import("../trace-command.ts");
+    return await traceCommand(context, trace, (traced) => runContainer(traced, input));
   },
 });
+
+async function runContainer(context: CommandContext, input: ParsedFlags<typeof FLAGS>): Promise<number> {
+  const { flags } = input;
+  const { terminal } = context;
+  checkPullPolicy(flags.pull);
+  const asked = planContainerRequest(input, terminal);
+  if (flags["detach-keys"] !== undefined) parseDetachKeys(flags["detach-keys"]);
+  if (flags.detach && flags.attach.length > 0) {
+    throw new Error("conflicting options: cannot specify both --attach and --detach");
+  }
+  const request = withConsoleSize(flags.detach ? detachedRequest(asked) : asked, context);
+  try {
+    if (!flags.detach) checkTty(terminal, { hasStdin: request.AttachStdin === true, hasTty: request.Tty === true });
+  } catch (error) {
+    await terminal.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    return 1;
+  }
+  const id = await createContainer(context, request, flags);
+  const api = await context.connect();
+  using _signals =
+    flags["sig-proxy"] && !flags.detach
+      ? proxySignals(terminal, (signalName) => api.killContainer(id, { signalName }))
+      : undefined;
+  const hasStreams = request.AttachStdin || request.AttachStdout || request.AttachStderr;
+  if (hasStreams) return await runAttached(api, id, request, { context, flags });
+  await terminal.stdout.write(`${id}\n`);
+  await api.startContainer(id);
+  return 0;
+}

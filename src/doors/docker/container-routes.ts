@@ -38,7 +38,7 @@ export function containerRoutes(parts: DoorParts): readonly Route[] {
     }),
     act("/start", (exchange, name) => {
       detachFilter({ isTerminal: false, detachKeys: exchange.query.text("detachKeys") ?? "" });
-      return engine.start(name);
+      return engine.start(name, { trace: exchange.trace });
     }),
     act("/stop", (exchange, name) => engine.stop(name, stopOptions(exchange))),
     act("/restart", (exchange, name) => engine.restart(name, stopOptions(exchange))),
@@ -106,7 +106,10 @@ async function create(exchange: Exchange, { engine }: DoorParts): Promise<void> 
   const platform = exchange.query.text("platform");
   const config = parseCreateRequest(await exchange.readJson(), platform === undefined ? {} : { platform });
   const name = exchange.query.text("name");
-  const { id, warnings } = await engine.create(config, name === undefined ? {} : { name: name.replace(/^\//, "") });
+  const { id, warnings } = await engine.create(config, {
+    trace: exchange.trace,
+    ...(name === undefined ? {} : { name: name.replace(/^\//, "") }),
+  });
   exchange.sendJson(201, { Id: id, Warnings: warnings });
 }
 

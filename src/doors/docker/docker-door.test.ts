@@ -15,6 +15,7 @@ import { ApiError } from "../../api/api-error.ts";
 import type { ContainerConfig } from "../../engine/container/container-config.ts";
 import type { StatsSample } from "../../engine/engine.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { NO_TRACE } from "../../trace/trace.ts";
 
 /** Sends bytes as they are and collects what comes back until the other side closes. */
 function talk(socketPath: string, request: string, options: { readonly half?: boolean } = {}): Promise<string> {
@@ -132,7 +133,7 @@ test("a create request reaches the engine as its own words", async () => {
       network: { mode: "bridge" },
       platform: "linux/amd64",
     },
-    { name: "x" },
+    { name: "x", trace: NO_TRACE },
   ]);
 });
 

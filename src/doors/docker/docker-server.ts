@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { API_VERSION, compareApiVersions, MINIMUM_API_VERSION } from "../../api/api-version.ts";
+import type { TraceStore } from "../../trace/trace-store.ts";
 import { errorAnswer, RequestError } from "./error-status.ts";
 import type { Exchange } from "./exchange.ts";
 import { HttpExchange, type RequestLine, UpgradeExchange } from "./http-exchange.ts";
@@ -10,11 +11,14 @@ import { type Route, Router } from "./router.ts";
 /** What a client gets to send its request's head. Bodies take as long as they take: an archive may come slowly. */
 const HEADERS_TIMEOUT_MS = 60_000;
 const MAX_HEADER_BYTES = 64 * 1024;
+const MAX_TRACE_NAME_LENGTH = 64;
 
 export interface DockerServerOptions {
   readonly routes: readonly Route[];
   /** `gantry/<version> (linux)`, told in the header `Server`. */
   readonly serverName: string;
+  /** Where a request is noted whose header `Gantry-Trace` names a trace. */
+  readonly traces: TraceStore;
   /** Told about requests that failed because of a defect. */
   readonly warn: (sentence: string) => void;
 }
@@ -65,7 +69,9 @@ async function answer(
   const { path, version, query } = parseTarget(request.url ?? "/");
   const match = router.find(method, path);
   const apiVersion = version ?? API_VERSION;
-  const exchange = open({ method, path, apiVersion, query, parameters: match?.parameters ?? {} });
+  const trace = options.traces.open(traceName(request), path.split("/").at(-1) ?? "");
+  const exchange = open({ method, path, apiVersion, query, parameters: match?.parameters ?? {}, trace });
+  using _span = trace.span(`${method} ${match?.route.path ?? path}`);
   try {
     checkVersion(apiVersion);
     if (match === undefined) throw new RequestError(404, "page not found");
@@ -81,6 +87,11 @@ async function answer(
     if (exchange.hasAnswered) exchange.break();
     else exchange.sendJson(status, { message });
   }
+}
+
+function traceName(request: IncomingMessage): string | undefined {
+  const name = request.headers["gantry-trace"];
+  return typeof name === "string" && name !== "" ? name.slice(0, MAX_TRACE_NAME_LENGTH) : undefined;
 }
 
 function parseTarget(target: string): {

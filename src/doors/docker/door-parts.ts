@@ -2,6 +2,7 @@ import type { ImageHistoryItem, ImageInspect } from "../../api/image.ts";
 import type { InfoResponse, VersionResponse } from "../../api/system.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Platform } from "../../oci/image.ts";
+import type { TraceStore } from "../../trace/trace-store.ts";
 
 /** A row of a list of images. */
 export interface DoorImage {
@@ -137,6 +138,7 @@ export interface DoorParts {
   readonly events: DoorEvents;
   readonly networks: DoorNetworks;
   readonly volumes: DoorVolumes;
+  readonly traces: TraceStore;
   readonly version: () => VersionResponse;
   /** What of `GET /info` is not counted here. */
   readonly info: () => DoorInfo;

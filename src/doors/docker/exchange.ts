@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Trace } from "../../trace/trace.ts";
 import { RequestError } from "./error-status.ts";
 import { MAX_JSON_BODY_BYTES, parseJsonBody } from "./json-body.ts";
 import type { Query } from "./query.ts";
@@ -30,6 +31,8 @@ export interface Exchange {
   /** Of the path. A name that the route does not have is a defect. */
   parameter(name: string): string;
   header(name: string): string | undefined;
+  /** Where what is done for this request is noted, if its client wants to know. */
+  readonly trace: Trace;
   /** Fires when the client has gone before the answer was complete. */
   readonly signal: AbortSignal;
   /** The body as it comes. */

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { GantryError } from "../../errors/gantry-error.ts";
+import type { Trace } from "../../trace/trace.ts";
 import { RequestError } from "./error-status.ts";
 import { type AnswerStream, type Exchange, type Hijacked, readJsonBody } from "./exchange.ts";
 import { hijackedSocket } from "./hijacked-socket.ts";
@@ -13,6 +14,7 @@ export interface RequestLine {
   readonly apiVersion: string;
   readonly query: Query;
   readonly parameters: Readonly<Record<string, string>>;
+  readonly trace: Trace;
 }
 
 abstract class CommonExchange {
@@ -20,6 +22,7 @@ abstract class CommonExchange {
   readonly path: string;
   readonly apiVersion: string;
   readonly query: Query;
+  readonly trace: Trace;
   abstract readonly body: AsyncIterable<Uint8Array>;
   readonly #parameters: Readonly<Record<string, string>>;
   protected readonly request: IncomingMessage;
@@ -31,6 +34,7 @@ abstract class CommonExchange {
     this.path = line.path;
     this.apiVersion = line.apiVersion;
     this.query = line.query;
+    this.trace = line.trace;
     this.#parameters = line.parameters;
   }
 

@@ -19,6 +19,11 @@ export function systemRoutes(parts: DoorParts): readonly Route[] {
     { method: "HEAD", path: "/_ping", handle: ping },
     { method: "GET", path: "/version", handle: (exchange) => exchange.sendJson(200, parts.version()) },
     { method: "GET", path: "/info", handle: (exchange) => exchange.sendJson(200, describeInfo(parts)) },
+    {
+      method: "GET",
+      path: "/gantry/traces/{name}",
+      handle: (exchange) => exchange.sendJson(200, parts.traces.take(exchange.parameter("name"))),
+    },
     { method: "GET", path: "/events", handle: (exchange) => sendEvents(exchange, parts) },
   ];
 }

@@ -3,7 +3,9 @@ import { mkdir, rm } from "node:fs/promises";
 import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Platform } from "../../oci/image.ts";
+import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
 import { LayeredTree } from "../../volume/layered-tree.ts";
+import type { EngineImage } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { Undo } from "../undo.ts";
 import type { ContainerId, MountPoint } from "./container.ts";
@@ -25,19 +27,17 @@ import { validateContainerConfig } from "./validate-container-config.ts";
 export async function createContainer(
   context: EngineContext,
   config: ContainerConfig,
-  options: { readonly name?: string },
+  options: { readonly name?: string; readonly trace?: Trace },
 ): Promise<{ readonly id: ContainerId; readonly warnings: readonly string[] }> {
   const { parts } = context;
+  const { trace = NO_TRACE } = options;
   validateContainerConfig(config, parts.host);
   requireCapabilityNames(config.security);
   requireSeccomp(config.security, parts.host);
   refuseUnknownNetwork(config);
   const id = newId(context);
   using _name = reserveName(context, options.name, id);
-  const image = parts.images.resolve(
-    config.image,
-    config.platform === undefined ? {} : { platform: parsePlatform(config.platform) },
-  );
+  const image = await inSpan(trace, "resolve the image", () => resolveImage(context, config));
   const effective = mergeImageConfig(config, image.config.config ?? {}, {
     defaultHostname: defaultHostname(context, config, id),
   });
@@ -48,7 +48,7 @@ export async function createContainer(
   }
   const undo = new Undo();
   try {
-    const snapshot = await parts.images.ensureSnapshot(image);
+    const snapshot = await inSpan(trace, "see to its layers", () => parts.images.ensureSnapshot(image));
     const files = context.paths.files(id);
     undo.push(() => rm(files.directory, { recursive: true, force: true }));
     await makeFolders(context, id);
@@ -70,6 +70,7 @@ export async function createContainer(
       snapshot,
       anonymousVolumes: mounts.anonymous,
     };
+    using _span = trace.span("record it");
     undo.push(() => context.records.delete(id, [], () => parts.images.release(holderOf(id))));
     context.records.insert(record, [context.event(record, "create")], () => {
       parts.images.hold(holderOf(id), image);
@@ -82,6 +83,11 @@ export async function createContainer(
     await undo.run(context.warnOf(`cannot clean up after container ${id}`));
     throw error;
   }
+}
+
+function resolveImage(context: EngineContext, config: ContainerConfig): EngineImage {
+  const platform = config.platform === undefined ? {} : { platform: parsePlatform(config.platform) };
+  return context.parts.images.resolve(config.image, platform);
 }
 
 /** Between the unpacking and the hold somebody may have removed the image. */

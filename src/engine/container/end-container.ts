@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { inSpan } from "../../trace/trace.ts";
 import type { EngineMonitor, ExitRecord } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { type ContainerRecord, isRunning } from "./container-record.ts";
@@ -38,7 +39,10 @@ export async function endLocked(context: EngineContext, id: string, exit: ExitRe
   const record = context.records.get(id);
   if (record === undefined || (record.run === undefined && !isRunning(record))) return;
   const live = context.live(id);
-  const { oomKills } = await releaseHostParts(context, record);
+  const trace = live.trace.lane("end");
+  const { times } = live.process?.monitor ?? {};
+  live.trace.lane("monitor").add("the program runs", times?.startedUs, times?.endedUs);
+  const { oomKills } = await inSpan(trace, "give back cgroup and network", () => releaseHostParts(context, record));
   await execsEnded(context, id);
   const isOomKilled = exit.oomKilled || oomKills > 0;
   const { run: _run, ...rest } = record;
@@ -56,7 +60,7 @@ export async function endLocked(context: EngineContext, id: string, exit: ExitRe
     },
     network: record.network === undefined ? undefined : { mode: record.network.mode },
   };
-  context.records.update(ended, [
+  const events = [
     ...(isOomKilled ? [context.event(record, "oom")] : []),
     {
       ...context.event(record, "die", {
@@ -65,13 +69,14 @@ export async function endLocked(context: EngineContext, id: string, exit: ExitRe
       }),
       timeNs: exit.finishedAtNs,
     },
-  ]);
+  ];
+  await inSpan(trace, "record the end", () => context.records.update(ended, events));
   live.hasNoProcess();
   const isRemoved = record.config.autoRemove === true && !live.isRestarting && !live.isBeingRemoved;
   // Marked before anybody hears of the end: nobody may start it again.
   if (isRemoved) live.isBeingRemoved = true;
   live.settleExit({ exitCode: exit.exitCode });
-  if (isRemoved) await removeLocked(context, id, { volumes: true });
+  if (isRemoved) await inSpan(trace, "remove the container", () => removeLocked(context, id, { volumes: true }));
 }
 
 /** Takes from the host what a container that has ended still has there. */

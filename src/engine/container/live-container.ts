@@ -1,3 +1,4 @@
+import { NO_TRACE, type Trace } from "../../trace/trace.ts";
 import type { EngineAttachment, EngineCgroup, EngineMonitor } from "../dependencies.ts";
 import type { WaitResult } from "../engine.ts";
 import type { PendingSession } from "../stdio/stdio-session.ts";
@@ -13,6 +14,8 @@ export class LiveContainer {
   /** While it has processes. */
   process: { readonly monitor: EngineMonitor; readonly cgroup: EngineCgroup } | undefined;
   isBeingRemoved = false;
+  /** Where its run is noted, if somebody wants to know. */
+  trace: Trace = NO_TRACE;
   /** It is stopped to be started again: its end does not remove it. */
   isRestarting = false;
   /** What clients are connected to; there from just before the start, so that nobody falls between. */

@@ -2,7 +2,8 @@ import { rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { planContainer } from "../../runtime/plan/index.ts";
-import type { EngineCgroup, EngineEndpoint, EngineMonitor } from "../dependencies.ts";
+import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
+import type { EngineCgroup, EngineEndpoint, EngineLaunch, EngineMonitor } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { Undo } from "../undo.ts";
 import { writeContainerFiles } from "./container-files.ts";
@@ -19,7 +20,11 @@ const DEFAULT_LOG_FILES = 5;
 const GIVE_UP_MS = 2000;
 
 /** Starts a container. What fails leaves nothing behind but the reason in the container's state. */
-export async function startContainer(context: EngineContext, name: string): Promise<"started" | "already-started"> {
+export async function startContainer(
+  context: EngineContext,
+  name: string,
+  options: { readonly trace?: Trace } = {},
+): Promise<"started" | "already-started"> {
   const { id } = context.records.resolve(name);
   return await context.locks.run(id, async () => {
     const record = context.records.require(id);
@@ -30,6 +35,7 @@ export async function startContainer(context: EngineContext, name: string): Prom
     if (record.state.status === "paused") {
       throw new GantryError("conflict", "cannot start a paused container, try unpause instead");
     }
+    context.live(id).trace = options.trace ?? NO_TRACE;
     const undo = new Undo();
     try {
       await launch(context, record, undo);
@@ -44,10 +50,10 @@ export async function startContainer(context: EngineContext, name: string): Prom
 }
 
 async function launch(context: EngineContext, record: ContainerRecord, undo: Undo): Promise<void> {
-  const { id } = record;
+  const { id, config } = record;
   const { parts, paths } = context;
-  const { config } = record;
   const live = context.live(id);
+  const { trace } = live;
   const mode = parseNetworkMode(record.network?.mode);
   const plainMode = mode.kind === "plain" ? mode.name : "container";
   rmSync(paths.exitRecord(id), { force: true });
@@ -55,13 +61,16 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
 
   const endpoint = plainMode === "bridge" ? await allocate(context, record, undo) : undefined;
   using joined = joinNamespaces(context, record, undo);
-  writeContainerFiles(context, record, { mode: plainMode, ...(endpoint === undefined ? {} : { endpoint }) });
-  const facts = gatherStartFacts(context, record, joined);
+  const facts = await inSpan(trace, "gather the facts", () => {
+    writeContainerFiles(context, record, { mode: plainMode, ...(endpoint === undefined ? {} : { endpoint }) });
+    return gatherStartFacts(context, record, joined);
+  });
   const spec = planContainerSpec(record, facts);
 
-  const cgroup = await parts.cgroups.create(id, spec.linux?.resources ?? {}, {
-    isSwapDefault: !config.resources?.memorySwapBytes,
-  });
+  const isSwapDefault = !config.resources?.memorySwapBytes;
+  const cgroup = await inSpan(trace, "make the cgroup", () =>
+    parts.cgroups.create(id, spec.linux?.resources ?? {}, { isSwapDefault }),
+  );
   undo.push(async () => {
     await cgroup.kill();
     await cgroup.remove();
@@ -75,7 +84,7 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
 
   // From here on a daemon that takes over finds what this one began.
   context.records.update({ ...record, run: { bootId: parts.bootId } }, []);
-  const monitor = await parts.supervisor.launch({
+  const launch: EngineLaunch = {
     id,
     socketPath: paths.socket(id),
     exitPath: paths.exitRecord(id),
@@ -89,12 +98,16 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
     openStdin: config.openStdin === true,
     stdinOnce: config.stdinOnce === true,
     plan,
-  });
+  };
+  const monitor = await inSpan(trace, "launch the monitor", () => parts.supervisor.launch(launch));
   undo.push(() => giveUp(monitor, cgroup));
 
-  await both(monitor.ready(), plugIn(context, { mode: plainMode, endpoint, pid: monitor.init.pid }));
-  await live.connect(monitor);
-  await monitor.start();
+  await both(monitor.ready(), plugIn(context, { mode: plainMode, endpoint, pid: monitor.init.pid, trace }));
+  await inSpan(trace, "attach, execute the program", async () => {
+    await live.connect(monitor);
+    await monitor.start();
+  });
+  traceInit(trace, monitor);
 
   context.records.update(
     {
@@ -118,6 +131,13 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
   watchContainer(context, id, monitor);
 }
 
+/** What the monitor and init did, by their own clock. */
+function traceInit(trace: Trace, { times }: EngineMonitor): void {
+  const lane = trace.lane("monitor");
+  lane.add("make init and its namespaces", times.beganUs, times.clonedUs);
+  lane.add("assemble the root", times.clonedUs, times.readyUs);
+}
+
 function isOwn(mode: string | undefined): boolean {
   const pid = parseNamespaceMode(mode, "private");
   return pid.kind === "plain" && pid.name === "private";
@@ -125,6 +145,7 @@ function isOwn(mode: string | undefined): boolean {
 
 async function allocate(context: EngineContext, record: ContainerRecord, undo: Undo): Promise<EngineEndpoint> {
   const { network = {} } = record.config;
+  using _span = context.live(record.id).trace.span("choose an address");
   undo.push(() => context.parts.network.release(record.id));
   const published = new Set((network.publish ?? []).map((port) => `${port.containerPort}/${port.protocol}`));
   const exposed = network.publishAll === true ? record.effective.exposedPorts : [];
@@ -158,8 +179,14 @@ async function giveUp(monitor: EngineMonitor, cgroup: EngineCgroup): Promise<voi
 
 async function plugIn(
   context: EngineContext,
-  options: { readonly mode: string; readonly endpoint: EngineEndpoint | undefined; readonly pid: number },
+  options: {
+    readonly mode: string;
+    readonly endpoint: EngineEndpoint | undefined;
+    readonly pid: number;
+    readonly trace: Trace;
+  },
 ): Promise<void> {
+  using _span = options.trace.span("connect the network");
   if (options.endpoint !== undefined) await context.parts.network.connect(options.endpoint, options.pid);
   else if (options.mode === "none") context.parts.network.loopback(options.pid);
 }
