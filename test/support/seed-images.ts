@@ -62,13 +62,14 @@ export async function pushSeed(image: SeedImage, name: string): Promise<void> {
   await run(["skopeo", "copy", "--quiet", "--insecure-policy", ...target]);
 }
 
-/** Writes a seed as one file: an OCI archive, or the form of `docker save`. */
+/** Writes a seed as one file: an OCI archive, or the form of `docker save`, which has a name. */
 export async function archiveSeed(
   image: SeedImage,
   kind: "oci-archive" | "docker-archive",
   path: string,
+  name = "seed:latest",
 ): Promise<void> {
-  const target = kind === "oci-archive" ? `${kind}:${path}` : `${kind}:${path}:seed:latest`;
+  const target = kind === "oci-archive" ? `${kind}:${path}` : `${kind}:${path}:${name}`;
   await run(["skopeo", "copy", "--quiet", "--insecure-policy", `oci:${image.layout}:seed`, target]);
 }
 
