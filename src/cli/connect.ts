@@ -3,6 +3,7 @@ import type { EngineApi } from "../api/engine-api.ts";
 import { connectEngine } from "../client/engine-client.ts";
 import { ensureDaemon } from "../daemon/ensure-daemon.ts";
 import { type LocationOptions, resolveLocations } from "../daemon/locations.ts";
+import type { SocketStream } from "../platform/socket-stream.ts";
 import type { ConnectOptions, GlobalSettings } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -24,8 +25,12 @@ export async function connectToDaemon(
   options: ConnectOptions & { readonly selfCommand: () => readonly [string, ...string[]]; readonly terminal: Terminal },
 ): Promise<EngineApi> {
   const locations = resolveLocations(locationOptions(settings), options.terminal.environment);
+  let connection: SocketStream | undefined;
   if (locations.socketPath === join(locations.state, "gantry.sock")) {
-    await ensureDaemon(locations, { selfCommand: options.selfCommand, userId: options.terminal.userId });
+    connection = await ensureDaemon(locations, { selfCommand: options.selfCommand, userId: options.terminal.userId });
   }
-  return connectEngine(`unix://${locations.socketPath}`, options.trace === undefined ? {} : { trace: options.trace });
+  return connectEngine(`unix://${locations.socketPath}`, {
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+    ...(connection === undefined ? {} : { connection }),
+  });
 }

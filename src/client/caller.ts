@@ -3,7 +3,14 @@ import type { OutputFrame, StdioConnection } from "../api/stdio-connection.ts";
 import { decodeFrames, MULTIPLEXED_STREAM } from "../api/stdio-frames.ts";
 import type { SocketStream } from "../platform/socket-stream.ts";
 import { NO_TRACE, type Trace } from "../trace/trace.ts";
-import { type HttpRequest, type HttpResponse, readBufferedBody, sendRequest } from "./http-request.ts";
+import {
+  type DaemonAddress,
+  type HttpRequest,
+  type HttpResponse,
+  readBufferedBody,
+  sendRequest,
+} from "./http-request.ts";
+import { IdleConnection } from "./idle-connection.ts";
 
 /** Values of a query; what is undefined, false or empty is left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -23,13 +30,22 @@ export interface CallTrace {
   readonly trace: Trace;
 }
 
+export interface CallerOptions {
+  /** Notes the calls. @default nothing does */
+  readonly trace?: CallTrace;
+  /** One that is open already, for the first call. */
+  readonly connection?: SocketStream;
+}
+
 /** Sends calls of the Engine API to one socket. */
 export class Caller {
-  readonly #socketPath: string;
+  readonly #daemon: DaemonAddress;
   readonly #trace: CallTrace | undefined;
 
-  constructor(socketPath: string, options: { readonly trace?: CallTrace } = {}) {
-    this.#socketPath = socketPath;
+  constructor(socketPath: string, options: CallerOptions = {}) {
+    const idle = new IdleConnection();
+    if (options.connection !== undefined) idle.keep(options.connection);
+    this.#daemon = { socketPath, idle };
     this.#trace = options.trace;
   }
 
@@ -45,7 +61,7 @@ export class Caller {
       headers["Content-Type"] = "application/json";
       body = Buffer.from(JSON.stringify(call.json));
     } else if (body !== undefined) headers["Content-Type"] ??= "application/x-tar";
-    return await sendRequest(this.#socketPath, {
+    return await sendRequest(this.#daemon, {
       method,
       target: `/v${API_VERSION}${path}${formatQuery(call.query)}`,
       headers,

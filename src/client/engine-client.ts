@@ -1,5 +1,5 @@
 import type { EngineApi } from "../api/engine-api.ts";
-import { Caller, type CallTrace } from "./caller.ts";
+import { Caller, type CallerOptions } from "./caller.ts";
 import { containerCalls } from "./container-calls.ts";
 import { execCalls } from "./exec-calls.ts";
 import { parseHost } from "./host.ts";
@@ -12,12 +12,11 @@ import { volumeCalls } from "./volume-calls.ts";
 export const DEFAULT_HOST = "unix:///run/gantry/gantry.sock";
 
 /**
- * A client of the daemon at `host` (`unix:///path`). Nothing is connected yet: each call has a connection of its own.
+ * A client of the daemon at `host` (`unix:///path`). Nothing is connected yet: calls at the same time have a connection each.
  *
- * @param options `trace`: where the calls are noted, here and by the daemon.
  * @throws `unsupported` for hosts that are not sockets of this machine.
  */
-export function connectEngine(host: string = DEFAULT_HOST, options: { readonly trace?: CallTrace } = {}): EngineApi {
+export function connectEngine(host: string = DEFAULT_HOST, options: CallerOptions = {}): EngineApi {
   const caller = new Caller(parseHost(host), options);
   return {
     ...systemCalls(caller),

@@ -2,6 +2,7 @@ import { ApiError } from "../api/api-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { SocketStream } from "../platform/socket-stream.ts";
 import { connectSocket } from "./connect-socket.ts";
+import type { IdleConnection } from "./idle-connection.ts";
 import { readBody } from "./response-body.ts";
 import { findHeadEnd, MAX_HEAD_BYTES, parseResponseHead, type ResponseHead } from "./response-head.ts";
 
@@ -23,16 +24,30 @@ export interface HttpResponse extends ResponseHead {
   readonly connection: SocketStream;
 }
 
+/** Where a daemon is asked. */
+export interface DaemonAddress {
+  readonly socketPath: string;
+  /** Keeps a connection from one call to the next. */
+  readonly idle: IdleConnection;
+}
+
+/** A call that can be cancelled has a connection of its own: `signal` breaks it. */
+async function connectionFor(daemon: DaemonAddress, { signal }: HttpRequest): Promise<SocketStream> {
+  if (signal !== undefined) return await connectSocket(daemon.socketPath, { signal });
+  return daemon.idle.take() ?? (await connectSocket(daemon.socketPath));
+}
+
 /** The largest error text and JSON answer that is held in memory. */
 const MAX_BUFFERED_BODY_BYTES = 256 * 1024 * 1024;
 
 /**
- * Sends one request on a connection of its own and resolves when the head of the answer is there.
+ * Sends one request, on a connection that is its own until the answer has been read, and resolves when the head of the answer
+ * is there.
  *
  * @throws `ApiError` for a status of 400 and more, with the daemon's message.
  */
-export async function sendRequest(socketPath: string, request: HttpRequest): Promise<HttpResponse> {
-  const connection = await connectSocket(socketPath, request.signal === undefined ? {} : { signal: request.signal });
+export async function sendRequest(daemon: DaemonAddress, request: HttpRequest): Promise<HttpResponse> {
+  const connection = await connectionFor(daemon, request);
   try {
     const sending = sendBody(connection, request);
     // A daemon that refuses early closes while the body is still being sent: its answer says more than our failed write.
@@ -45,7 +60,7 @@ export async function sendRequest(socketPath: string, request: HttpRequest): Pro
     const response: HttpResponse = {
       ...head,
       connection,
-      body: request.method === "HEAD" ? nothing() : closingBody(connection, head, sending),
+      body: request.method === "HEAD" ? nothing() : bodyOf(connection, { head, sending, idle: daemon.idle }),
     };
     if (head.status >= 400) throw await errorOf(response);
     return response;
@@ -73,7 +88,7 @@ export async function readBufferedBody(
 function formatHead(request: HttpRequest): string {
   const lines = [`${request.method} ${request.target} HTTP/1.1`, "Host: gantry", "User-Agent: gantry"];
   if (request.hijack === true) lines.push("Connection: Upgrade", "Upgrade: tcp");
-  else lines.push("Connection: close");
+  else if (request.signal !== undefined) lines.push("Connection: close");
   for (const [name, value] of Object.entries(request.headers ?? {})) lines.push(`${name}: ${value}`);
   if (request.body === undefined) {
     if (request.method === "POST" || request.method === "PUT") lines.push("Content-Length: 0");
@@ -124,17 +139,30 @@ async function readHead(connection: SocketStream): Promise<ResponseHead | undefi
   }
 }
 
-async function* closingBody(
+/** The body; when it was read to its end the connection is kept for the next call, in any other case it is closed. */
+async function* bodyOf(
   connection: SocketStream,
-  head: ResponseHead,
-  sending: Promise<void>,
+  {
+    head,
+    sending,
+    idle,
+  }: { readonly head: ResponseHead; readonly sending: Promise<void>; readonly idle: IdleConnection },
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  let isDone = false;
   try {
     yield* readBody(connection, head);
     if (head.status < 400) await sending;
+    isDone = head.status < 400 && hasKnownEnd(head) && !connection.isEnded;
   } finally {
-    connection.close();
+    if (isDone) idle.keep(connection);
+    else connection.close();
   }
+}
+
+/** Whether the connection can serve another call after the answer (RFC 9112, 9.3). */
+function hasKnownEnd({ headers, status }: ResponseHead): boolean {
+  if (headers.get("connection")?.toLowerCase() === "close") return false;
+  return status === 204 || headers.has("content-length") || headers.has("transfer-encoding");
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}

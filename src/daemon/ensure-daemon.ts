@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
 import { connectUnix } from "../platform/connect-unix.ts";
+import type { SocketStream } from "../platform/socket-stream.ts";
 import { type Announcement, readAnnouncement } from "./announcement.ts";
 import type { Locations } from "./locations.ts";
 
@@ -23,11 +24,15 @@ const POLL_MS = 5;
  * None answers: one is started. Another build answers that was started by a command: it is replaced; containers do not
  * notice. Commands that do this at the same moment take turns at a lock, so that they get one daemon.
  *
+ * @returns a connection to it.
  * @throws `unavailable` with what the daemon printed when it does not come up; `permission-denied` without root.
  */
-export async function ensureDaemon(locations: Locations, options: EnsureDaemonOptions): Promise<void> {
-  const answer = await canConnect(locations.socketPath);
-  if (answer === "yes" && replaceable(locations) === undefined) return;
+export async function ensureDaemon(locations: Locations, options: EnsureDaemonOptions): Promise<SocketStream> {
+  const answer = await tryConnect(locations.socketPath);
+  if (typeof answer !== "string") {
+    if (replaceable(locations) === undefined) return answer;
+    answer.close();
+  }
   if (answer === "denied" || options.userId !== 0) {
     throw new GantryError("permission-denied", `cannot use the daemon at ${locations.socketPath}: only root may`, {
       hint: "run the command with sudo",
@@ -39,9 +44,13 @@ export async function ensureDaemon(locations: Locations, options: EnsureDaemonOp
   const { FileLock } = await import("../platform/file-lock.ts");
   using _lock = await FileLock.take(join(locations.state, "start.lock"), { deadlineMs: deadline });
   const old = replaceable(locations);
-  if (old === undefined && (await canConnect(locations.socketPath)) === "yes") return;
-  if (old !== undefined) await retire(old, locations, deadline);
-  await startDaemon(locations, options.selfCommand(), deadline);
+  if (old === undefined) {
+    const again = await tryConnect(locations.socketPath);
+    if (typeof again !== "string") return again;
+  } else {
+    await retire(old, locations, deadline);
+  }
+  return await startDaemon(locations, options.selfCommand(), deadline);
 }
 
 /** The self-started daemon of another build that runs now, if there is one. */
@@ -66,7 +75,7 @@ async function startDaemon(
   locations: Locations,
   command: readonly [string, ...string[]],
   deadline: number,
-): Promise<void> {
+): Promise<SocketStream> {
   const { spawn } = await import("node:child_process");
   const { readFileSync, statSync } = await import("node:fs");
   const log = openSync(locations.logPath, "a", 0o600);
@@ -87,7 +96,9 @@ async function startDaemon(
     ending = said.split("\n").at(-1) || "it ended without a word";
   });
   child.unref();
-  while ((await canConnect(locations.socketPath)) !== "yes") {
+  for (;;) {
+    const answer = await tryConnect(locations.socketPath);
+    if (typeof answer !== "string") return answer;
     if (ending !== undefined) {
       throw new GantryError("unavailable", `cannot start the daemon: ${ending.replace(/^gantry: /, "")}`);
     }
@@ -100,10 +111,9 @@ async function startDaemon(
   }
 }
 
-async function canConnect(path: string): Promise<"yes" | "no" | "denied"> {
+async function tryConnect(path: string): Promise<SocketStream | "no" | "denied"> {
   try {
-    (await connectUnix(path)).close();
-    return "yes";
+    return await connectUnix(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return code === "EACCES" || code === "EPERM" ? "denied" : "no";

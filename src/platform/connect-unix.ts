@@ -38,6 +38,8 @@ function rawSocket(socket: BunSocket, queue: WriteQueue): RawSocket {
     write: (bytes) => queue.write(socket, bytes),
     endWriting: () => queue.end(socket),
     destroy: () => socket.terminate(),
+    ref: () => socket.ref(),
+    unref: () => socket.unref(),
   };
 }
 

@@ -9,6 +9,8 @@ export function streamOfNodeSocket(socket: Socket): SocketStream {
     write: (bytes) => write(socket, bytes),
     endWriting: () => endWriting(socket),
     destroy: () => void socket.destroy(),
+    ref: () => void socket.ref(),
+    unref: () => void socket.unref(),
   });
   socket.on("data", (bytes: Uint8Array) => stream.hasReceived(bytes));
   socket.on("end", () => stream.hasEnded());

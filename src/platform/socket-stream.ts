@@ -11,6 +11,9 @@ export interface RawSocket {
   endWriting(): Promise<void>;
   /** Closes both directions at once. */
   destroy(): void;
+  /** Whether the process lives on for it. */
+  ref(): void;
+  unref(): void;
 }
 
 /**
@@ -22,6 +25,7 @@ export class SocketStream {
   readonly #received: Uint8Array[] = [];
   readonly #closing = Promise.withResolvers<void>();
   #hasEnded = false;
+  #isIdle = false;
   #failure: Error | undefined;
   #wakeReader: (() => void) | undefined;
 
@@ -45,6 +49,7 @@ export class SocketStream {
   /** The socket's maker: the other side writes no more. */
   hasEnded(): void {
     this.#hasEnded = true;
+    if (this.#isIdle) this.#socket.destroy();
     this.#wake();
   }
 
@@ -57,6 +62,24 @@ export class SocketStream {
   hasClosed(): void {
     this.hasEnded();
     this.#closing.resolve();
+  }
+
+  /** Whether the other side writes no more, or the connection is gone. */
+  get isEnded(): boolean {
+    return this.#hasEnded || this.#failure !== undefined;
+  }
+
+  /** Nothing is expected for a while: the process may end although this is open, and an end of the other side closes it. */
+  unref(): void {
+    this.#isIdle = true;
+    this.#socket.unref();
+    this.#socket.resume();
+  }
+
+  /** Takes `unref` back. */
+  ref(): void {
+    this.#isIdle = false;
+    this.#socket.ref();
   }
 
   /** The next bytes; undefined at the end. Fails with `unavailable` if the connection broke. */
