@@ -1,15 +1,15 @@
-/** Packages everything into one file, `dist/gantry`: the program, its workers and the native helper. */
+/** Packages everything into one file, `dist/gantry` or the one that is named: the program, its workers and the native helper. */
 import { rename, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { computeBuildId } from "../src/platform/build-id.ts";
 import { WORKER_ENTRYPOINTS } from "./worker-entrypoints.ts";
 
 const root = join(import.meta.dir, "..");
-const outfile = join(root, "dist", "gantry");
+const outfile = resolve(process.argv[2] ?? join(root, "dist", "gantry"));
 const temporary = `${outfile}.${process.pid}.tmp`;
 const helper = join(root, "dist", "native", "gantry-helper");
 
-process.stderr.write("gantry: packaging dist/gantry…\n");
+process.stderr.write("gantry: packaging into one file…\n");
 const result = await Bun.build({
   entrypoints: [join(root, "src/cli/main.ts"), ...WORKER_ENTRYPOINTS.map((path) => join(root, path)), helper],
   root,
@@ -30,4 +30,4 @@ if (!result.success) {
 }
 await rename(temporary, outfile);
 const { size } = await stat(outfile);
-process.stderr.write(`gantry: dist/gantry is ready (${Math.round(size / 1e6)} MB)\n`);
+process.stderr.write(`gantry: ${outfile} is ready (${Math.round(size / 1e6)} MB)\n`);

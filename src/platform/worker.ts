@@ -12,23 +12,20 @@ export interface WorkerThread {
   keepAlive(isNeeded: boolean): void;
 }
 
-const EMBEDDED = "$bunfs/root/";
-
 /**
  * Where a module of the repository is found: beside this file, or inside the packaged program. There every worker is an extra
  * entry point of `bun build --compile --root <repository>`, which keeps its path and makes it `.js`.
  *
- * @param here the address of this module.
+ * Asked of what is embedded, not of `import.meta.url`: in some forms of packaging that is the path on the machine of the build.
  */
-export function workerAddress(path: string, here: string): string {
-  const embedded = here.indexOf(EMBEDDED);
-  if (embedded < 0) return new URL(`../../${path}`, here).href;
-  return `/${EMBEDDED}${path.replace(/\.ts$/, ".js")}`;
+function workerAddress(path: string): string {
+  if (Bun.embeddedFiles.length === 0) return new URL(`../../${path}`, import.meta.url).href;
+  return `/$bunfs/root/${path.replace(/\.ts$/, ".js")}`;
 }
 
 /** Starts a thread with the module at `path`, relative to the repository: `src/image/unpack/unpack-worker.ts`. */
 export function startWorker(path: string): WorkerThread {
-  const worker = new Worker(workerAddress(path, import.meta.url));
+  const worker = new Worker(workerAddress(path));
   const closed = new Promise<void>((resolve) => worker.addEventListener("close", () => resolve(), { once: true }));
   return {
     post: (message, transfer = []) => worker.postMessage(message, [...transfer]),

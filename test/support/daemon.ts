@@ -13,7 +13,7 @@ import { seedBusybox } from "./seed-images.ts";
 
 const repository = join(import.meta.dir, "../..");
 const bun = join(repository, "node_modules/bun/bin/bun.exe");
-const entry = join(repository, "src/cli/main.ts");
+const checkoutProgram = [bun, join(repository, "src/cli/main.ts")];
 
 /** What a command printed, and the status that it ended with (128 + n after signal n). */
 export interface CommandResult {
@@ -40,6 +40,8 @@ export interface TestDaemonOptions {
   readonly busybox?: boolean;
   /** What the daemon is told by its environment. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The command that starts the program, for daemon and commands alike. @default the checkout's */
+  readonly program?: readonly string[];
 }
 
 /** A daemon with a root, a state folder, a bridge and cgroups of its own; nothing of it is left when it is disposed. */
@@ -51,15 +53,17 @@ export class TestDaemon implements AsyncDisposable {
   #child: ChildProcess | undefined;
   #log = "";
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #program: readonly string[];
 
   /** Names the places; `up` starts it. */
-  constructor(environment: Readonly<Record<string, string>> = {}) {
+  constructor(environment: Readonly<Record<string, string>> = {}, program: readonly string[] = checkoutProgram) {
     this.#environment = environment;
+    this.#program = program;
   }
 
   /** Starts it, with the image `busybox` loaded unless that is not wanted. */
   static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
-    const daemon = new TestDaemon(options.environment);
+    const daemon = new TestDaemon(options.environment, options.program);
     try {
       await daemon.up();
       if (options.busybox ?? true) {
@@ -85,7 +89,8 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Starts the daemon on the same root again; resolves when it serves. */
   async up(): Promise<void> {
-    const child = spawn(bun, [entry, ...this.#places(), "daemon"], {
+    const [file = "", ...first] = this.#program;
+    const child = spawn(file, [...first, ...this.#places(), "daemon"], {
       stdio: ["ignore", "ignore", "pipe"],
       env: { ...environment(), ...this.#environment },
     });
@@ -116,7 +121,8 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Starts a `gantry` command and leaves it running. */
   spawn(args: readonly string[], options: CommandOptions = {}): ChildProcess {
-    return spawn(bun, [entry, ...this.#places(), ...args], {
+    const [file = "", ...first] = this.#program;
+    return spawn(file, [...first, ...this.#places(), ...args], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...environment(), ...options.environment },
     });
