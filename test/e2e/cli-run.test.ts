@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { clearHost } from "../support/clear-host.ts";
 import { skipReason } from "../support/command.ts";
+import { until } from "../support/daemon.ts";
 
 const reason = skipReason({ root: true, programs: ["busybox", "script"] });
-const folder = mkdtempSync(join(tmpdir(), "gantry-e2e-cli-"));
+const folder = join(tmpdir(), `gantry-e2e-cli-${process.pid}`);
 const program = [process.execPath, join(import.meta.dir, "../../src/cli/main.ts")] as const;
 const environment = {
   ...process.env,
@@ -54,6 +56,12 @@ function start(command: readonly string[], { input, onOutput }: StartOptions = {
 const gantry = (line: string, options: StartOptions = {}) => start([...program, ...line.split(" ")], options);
 const gantryArgs = (args: readonly string[], options: StartOptions = {}) => start([...program, ...args], options);
 
+/** Ends the daemon that a command started: it is no child of ours. */
+async function endDaemon(pid: number): Promise<void> {
+  process.kill(pid, "SIGTERM");
+  await until("the daemon has ended", () => !existsSync(`/proc/${pid}`));
+}
+
 /** Types into a terminal that the command runs in: `answers` are sent when their question has been printed. */
 function onTerminal(line: string, answers: readonly (readonly [question: RegExp, answer: string])[]): Promise<Ended> {
   const waiting = [...answers];
@@ -74,6 +82,7 @@ describe.skipIf(reason !== undefined)(
   `the command line on a real daemon${reason === undefined ? "" : ` (${reason})`}`,
   () => {
     beforeAll(async () => {
+      mkdirSync(folder, { mode: 0o700 });
       const made = await gantry("image from-host -t box /bin/busybox /bin/sh");
       if (made.status !== 0) throw new Error(made.stderr);
     }, 60_000);
@@ -85,11 +94,8 @@ describe.skipIf(reason !== undefined)(
         .split("\n")
         .filter((id) => id !== "");
       if (ids.length > 0) await gantryArgs(["rm", "-fv", ...ids]);
-      try {
-        process.kill(Number(readFileSync(join(folder, "state/gantry.pid"), "utf8")), "SIGTERM");
-      } catch {
-        // It has ended.
-      }
+      await endDaemon(Number(readFileSync(join(folder, "state/gantry.pid"), "utf8")));
+      await clearHost(join(folder, "root"));
       rmSync(folder, { recursive: true, force: true });
     });
 

@@ -2,12 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MIGRATIONS } from "../../src/daemon/migrations.ts";
 import { hashRoot } from "../../src/daemon/root-hash.ts";
-import { ContainerCgroup, detectCgroups } from "../../src/linux/cgroupfs/index.ts";
-import { SqliteNetworkRecords } from "../../src/network/network-records.ts";
-import { NetworkStack } from "../../src/network/network-stack.ts";
-import { State } from "../../src/state/state.ts";
+import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
+import { clearHost } from "./clear-host.ts";
 import { skipReason } from "./command.ts";
 import { seedBusybox } from "./seed-images.ts";
 
@@ -191,21 +188,9 @@ export class TestDaemon implements AsyncDisposable {
       if (ids.length > 0) await this.gantry(["rm", "-f", ...ids]);
     } finally {
       await this.down();
-      await this.#clearHost();
+      await clearHost(this.root);
       rmSync(this.directory, { recursive: true, force: true });
     }
-  }
-
-  async #clearHost(): Promise<void> {
-    if (!existsSync(join(this.root, "state.db"))) return;
-    using state = State.open(join(this.root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
-    using network = new NetworkStack({
-      records: new SqliteNetworkRecords(state.db),
-      rootHash: hashRoot(this.root),
-      now: Date.now,
-    });
-    await network.removeAll();
-    ContainerCgroup.removeParent(detectCgroups(), `gantry-${hashRoot(this.root)}`);
   }
 }
 
