@@ -1,5 +1,10 @@
 /** Runs code that nobody has to trust: no network, 64 MiB, 32 processes, a read-only root, two seconds. */
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { Gantry } from "../src/client/index.ts";
+
+// The command line starts the daemon if none answers; a client alone does not.
+execFileSync(join(import.meta.dirname, "../gantry"), ["version"], { stdio: ["ignore", "ignore", "inherit"] });
 
 const state = process.env.GANTRY_STATE ?? "/run/gantry";
 const gantry = new Gantry({ host: process.env.GANTRY_HOST ?? `unix://${state}/gantry.sock` });
