@@ -16,6 +16,7 @@ const HARDENING = [
   "-D_FORTIFY_SOURCE=2",
 ];
 const SIZE = ["-Os", "-g0", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-s"];
+const LIBRARY_HINT = "is the C library's development package there? Debian: apt-get install libc6-dev";
 const LINK = ["-static", "-Wl,-z,relro,-z,now,-z,noexecstack"];
 
 export interface BuildNativeOptions {
@@ -69,13 +70,21 @@ export function buildNative(options: BuildNativeOptions = {}): NativeBuild {
   const warnings = options.strict ? [...WARNINGS, "-Werror"] : WARNINGS;
   const flags = ["-std=gnu11", "-D_GNU_SOURCE", ...warnings, ...HARDENING, ...SIZE, ...LINK];
   const result = spawnSync(compiler, [...flags, "-o", temporary, ...sources(".c")], { encoding: "utf8" });
-  if (result.status !== 0) throw new Error(`${compiler} cannot build the native helper:\n${result.stderr}`);
+  if (result.status !== 0) {
+    const hint = /cannot find -lc|No such file or directory/.test(result.stderr) ? ` (${LIBRARY_HINT})` : "";
+    throw new Error(`${compiler} cannot build the native helper${hint}:\n${result.stderr.trimEnd()}`);
+  }
   if (result.stderr !== "") process.stderr.write(result.stderr);
   renameSync(temporary, output);
   return { path: output, isNew: true, compiler };
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const build = buildNative({ strict: process.argv.includes("--strict"), force: process.argv.includes("--force") });
-  console.log(build.isNew ? `built ${build.path} with ${build.compiler}` : `${build.path} is fresh`);
+  try {
+    const build = buildNative({ strict: process.argv.includes("--strict"), force: process.argv.includes("--force") });
+    console.log(build.isNew ? `built ${build.path} with ${build.compiler}` : `${build.path} is fresh`);
+  } catch (error) {
+    process.stderr.write(`gantry: ${error instanceof Error ? error.message : error}\n`);
+    process.exitCode = 1;
+  }
 }
