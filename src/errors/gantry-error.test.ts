@@ -18,6 +18,14 @@ describe("formatError", () => {
   test("accepts what is not an error", () => {
     expect(formatError("plain")).toBe("plain");
   });
+
+  test("is never empty: an error without words is told by its name", () => {
+    const wordless = new AggregateError([new Error("refused")]);
+    expect(formatError(wordless)).toBe("AggregateError");
+    expect(formatError(new GantryError("internal", "cannot connect", { cause: wordless }))).toBe(
+      "cannot connect: AggregateError",
+    );
+  });
 });
 
 describe("isGantryError", () => {

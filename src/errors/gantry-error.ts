@@ -55,7 +55,8 @@ export function formatError(error: unknown): string {
   const parts: string[] = [];
   let hint: string | undefined;
   for (let current = error; current !== undefined && parts.length < 8; ) {
-    const message = current instanceof Error ? current.message : String(current);
+    // Some errors of runtimes have a name and no words (AggregateError): never an empty line.
+    const message = current instanceof Error ? current.message || current.name : String(current);
     if (!parts.some((part) => part.includes(message))) parts.push(message);
     if (current instanceof GantryError) hint ??= current.hint;
     current = current instanceof Error ? current.cause : undefined;
