@@ -46,8 +46,8 @@ function connectFailure(path: string, error: NodeJS.ErrnoException): GantryError
       cause: error,
     });
   }
-  return new GantryError("unavailable", `cannot connect to the daemon at unix://${path}: is it running?`, {
-    hint: "start it with `gantry daemon`",
+  return new GantryError("unavailable", `cannot connect to the daemon at unix://${path}`, {
+    hint: "is it running? `gantry daemon` starts one",
     cause: error,
   });
 }
