@@ -1,12 +1,13 @@
-import { chmodSync, chownSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, existsSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { createDockerServer, type DockerServerOptions } from "./docker-server.ts";
+import { freeSocketPath } from "./free-socket-path.ts";
 
 export interface ServeDockerOptions extends DockerServerOptions {
   /**
-   * Where to listen. What is there is removed: the caller has made sure (by its lock of the root) that no daemon
-   * listens there any more.
+   * Where to listen. A socket that a killed daemon left there is removed.
    */
   readonly socketPath: string;
   /**
@@ -28,7 +29,7 @@ export interface DockerDoor extends AsyncDisposable {
 /**
  * Serves Docker's Engine API on a unix socket.
  *
- * @throws `unavailable` if the socket cannot be made.
+ * @throws `unavailable` if the socket cannot be made, `conflict` if something else is there.
  */
 export async function serveDocker(options: ServeDockerOptions): Promise<DockerDoor> {
   const { socketPath, groupId } = options;
@@ -40,7 +41,7 @@ export async function serveDocker(options: ServeDockerOptions): Promise<DockerDo
     socket.on("error", () => {});
     http.emit("connection", socket);
   });
-  rmSync(socketPath, { force: true });
+  await freeSocketPath(socketPath);
   try {
     await new Promise<void>((resolve, reject) => {
       front.once("error", reject);
@@ -60,7 +61,9 @@ export async function serveDocker(options: ServeDockerOptions): Promise<DockerDo
       chmodSync(socketPath, 0o660);
     }
   } catch (cause) {
-    throw new GantryError("unavailable", `cannot listen on ${socketPath}`, { cause });
+    // Bun does not say why.
+    const hint = existsSync(dirname(socketPath)) ? {} : { hint: "its folder does not exist" };
+    throw new GantryError("unavailable", `cannot listen on ${socketPath}`, { ...hint, cause });
   }
   front.on("error", (error) => options.warn(`the socket ${socketPath} failed: ${error.message}`));
   let isListening = true;
