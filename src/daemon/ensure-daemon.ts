@@ -1,4 +1,4 @@
-import { mkdirSync, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
@@ -6,6 +6,7 @@ import { connectUnix } from "../platform/connect-unix.ts";
 import type { SocketStream } from "../platform/socket-stream.ts";
 import { type Announcement, readAnnouncement } from "./announcement.ts";
 import type { Locations } from "./locations.ts";
+import { makeFolder } from "./make-folder.ts";
 
 export interface EnsureDaemonOptions {
   /** The command that starts this program. */
@@ -38,7 +39,7 @@ export async function ensureDaemon(locations: Locations, options: EnsureDaemonOp
       hint: "run the command with sudo",
     });
   }
-  mkdirSync(locations.state, { recursive: true, mode: 0o711 });
+  makeFolder(locations.state, "--state");
   const deadline = performance.now() + (options.timeoutMs ?? 30_000);
   // Loaded here: the usual case, a daemon that answers, needs no lock and no FFI.
   const { FileLock } = await import("../platform/file-lock.ts");

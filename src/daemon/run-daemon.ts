@@ -1,10 +1,11 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { formatError, isGantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
 import { readStartTime } from "../platform/process-identity.ts";
 import { lockRoot } from "../state/root-lock.ts";
 import { writeAnnouncement } from "./announcement.ts";
 import type { Locations } from "./locations.ts";
+import { makeFolder } from "./make-folder.ts";
 
 export interface RunDaemonOptions {
   /** A command started it, and one of another build may replace it. */
@@ -22,22 +23,28 @@ export async function runDaemon(locations: Locations, options: RunDaemonOptions)
       tell("the daemon needs root: containers are made of kernel features that only root may use (run it with sudo)");
       return 1;
     }
-    mkdirSync(locations.state, { recursive: true, mode: 0o711 });
+    makeFolder(locations.state, "--state");
+    makeFolder(locations.root, "--root");
     using _root = lockRoot(locations.root);
     const { openDaemon } = await import("./open-daemon.ts");
     await using daemon = await openDaemon(locations, { warn: tell });
     const identity = { pid: process.pid, startTime: readStartTime(process.pid) ?? 0, buildId: currentBuildId() };
     writeAnnouncement(locations.announcementPath, { ...identity, isSelfStarted: options.isSelfStarted });
-    writeFileSync(locations.pidPath, `${process.pid}\n`);
+    using _pid = pidFile(locations.pidPath);
     await daemon.serve();
     if (!options.isSelfStarted) tell(`ready at unix://${locations.socketPath}`);
     await signalled();
-    for (const path of [locations.pidPath, locations.socketPath]) rmSync(path, { force: true });
+    rmSync(locations.socketPath, { force: true });
     return 0;
   } catch (error) {
     tell(formatError(error));
     return isGantryError(error) ? 1 : 70;
   }
+}
+
+function pidFile(path: string): Disposable {
+  writeFileSync(path, `${process.pid}\n`);
+  return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
 }
 
 /** Resolves at the first SIGTERM or SIGINT. */
