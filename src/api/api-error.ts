@@ -1,10 +1,5 @@
 import { type ErrorCode, GantryError } from "../errors/gantry-error.ts";
 
-/** Body of every answer that is an error. */
-export interface ErrorBody {
-  readonly message: string;
-}
-
 /** What the daemon answered instead of a result. Its message is the daemon's own sentence. */
 export class ApiError extends GantryError {
   /** HTTP status; 200 when the error came within a stream of progress. */

@@ -1,5 +1,4 @@
 import { createHash, type Hash } from "node:crypto";
-import { GantryError } from "../errors/gantry-error.ts";
 
 declare const brand: unique symbol;
 
@@ -12,18 +11,6 @@ const HEX_LENGTHS: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 
 export function isDigest(text: string): text is Digest {
   const [, algorithm = "", hex = ""] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(text) ?? [];
   return hex !== "" && HEX_LENGTHS[algorithm] === hex.length;
-}
-
-/**
- * Reads a digest from outside.
- *
- * @throws `invalid-argument` if `text` is not a canonical sha256 or sha512 digest.
- */
-export function parseDigest(text: string): Digest {
-  if (isDigest(text)) return text;
-  throw new GantryError("invalid-argument", `invalid digest ${JSON.stringify(text)}`, {
-    hint: "a digest is sha256:<64 hex digits> or sha512:<128 hex digits>, in lower case",
-  });
 }
 
 /** The algorithm's name, as `node:crypto` knows it too. */

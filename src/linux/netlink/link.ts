@@ -36,9 +36,6 @@ const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const HEADER_BYTES = 16;
 
-/** Names of interfaces have at most 15 bytes (IFNAMSIZ). */
-export const MAX_INTERFACE_NAME_BYTES = 15;
-
 /** A network interface. */
 export interface Link {
   readonly index: number;

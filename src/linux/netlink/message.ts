@@ -3,7 +3,6 @@ import { align4, decodeAttributes, decodeString } from "./attributes.ts";
 /** Source of the numbers: Linux `include/uapi/linux/netlink.h`. */
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
-export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;

@@ -65,23 +65,3 @@ export function interpretBpf(program: Uint8Array, data: Uint8Array): number {
   }
   throw new RangeError("the program does not return");
 }
-
-/** A program as text, one instruction a line with absolute jump targets. */
-export function disassembleBpf(program: Uint8Array): string {
-  const code = new DataView(program.buffer, program.byteOffset, program.byteLength);
-  const names = new Map<number, string>(Object.entries(BPF).map(([name, opcode]) => [opcode, name]));
-  const lines: string[] = [];
-  for (let at = 0; at + 8 <= program.byteLength; at += 8) {
-    const index = at / 8;
-    const opcode = code.getUint16(at, true);
-    const name = names.get(opcode) ?? `unknown 0x${opcode.toString(16)}`;
-    const k = code.getUint32(at + 4, true);
-    const isBranch = opcode === BPF.jumpEqual || opcode === BPF.jumpGreater || opcode === BPF.jumpGreaterEqual;
-    if (opcode === BPF.jump) lines.push(`${index}: ${name} ${index + 1 + k}`);
-    else if (isBranch || opcode === BPF.jumpSet) {
-      const [yes, no] = [code.getUint8(at + 2), code.getUint8(at + 3)];
-      lines.push(`${index}: ${name} 0x${k.toString(16)} ? ${index + 1 + yes} : ${index + 1 + no}`);
-    } else lines.push(`${index}: ${name} 0x${k.toString(16)}`);
-  }
-  return lines.join("\n");
-}
