@@ -7,7 +7,7 @@ import { RequestError } from "./error-status.ts";
 import type { Exchange } from "./exchange.ts";
 import { checkFields, type FieldTable, served } from "./field-rules.ts";
 import { throwProblems } from "./parse-create-request.ts";
-import { parsePlatform } from "./parse-platform.ts";
+import { parsePlatformQuery } from "./parse-platform-query.ts";
 import { parseRegistryAuth } from "./parse-registry-auth.ts";
 import { ProgressStream } from "./progress-stream.ts";
 import type { Route } from "./router.ts";
@@ -80,7 +80,7 @@ async function pull(exchange: Exchange, { images }: DoorParts): Promise<void> {
   const from = query.text("fromImage");
   if (from === undefined) throw new RequestError(400, "fromImage is needed: the image's name");
   const tag = query.text("tag");
-  const platform = parsePlatform(query.text("platform"));
+  const platform = parsePlatformQuery(query.text("platform"));
   const credentials = parseRegistryAuth(exchange.header("x-registry-auth"));
   const name = tag === undefined ? from : `${from}${tag.includes(":") ? "@" : ":"}${tag}`;
   const stream = new ProgressStream(exchange);
@@ -99,7 +99,7 @@ async function pull(exchange: Exchange, { images }: DoorParts): Promise<void> {
 
 async function load(exchange: Exchange, { images }: DoorParts): Promise<void> {
   const { query, signal } = exchange;
-  const platform = parsePlatform(query.text("platform"));
+  const platform = parsePlatformQuery(query.text("platform"));
   const isQuiet = query.flag("quiet");
   const stream = new ProgressStream(exchange);
   await stream.run(async (report) => {
@@ -118,7 +118,7 @@ async function load(exchange: Exchange, { images }: DoorParts): Promise<void> {
 
 async function save(exchange: Exchange, names: readonly string[], { images }: DoorParts): Promise<void> {
   if (names.length === 0) throw new RequestError(400, "names is needed: the images to save");
-  const platform = parsePlatform(exchange.query.text("platform"));
+  const platform = parsePlatformQuery(exchange.query.text("platform"));
   const archive = images.save(names, platform === undefined ? {} : { platform })[Symbol.asyncIterator]();
   try {
     // The first bytes come before the head: an image that is not there is then answered as such.

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
-import type { Platform } from "../../oci/image.ts";
+import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
 import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
 import { LayeredTree } from "../../volume/layered-tree.ts";
 import type { EngineImage } from "../dependencies.ts";
@@ -127,16 +127,6 @@ function reserveName(context: EngineContext, wanted: string | undefined, id: str
 function nameOf(context: EngineContext, id: string): string {
   for (const [name, owner] of context.reservedNames) if (owner === id) return name;
   throw new GantryError("internal", `container ${id} has lost its name`);
-}
-
-function parsePlatform(text: string): Platform {
-  const [os = "", architecture = "", variant] = text.split("/");
-  if (os !== "" && architecture === "") return { os: "linux", architecture: os };
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
-}
-
-function formatPlatform(platform: Platform): string {
-  return [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join("/");
 }
 
 function refuseUnknownNetwork(config: ContainerConfig): void {
