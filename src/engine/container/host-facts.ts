@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { DEFAULT_SYSCTLS } from "../../runtime/spec/plan-spec.ts";
+import { DEFAULT_SYSCTLS } from "../../runtime/spec/default-sysctls.ts";
 import { parseCpuSet } from "./cpu-set.ts";
 import type { HostLimits } from "./validate-container-config.ts";
 
@@ -29,7 +29,7 @@ export function readHostFacts(): HostFacts {
     memoryBytes: totalmem(),
     kernelRelease: release(),
     architecture: process.arch === "arm64" ? "aarch64" : "x86_64",
-    sysctls: DEFAULT_SYSCTLS.filter((name) => existsSync(join("/proc/sys", ...name.split(".")))),
+    sysctls: Object.keys(DEFAULT_SYSCTLS).filter((name) => existsSync(join("/proc/sys", ...name.split(".")))),
     thermalPaths: thermalPaths(),
   };
 }

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { encodeCapabilityMask, parseAvailableCapabilities, parseCapabilityMask } from "./capability-mask.ts";
-import { CAPABILITY_NAMES, DEFAULT_CAPABILITIES } from "./capability-names.ts";
+import { CAPABILITY_NAMES } from "./capability-names.ts";
+import { DEFAULT_CAPABILITIES } from "./default-capabilities.ts";
 
 describe("capability masks", () => {
   test("Docker's default set is the mask that every guide shows", () => {

@@ -1,5 +1,6 @@
 export { encodeCapabilityMask, parseAvailableCapabilities, parseCapabilityMask } from "./capability-mask.ts";
-export { CAPABILITY_NAMES, capabilityBit, DEFAULT_CAPABILITIES } from "./capability-names.ts";
+export { CAPABILITY_NAMES, capabilityBit } from "./capability-names.ts";
+export { DEFAULT_CAPABILITIES } from "./default-capabilities.ts";
 export {
   parseCapabilityName,
   type ResolveCapabilitiesOptions,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { CAPABILITY_NAMES, DEFAULT_CAPABILITIES } from "./capability-names.ts";
+import { CAPABILITY_NAMES } from "./capability-names.ts";
+import { DEFAULT_CAPABILITIES } from "./default-capabilities.ts";
 import { resolveCapabilities } from "./resolve-capabilities.ts";
 
 const everything = { add: [], drop: [], privileged: false, available: CAPABILITY_NAMES };

@@ -1,5 +1,6 @@
 import { GantryError } from "../../errors/gantry-error.ts";
-import { CAPABILITY_NAMES, capabilityBit, DEFAULT_CAPABILITIES } from "./capability-names.ts";
+import { CAPABILITY_NAMES, capabilityBit } from "./capability-names.ts";
+import { DEFAULT_CAPABILITIES } from "./default-capabilities.ts";
 
 const ALL = "ALL";
 

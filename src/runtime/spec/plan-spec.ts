@@ -11,6 +11,7 @@ import type {
 import { DEFAULT_DEVICE_RULES, PRIVILEGED_DEVICE_RULES } from "./default-devices.ts";
 import { DEFAULT_MOUNTS, DEFAULT_SHM_SIZE_BYTES } from "./default-mounts.ts";
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from "./default-paths.ts";
+import { DEFAULT_SYSCTLS } from "./default-sysctls.ts";
 
 /** A namespace of the container's own, the host's, or the one behind a path. */
 export type NamespaceChoice = "new" | "host" | { readonly path: string };
@@ -65,15 +66,6 @@ export interface SpecInput {
   readonly oomScoreAdj?: number;
 }
 
-/** Safe for every container: ping without CAP_NET_RAW, ports below 1024 without CAP_NET_BIND_SERVICE. */
-const NETWORK_SYSCTLS: Readonly<Record<string, string>> = {
-  "net.ipv4.ping_group_range": "0 2147483647",
-  "net.ipv4.ip_unprivileged_port_start": "0",
-};
-
-/** The default sysctls, for asking which of them this kernel has. */
-export const DEFAULT_SYSCTLS: readonly string[] = Object.keys(NETWORK_SYSCTLS);
-
 /** The OCI specification that Docker would make of a container (moby: daemon/oci_linux.go). Pure. */
 export function planSpec(input: SpecInput): RuntimeSpec {
   const { capabilities, isPrivileged } = input;
@@ -114,7 +106,7 @@ export function planSpec(input: SpecInput): RuntimeSpec {
 }
 
 function knownOf(known: readonly string[]): Record<string, string> {
-  return Object.fromEntries(Object.entries(NETWORK_SYSCTLS).filter(([name]) => known.includes(name)));
+  return Object.fromEntries(Object.entries(DEFAULT_SYSCTLS).filter(([name]) => known.includes(name)));
 }
 
 function planNamespaces(choices: SpecInput["namespaces"]): Namespace[] {
