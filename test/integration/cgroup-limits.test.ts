@@ -1,13 +1,23 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { ContainerCgroup, canWriteCgroups, detectCgroups, findController } from "../../src/linux/cgroupfs/index.ts";
+import { ContainerCgroup, detectCgroups, findController } from "../../src/linux/cgroupfs/index.ts";
 import type { Resources } from "../../src/oci/runtime-spec.ts";
 import { DEFAULT_DEVICE_RULES, planCgroup } from "../../src/runtime/cgroup/index.ts";
 
 const host = detectCgroups();
-const canRun = process.getuid?.() === 0 && canWriteCgroups(host) && findController(host, "memory") !== undefined;
+/** A read-only `/sys/fs/cgroup` (in a container) says no. */
+const canWriteCgroups = host.mounts.every(({ mountPoint }) => {
+  try {
+    closeSync(openSync(join(mountPoint, "cgroup.procs"), "r+"));
+    return readdirSync(mountPoint).length > 0;
+  } catch {
+    return false;
+  }
+});
+const canRun = process.getuid?.() === 0 && canWriteCgroups && findController(host, "memory") !== undefined;
 const parent = `gantry-test-${process.pid}`;
 let count = 0;
 const groups: ContainerCgroup[] = [];

@@ -1,25 +1,20 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmdirSync } from "node:fs";
+import { existsSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { attachDeviceFilter } from "../bpf/attach-device-filter.ts";
 import { errorCode, parseFlatKeyed, readIfThere, writeExisting } from "./cgroup-files.ts";
-import type { CgroupHost, CgroupMount } from "./cgroup-host.ts";
+import type { CgroupHost } from "./cgroup-host.ts";
+import { type CgroupPlace, makeFolders, placesOf } from "./cgroup-place.ts";
 import { type CgroupStats, readStatsVersion1, readStatsVersion2 } from "./cgroup-stats.ts";
 import { childGroups, processesInside, tryRemoveTree } from "./cgroup-tree.ts";
-import type { CgroupFileWrite, CgroupWrite } from "./cgroup-write.ts";
-import { enableControllers, v2Base } from "./enable-controllers.ts";
-import { fillCpuset } from "./fill-cpuset.ts";
+import type { CgroupWrite } from "./cgroup-write.ts";
 import { freezeGroup, thawGroup } from "./freeze-group.ts";
+import { requireFolder } from "./require-folder.ts";
+import { writeLimits } from "./write-limits.ts";
 
 /** One of a container's folders: its processes have to be put into each. */
 export interface CgroupFolder {
   readonly version: 1 | 2;
-  readonly path: string;
-}
-
-interface Placed {
-  readonly mount: CgroupMount;
   readonly path: string;
 }
 
@@ -30,41 +25,6 @@ export interface WaitOptions {
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-function checkName(name: string): void {
-  const parts = name.split("/");
-  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0") || part.length > 255)) {
-    throw new GantryError("invalid-argument", `not a name for a control group: ${JSON.stringify(name)}`);
-  }
-}
-
-function place(host: CgroupHost, name: string): readonly Placed[] {
-  checkName(name);
-  return host.mounts.map((mount) => ({
-    mount,
-    path: join(mount.version === 2 ? v2Base(mount) : mount.mountPoint, name),
-  }));
-}
-
-/** Makes the folders from the top down; what each level needs before its children can be used is done on the way. */
-function makeFolders({ mount, path }: Placed): void {
-  const base = mount.version === 2 ? v2Base(mount) : mount.mountPoint;
-  const parts = path.slice(base.length + 1).split("/");
-  let folder = base;
-  for (const [index, part] of parts.entries()) {
-    if (mount.version === 2) enableControllers(folder, mount);
-    folder = join(folder, part);
-    const isLast = index === parts.length - 1;
-    try {
-      mkdirSync(folder, { mode: 0o755 });
-    } catch (error) {
-      if (errorCode(error) !== "EEXIST") throw error;
-      if (isLast)
-        throw new GantryError("already-exists", `the control group ${folder} is there already`, { cause: error });
-    }
-    if (mount.version === 1 && mount.controllers.includes("cpuset")) fillCpuset(folder);
-  }
-}
-
 /**
  * The control groups of one container: a folder of the same name in each hierarchy of the machine. They live on when
  * this object is forgotten, and until `remove`.
@@ -72,11 +32,12 @@ function makeFolders({ mount, path }: Placed): void {
  * The container's processes are put into `folders` by whoever starts them; nothing here moves a process.
  */
 export class ContainerCgroup {
-  readonly #name: string;
-  readonly #placed: readonly Placed[];
+  /** The path below our place in each hierarchy. */
+  readonly name: string;
+  readonly #placed: readonly CgroupPlace[];
 
-  private constructor(name: string, placed: readonly Placed[]) {
-    this.#name = name;
+  private constructor(name: string, placed: readonly CgroupPlace[]) {
+    this.name = name;
     this.#placed = placed;
   }
 
@@ -87,8 +48,8 @@ export class ContainerCgroup {
    * @throws `already-exists` when the container has one; `unsupported` when the kernel lacks a file that was asked for.
    */
   static create(host: CgroupHost, name: string, writes: readonly CgroupWrite[]): ContainerCgroup {
-    const group = new ContainerCgroup(name, place(host, name));
-    const made: Placed[] = [];
+    const group = new ContainerCgroup(name, placesOf(host, name));
+    const made: CgroupPlace[] = [];
     try {
       for (const placed of group.#placed) {
         makeFolders(placed);
@@ -110,12 +71,12 @@ export class ContainerCgroup {
 
   /** The groups of a container that was created before, by this daemon or one of before; not all need to be there. */
   static open(host: CgroupHost, name: string): ContainerCgroup {
-    return new ContainerCgroup(name, place(host, name));
+    return new ContainerCgroup(name, placesOf(host, name));
   }
 
   /** The names of the groups below `parent` in any hierarchy (recovery is what is listed minus what is known), sorted. */
   static list(host: CgroupHost, parent: string): readonly string[] {
-    const names = place(host, parent).flatMap(({ path }) =>
+    const names = placesOf(host, parent).flatMap(({ path }) =>
       childGroups(path).map((child) => child.slice(path.length + 1)),
     );
     return [...new Set(names)].sort();
@@ -123,7 +84,7 @@ export class ContainerCgroup {
 
   /** Removes the folders of `parent` (made on the way by `create`) where they are empty. Idempotent. */
   static removeParent(host: CgroupHost, parent: string): void {
-    for (const { path } of place(host, parent)) {
+    for (const { path } of placesOf(host, parent)) {
       try {
         rmdirSync(path);
       } catch (error) {
@@ -149,79 +110,9 @@ export class ContainerCgroup {
     return placed?.path;
   }
 
-  /**
-   * Writes limits. A value that the kernel refuses only because of another one still in force (a memory limit above the
-   * old limit of memory and swap, a period too short for the old quota) is written again after the rest.
-   *
-   * @throws `unsupported` for a file that the kernel lacks, `invalid-argument` for a value it refuses, `conflict` for a
-   * memory limit below what is used; each names the place in the specification.
-   */
+  /** Writes limits. @throws as `writeLimits`. */
   update(writes: readonly CgroupWrite[]): void {
-    const again: CgroupFileWrite[] = [];
-    for (const write of writes) {
-      if ("devices" in write) {
-        const folder = this.#require("unified", write.cause);
-        attachDeviceFilter(folder, write.devices);
-        continue;
-      }
-      try {
-        this.#write(write);
-      } catch (error) {
-        const code = errorCode(error);
-        if (code !== "EINVAL" && code !== "EBUSY") throw this.#explain(write, error);
-        again.push(write);
-      }
-    }
-    for (const write of again) {
-      try {
-        this.#write(write);
-      } catch (error) {
-        throw this.#explain(write, error);
-      }
-    }
-  }
-
-  #require(controller: string, cause: string): string {
-    const folder = this.folderOf(controller);
-    if (folder === undefined) {
-      throw new GantryError(
-        "unsupported",
-        `${cause} needs the cgroup controller "${controller}", which this machine lacks`,
-      );
-    }
-    return folder;
-  }
-
-  #write(write: CgroupFileWrite): void {
-    const folder = this.#require(write.controller, write.cause);
-    for (const { file, value } of [write, ...(write.alternatives ?? [])]) {
-      try {
-        writeExisting(join(folder, file), value);
-        return;
-      } catch (error) {
-        if (errorCode(error) !== "ENOENT") throw error;
-      }
-    }
-    if (write.optional === true) return;
-    if (!existsSync(folder)) throw new GantryError("not-found", `there is no control group "${this.#name}" any more`);
-    throw new GantryError("unsupported", `${write.cause} cannot be had: this kernel has no ${write.file}`, {
-      hint: "leave the option out",
-    });
-  }
-
-  #explain(write: CgroupFileWrite, error: unknown): GantryError {
-    if (error instanceof GantryError) return error;
-    const code = errorCode(error);
-    if (code === "EBUSY" && write.file.startsWith("memory.")) {
-      const used = this.stats().memory.usageBytes;
-      return new GantryError("conflict", `${write.cause}: the limit ${write.value} is below the ${used} bytes in use`, {
-        cause: error,
-      });
-    }
-    const known = code === "EACCES" || code === "EPERM" || code === "EROFS" ? "permission-denied" : "invalid-argument";
-    return new GantryError(known, `${write.cause}: the kernel refused "${write.value}" for ${write.file}`, {
-      cause: error,
-    });
+    writeLimits(this, writes);
   }
 
   /**
@@ -230,19 +121,19 @@ export class ContainerCgroup {
    * @throws `unavailable` when it does not within the time (a process deep in the kernel); all run again then.
    */
   async freeze(options: WaitOptions = {}): Promise<void> {
-    await freezeGroup(this.#freezer(), { what: this.#name, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
+    await freezeGroup(this.#freezer(), { what: this.name, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
   }
 
   /** Lets the processes go on. Idempotent. */
   async thaw(options: WaitOptions = {}): Promise<void> {
-    await thawGroup(this.#freezer(), { what: this.#name, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
+    await thawGroup(this.#freezer(), { what: this.name, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
   }
 
   /** The v2 folder where there is one (a process frozen there can be killed), else that of the v1 freezer. */
   #freezer(): CgroupFolder {
     const unified = this.folderOf("unified");
     if (unified !== undefined && existsSync(join(unified, "cgroup.freeze"))) return { version: 2, path: unified };
-    return { version: 1, path: this.#require("freezer", "pausing") };
+    return { version: 1, path: requireFolder(this, "freezer", "pausing") };
   }
 
   /** The processes in any of the folders, nested groups included, in ascending order. */
@@ -267,7 +158,7 @@ export class ContainerCgroup {
       // What is not in the v2 folder, and all where there is no such file (before 5.14).
       if (!hasKill || round > 0) await this.#killFrozen();
       if (performance.now() > deadline) {
-        throw new GantryError("unavailable", `processes of "${this.#name}" do not end: ${this.pids().join(" ")}`);
+        throw new GantryError("unavailable", `processes of "${this.name}" do not end: ${this.pids().join(" ")}`);
       }
       if (round > 0) await delay(Math.min(round, 20));
     }
@@ -324,23 +215,11 @@ export class ContainerCgroup {
       left = left.filter(({ path }) => !tryRemoveTree(path));
       if (left.length === 0) return;
       if (performance.now() > deadline) {
-        throw new GantryError("conflict", `the control group "${this.#name}" is still in use`, {
+        throw new GantryError("conflict", `the control group "${this.name}" is still in use`, {
           hint: `its processes: ${this.pids().join(" ") || "none that can be seen"}`,
         });
       }
       await delay(Math.min(round, 20));
     }
   }
-}
-
-/** True if folders can be made in each hierarchy: a read-only `/sys/fs/cgroup` (in a container) says no. */
-export function canWriteCgroups(host: CgroupHost): boolean {
-  return host.mounts.every((mount) => {
-    try {
-      closeSync(openSync(join(mount.mountPoint, "cgroup.procs"), "r+"));
-      return readdirSync(mount.mountPoint).length > 0;
-    } catch {
-      return false;
-    }
-  });
 }

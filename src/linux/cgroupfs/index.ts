@@ -6,5 +6,5 @@ export {
 } from "./cgroup-host.ts";
 export type { BlockIoStats, CgroupStats } from "./cgroup-stats.ts";
 export type { CgroupDeviceWrite, CgroupFileWrite, CgroupWrite } from "./cgroup-write.ts";
-export { type CgroupFolder, ContainerCgroup, canWriteCgroups, type WaitOptions } from "./container-cgroup.ts";
+export { type CgroupFolder, ContainerCgroup, type WaitOptions } from "./container-cgroup.ts";
 export { type DetectCgroupsOptions, detectCgroups } from "./detect-cgroups.ts";
