@@ -1,12 +1,11 @@
-import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, writeSync } from "node:fs";
 import { diskError } from "../../content/disk-error.ts";
-import { GantryError } from "../../errors/gantry-error.ts";
+import type { GantryError } from "../../errors/gantry-error.ts";
 import { ERRNO } from "../../platform/errno.ts";
 import { SYS, syscall } from "../../platform/libc.ts";
 import type { TarEvent, TarHeader, TarTime } from "../../tar/tar-header.ts";
 import type { AppliedLayer } from "./applied-layer.ts";
 import {
-  AT_SYMLINK_NOFOLLOW,
   callFailed,
   deviceNumber,
   isWhiteout,
@@ -14,15 +13,16 @@ import {
   O_CLOEXEC,
   openDirectoryBelow,
   pathBytes,
-  procPath,
   S_IF,
   setTimesAt,
   statAt,
 } from "./directory-calls.ts";
+import { EntryMetadata } from "./entry-metadata.ts";
 import { parseEntryPath, refuseEntry, roleOf } from "./entry-path.ts";
 import type { LayerLimits } from "./layer-limits.ts";
 import { joinPath, LayerRoot, type OpenFolder } from "./layer-root.ts";
-import { isForeignXattr, isXattrUnsupported, OPAQUE_XATTR, setXattr } from "./xattrs.ts";
+import { LayerTally } from "./layer-tally.ts";
+import { OPAQUE_XATTR } from "./xattrs.ts";
 
 export interface LayerApplierOptions {
   /**
@@ -33,9 +33,6 @@ export interface LayerApplierOptions {
   readonly limits: LayerLimits;
 }
 
-const WARNINGS_MAX = 10;
-/** The largest user or group number; the one above means "no change" to chown(2). */
-const ID_MAX = 0xfffffffe;
 const FILE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | O_CLOEXEC;
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | O_CLOEXEC;
 const YES = Buffer.from("y");
@@ -53,21 +50,21 @@ interface OpenFile {
 export class LayerApplier implements Disposable {
   readonly #root: LayerRoot;
   readonly #options: LayerApplierOptions;
+  readonly #tally: LayerTally;
+  readonly #metadata = new EntryMetadata();
   /** Folders whose time is set at the end, when nothing is made in them any more. */
   readonly #folderTimes = new Map<string, TarTime>();
   readonly #implicit = new Set<string>([""]);
   readonly #links: { readonly path: string; readonly target: string }[] = [];
-  readonly #warnings: string[] = [];
   /** What this layer made, where whiteouts spare it. */
   readonly #made = new Set<string>();
   #file: OpenFile | undefined;
   #sizeBytes = 0;
-  #declaredBytes = 0;
-  #entries = 0;
   #isOpaque = false;
 
   constructor(directory: string, options: LayerApplierOptions) {
     this.#options = options;
+    this.#tally = new LayerTally(options.limits);
     this.#root = new LayerRoot(directory, (path, isOpaque) => {
       this.#implicit.add(path);
       this.#remember(path);
@@ -94,15 +91,15 @@ export class LayerApplier implements Disposable {
     }
     return {
       sizeBytes: this.#sizeBytes,
-      entries: this.#entries,
+      entries: this.#tally.entries,
       isOpaque: this.#isOpaque,
       lowerWork: { implicitDirectories: [...this.#implicit], links: this.#links },
-      warnings: this.#warnings,
+      warnings: this.#metadata.warnings,
     };
   }
 
   #begin(header: TarHeader): void {
-    this.#count(header);
+    this.#tally.count(header);
     const parts = parseEntryPath(header.path, this.#options.limits);
     const role = roleOf(parts);
     const name = parts.at(-1);
@@ -117,28 +114,6 @@ export class LayerApplier implements Disposable {
     if (role.kind === "opaque") this.#hideLower(folder);
     else if (role.kind === "whiteout") this.#whiteout(folder, role.target);
     else this.#make(folder, name, header);
-  }
-
-  #count(header: TarHeader): void {
-    const { entriesMax, sizeBytesMax, pathBytesMax } = this.#options.limits;
-    this.#entries += 1;
-    if (this.#entries > entriesMax) {
-      throw new GantryError("exhausted", `refused the layer: it has more than ${entriesMax} entries`);
-    }
-    const dataBytes =
-      header.sparse === undefined
-        ? header.sizeBytes
-        : header.sparse.reduce((total, segment) => total + segment.length, 0);
-    this.#declaredBytes += dataBytes;
-    if (this.#declaredBytes > sizeBytesMax) {
-      throw new GantryError("exhausted", `refused the layer: its files have more than ${sizeBytesMax} bytes`);
-    }
-    if (Buffer.byteLength(header.linkPath) > pathBytesMax) {
-      throw refuseEntry(header.path, `its target is longer than ${pathBytesMax} bytes`);
-    }
-    if (header.uid < 0 || header.uid > ID_MAX || header.gid < 0 || header.gid > ID_MAX) {
-      throw refuseEntry(header.path, `its owner ${header.uid}:${header.gid} is out of range`);
-    }
   }
 
   #make(folder: OpenFolder, name: string, header: TarHeader): void {
@@ -161,13 +136,13 @@ export class LayerApplier implements Disposable {
       const target = pathBytes(header.linkPath);
       this.#replacing(folder, name, () => syscall(SYS.symlinkat, target, folder.fd, pathBytes(name)));
       this.#sizeBytes += target.length - 1;
-      this.#describeSpecial(folder, name, header, false);
+      this.#metadata.describeSpecial(folder, name, header, false);
       return;
     }
     const device = this.#deviceOf(header);
     const kind = header.type === "fifo" ? S_IF.fifo : header.type === "block-device" ? S_IF.block : S_IF.character;
     this.#replacing(folder, name, () => syscall(SYS.mknodat, folder.fd, pathBytes(name), kind | 0o600, device));
-    this.#describeSpecial(folder, name, header, true);
+    this.#metadata.describeSpecial(folder, name, header, true);
   }
 
   #deviceOf(header: TarHeader): number {
@@ -213,49 +188,16 @@ export class LayerApplier implements Disposable {
     if (fd < 0) throw callFailed("unpack", path, fd);
     try {
       this.#describeFolder(fd, path, header);
-      if (hidesLower) this.#setXattr(fd, path, OPAQUE_XATTR, YES);
+      if (hidesLower) this.#metadata.setXattr(fd, path, OPAQUE_XATTR, YES);
     } finally {
       syscall(SYS.close, fd);
     }
   }
 
   #describeFolder(fd: number, path: string, header: TarHeader): void {
-    this.#describeOpen(fd, path, header);
+    this.#metadata.describeOpen(fd, path, header);
     this.#implicit.delete(path);
     this.#folderTimes.set(path, header.mtime);
-  }
-
-  /** Owner first: changing it clears the set-id bits and the capabilities. */
-  #describeOpen(fd: number, path: string, header: TarHeader): void {
-    try {
-      fchownSync(fd, header.uid, header.gid);
-      fchmodSync(fd, header.mode);
-    } catch (cause) {
-      throw diskError(`cannot set the owner or mode of ${JSON.stringify(path)}`, cause);
-    }
-    for (const [name, value] of header.xattrs) if (!isForeignXattr(name)) this.#setXattr(fd, path, name, value);
-  }
-
-  #describeSpecial(folder: OpenFolder, name: string, header: TarHeader, hasMode: boolean): void {
-    const path = joinPath(folder.path, name);
-    const bytes = pathBytes(name);
-    const owned = syscall(SYS.fchownat, folder.fd, bytes, header.uid, header.gid, AT_SYMLINK_NOFOLLOW);
-    if (owned < 0) throw callFailed("set the owner of", path, owned);
-    const moded = hasMode ? syscall(SYS.fchmodat, folder.fd, bytes, header.mode) : 0;
-    if (moded < 0) throw callFailed("set the mode of", path, moded);
-    for (const [key, value] of header.xattrs) {
-      if (!isForeignXattr(key)) this.#setXattr(procPath(folder.fd, name), path, key, value);
-    }
-    setTimesAt(folder.fd, name, header.mtime);
-  }
-
-  #setXattr(target: number | string, path: string, name: string, value: Uint8Array): void {
-    const result = setXattr(target, name, value);
-    if (result >= 0) return;
-    if (!isXattrUnsupported(result) || name === OPAQUE_XATTR) throw callFailed(`set ${name} on`, path, result);
-    if (this.#warnings.length < WARNINGS_MAX) {
-      this.#warnings.push(`${JSON.stringify(path)} lost its attribute ${name}, which cannot be kept here`);
-    }
   }
 
   #link(folder: OpenFolder, name: string, header: TarHeader): void {
@@ -319,7 +261,7 @@ export class LayerApplier implements Disposable {
     const fd = openDirectoryBelow(this.#root.fd, path);
     if (fd < 0) throw callFailed("unpack", path, fd);
     try {
-      this.#setXattr(fd, path, OPAQUE_XATTR, YES);
+      this.#metadata.setXattr(fd, path, OPAQUE_XATTR, YES);
     } finally {
       syscall(SYS.close, fd);
     }
@@ -344,7 +286,7 @@ export class LayerApplier implements Disposable {
     this.#file = undefined;
     try {
       if (file.written < file.header.sizeBytes) ftruncateSync(file.fd, file.header.sizeBytes);
-      this.#describeOpen(file.fd, file.header.path, file.header);
+      this.#metadata.describeOpen(file.fd, file.header.path, file.header);
       setTimesAt(file.fd, "", file.header.mtime);
     } catch (cause) {
       throw diskError(`cannot unpack ${JSON.stringify(file.header.path)}`, cause);
