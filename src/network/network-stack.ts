@@ -158,6 +158,8 @@ export class NetworkStack implements Disposable {
    */
   async allocate(containerId: string, options: AllocateOptions): Promise<Endpoint> {
     if (this.#endpoints.has(containerId)) await this.release(containerId);
+    // The only wait: what is free is decided and recorded in one go.
+    if (options.ports.length > 0) await this.#keeper.settled();
     const network = this.#network(options.network);
     const address = this.#chooseAddress(network, options.requestedAddress);
     const others = [...this.#endpoints.values()];

@@ -3,7 +3,7 @@ import type { Endpoint, PortBinding, PortRequest } from "./endpoint.ts";
 import { HostPorts } from "./host-ports.ts";
 import { readPortRange } from "./host-settings.ts";
 import { canBindIpv6, type HostPort, PortHold } from "./port-hold.ts";
-import { listRelays, type RunningRelay, relayCommandLines, type StartRelay, stopRelay } from "./relay.ts";
+import { listRelays, type RunningRelay, relayCommandLines, relayEnded, type StartRelay, stopRelay } from "./relay.ts";
 
 export interface PortKeeperOptions {
   readonly rootHash: string;
@@ -19,11 +19,20 @@ export class PortKeeper implements Disposable {
   readonly #hasIpv6: boolean;
   readonly #holds = new Map<string, PortHold[]>();
   readonly #relays = new Map<string, RunningRelay[]>();
+  /** Told to end: until they have, their ports are bound. */
+  readonly #ending = new Set<RunningRelay>();
 
   constructor(options: PortKeeperOptions) {
     this.#options = options;
     this.#ports = new HostPorts(readPortRange());
     this.#hasIpv6 = canBindIpv6();
+  }
+
+  /** Resolves when all relays that were told to end have let go of their ports: to be waited for before `take`. */
+  async settled(): Promise<void> {
+    const ending = [...this.#ending];
+    await Promise.all(ending.map((relay) => relayEnded(this.#options.rootHash, relay)));
+    for (const relay of ending) this.#ending.delete(relay);
   }
 
   /** Decides a container's ports and binds them in this process. @throws as `HostPorts.take` */
@@ -73,7 +82,7 @@ export class PortKeeper implements Disposable {
   /** Gives a container's ports up. Idempotent. */
   release(containerId: string): void {
     this.#releaseHolds(containerId);
-    for (const relay of this.#relays.get(containerId) ?? []) stopRelay(this.#options.rootHash, relay);
+    for (const relay of this.#relays.get(containerId) ?? []) this.#stop(relay);
     this.#relays.delete(containerId);
   }
 
@@ -89,7 +98,7 @@ export class PortKeeper implements Disposable {
     for (const relay of listRelays(rootHash)) {
       const key = relay.args.join(" ");
       if (running.has(key) || !wanted.some(({ args }) => args.join(" ") === key)) {
-        stopRelay(rootHash, relay);
+        this.#stop(relay);
         continue;
       }
       running.add(key);
@@ -104,6 +113,11 @@ export class PortKeeper implements Disposable {
         warn(`published ports of container ${endpoint.containerId} are not kept: ${formatError(error)}`);
       }
     }
+  }
+
+  #stop(relay: RunningRelay): void {
+    stopRelay(this.#options.rootHash, relay);
+    this.#ending.add(relay);
   }
 
   #addRelay(relay: RunningRelay): void {

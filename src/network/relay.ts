@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../errors/gantry-error.ts";
 import { describeErrno, ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
@@ -23,6 +24,7 @@ export interface RunningRelay {
 }
 
 const SIGTERM = 15;
+const ENDING_MS_MAX = 2000;
 
 /** By what a relay's command line tells whose it is: other daemons have relays on this host, too. */
 function relayId(rootHash: string, containerId: string): string {
@@ -106,5 +108,18 @@ export function stopRelay(rootHash: string, relay: RunningRelay): void {
       throw new GantryError("internal", `cannot end the relay ${relay.pid}: ${describeErrno(-result)}`);
   } finally {
     syscall(SYS.close, descriptor);
+  }
+}
+
+/**
+ * Resolves when a relay that was told to end is gone, and with it its hold on the ports; after two seconds in any case: whoever
+ * binds them then hears that they are taken.
+ */
+export async function relayEnded(rootHash: string, relay: RunningRelay): Promise<void> {
+  const deadline = performance.now() + ENDING_MS_MAX;
+  while (performance.now() < deadline) {
+    const found = parseRelayCommandLine(readCommandLine(relay.pid), rootHash);
+    if (found?.containerId !== relay.containerId) return;
+    await delay(1);
   }
 }
