@@ -1,24 +1,22 @@
 import { formatError, GantryError } from "../errors/gantry-error.ts";
-import { formatIpv4, parseIpv4 } from "../linux/netlink/ipv4-address.ts";
 import { findLink, type Link, setLink } from "../linux/netlink/link.ts";
 import { NetlinkSocket } from "../linux/netlink/netlink-socket.ts";
 import { NetworkNamespace } from "../linux/netlink/network-namespace.ts";
 import { ensureBridge, listHostSubnets, removeUnknownLinks } from "./bridge.ts";
+import { DEFAULT_NETWORK, planDefaultNetwork } from "./default-network.ts";
 import { describeNetworks, findNetwork } from "./describe-networks.ts";
 import type { Endpoint, NetworkDescription, PortRequest } from "./endpoint.ts";
+import { chooseEndpointAddress } from "./endpoint-address.ts";
 import { Firewall } from "./firewall.ts";
 import { withHostLock } from "./host-lock.ts";
 import { setNetworkParameter } from "./host-settings.ts";
 import { LeavingInterfaces } from "./leaving-interfaces.ts";
-import { chooseInterfaceName, type HostNames, hostNames, macOf, networkId } from "./names.ts";
+import { chooseInterfaceName, type HostNames, hostNames, macOf } from "./names.ts";
 import type { NetworkRecord, NetworkRecords } from "./network-records.ts";
 import { plugIn, raiseLoopback, unplug } from "./plug.ts";
 import { PortKeeper } from "./port-keeper.ts";
 import type { StartRelay } from "./relay.ts";
-import { chooseAddress, chooseSubnet, contains, formatSubnet, overlaps, parseSubnet, subnetSize } from "./subnet.ts";
-
-/** The network that a container is in unless it asks for another. */
-export const DEFAULT_NETWORK = "bridge";
+import { parseSubnet } from "./subnet.ts";
 
 const DEFAULT_LOCK_PATH = "/run/gantry-net.lock";
 
@@ -103,22 +101,15 @@ export class NetworkStack implements Disposable {
     const bridge = recorded?.bridge ?? `${this.#names.bridgePrefix}0`;
     const link = findLink(this.#host, { name: bridge });
     const taken = listHostSubnets(this.#host, link);
-    if (recorded !== undefined) {
-      const subnet = parseSubnet(recorded.subnet);
-      const isInUse = link !== undefined || this.#endpoints.size > 0;
-      if (isInUse || !taken.some((other) => overlaps(other, subnet))) return;
-    }
-    const subnet = chooseSubnet(taken);
-    const createdAtMs = recorded?.createdAtMs ?? this.#options.now();
-    const network: NetworkRecord = {
-      name: DEFAULT_NETWORK,
-      id: recorded?.id ?? networkId(this.#names, DEFAULT_NETWORK, createdAtMs),
+    const isInUse = link !== undefined || this.#endpoints.size > 0;
+    const network = planDefaultNetwork(recorded, {
+      names: this.#names,
       bridge,
-      subnet: formatSubnet(subnet),
-      gateway: formatIpv4(subnet.address + 1),
-      createdAtMs,
-      lastAddress: undefined,
-    };
+      taken,
+      isInUse,
+      nowMs: this.#options.now(),
+    });
+    if (network === undefined) return;
     this.#records.saveNetwork(network);
     this.#networks.set(network.name, network);
   }
@@ -161,8 +152,8 @@ export class NetworkStack implements Disposable {
     // The only wait: what is free is decided and recorded in one go.
     if (options.ports.length > 0) await this.#keeper.settled();
     const network = this.#network(options.network);
-    const address = this.#chooseAddress(network, options.requestedAddress);
     const others = [...this.#endpoints.values()];
+    const address = chooseEndpointAddress(network, others, options.requestedAddress);
     const used = others.flatMap((endpoint) => endpoint.ports);
     const takenNames = new Set([...others.map((other) => other.hostInterface), ...this.#leaving.names()]);
     const ports = this.#keeper.take(containerId, options.ports, used);
@@ -195,24 +186,6 @@ export class NetworkStack implements Disposable {
     const network = [...this.#networks.values()].find((one) => one.name === name || one.id === name);
     if (network === undefined) throw new GantryError("not-found", `network ${name} not found`);
     return network;
-  }
-
-  #chooseAddress(network: NetworkRecord, requested: string | undefined): string {
-    const subnet = parseSubnet(network.subnet);
-    const endpoints = [...this.#endpoints.values()].filter((endpoint) => endpoint.network === network.name);
-    const inUse = new Set([network.gateway, ...endpoints.map((endpoint) => endpoint.address)].map(numberOf));
-    if (requested === undefined || requested === "") {
-      const previous = network.lastAddress === undefined ? undefined : numberOf(network.lastAddress);
-      return formatIpv4(chooseAddress(subnet, inUse, { previous }));
-    }
-    if (network.name === DEFAULT_NETWORK)
-      throw new GantryError("invalid-argument", "user specified IP address is supported on user defined networks only");
-    const wanted = parseIpv4(requested);
-    const last = subnet.address + subnetSize(subnet.prefixLength) - 1;
-    if (wanted === undefined || !contains(subnet, wanted) || wanted === subnet.address || wanted === last)
-      throw new GantryError("invalid-argument", `no configured subnet contains IP address ${requested}`);
-    if (inUse.has(wanted)) throw new GantryError("conflict", `Address already in use: ${requested}`);
-    return requested;
   }
 
   /**
@@ -345,12 +318,6 @@ export class NetworkStack implements Disposable {
   inspect(name: string): NetworkDescription {
     return findNetwork(this.list(), name);
   }
-}
-
-function numberOf(address: string): number {
-  const value = parseIpv4(address);
-  if (value === undefined) throw new GantryError("data-loss", `a recorded address is none: "${address}"`);
-  return value;
 }
 
 function parseMac(mac: string | undefined): string | undefined {
