@@ -1,64 +1,36 @@
 /* The monitor: one container's (or exec's) parent. It owns the stdio, writes the log, serves whoever attaches, and keeps the exit. */
 #include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include "gantry.h"
+#include "monitor.h"
 
 enum { REQUEST_FD = 3 };
-enum state { CREATED = 1, READY, STARTING, STARTED, FAILED, ENDED };
-/* After init's end: how long a process that kept stdout open may keep the end from us, and how long a client may take nothing. */
-#define GRACE (2 * NANOSECONDS)
-#define PATIENCE (10 * NANOSECONDS)
-#define LINGER (NANOSECONDS)
-/* A terminal whose last user closed it may be opened again: look from time to time. */
-#define TERMINAL_PAUSE (NANOSECONDS / 10)
 
-static struct {
-	enum state state;
-	bool terminal, stdin_once, abandoned, had_client;
-	struct child child;
-	struct winsize size;
-	int listener, terminal_fd;
-	uint64_t grace_end, linger_end, terminal_again, started_at;
-	struct times {
-		uint64_t began, cloned, ready;	/* CLOCK_MONOTONIC: told, for whoever wants to know where the time went */
-	} times;
-	uint64_t ended;
-	size_t late_bytes;
-	struct ending ending;
-	struct sockaddr_un address;
-	char exit_path[4096];
-} self;
+struct monitor self;
 
-struct hello {
-	uint32_t version, state, monitor_pid, init_pid;
-	uint64_t init_start, monitor_start;
-};
 struct exit_frame {
 	int32_t code, signal;
 	uint32_t oom_killed, failed;
 	uint64_t finished_at, ended;
 };
 
-static struct hello hello(void)
+struct hello hello(void)
 {
 	return (struct hello){PROTOCOL_VERSION, self.state, (uint32_t)getpid(), (uint32_t)self.child.pid, self.child.start_time, self.started_at};
 }
 
-static size_t failure_size(const struct failure *failure)
+size_t failure_size(const struct failure *failure)
 {
 	return offsetof(struct failure, text) + strlen(failure->text);
 }
 
-static void close_fd(int *fd)
+void close_fd(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -125,220 +97,6 @@ static void read_note(void)
 	}
 }
 
-/* ---- what clients ask */
-
-static int start(void)
-{
-	if (self.state != READY)
-		return self.state < READY ? EAGAIN : EALREADY;
-	self.state = STARTING;
-	return send(self.child.status_fd, &(char){WORD_EXECUTE}, 1, MSG_NOSIGNAL) == 1 ? 0 : errno;
-}
-
-static int abandon(void)
-{
-	if (self.state >= STARTING)
-		return EALREADY;
-	self.abandoned = true;
-	return syscall(NR_PIDFD_SEND_SIGNAL, self.child.pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH ? errno : 0;
-}
-
-static int resize(const char *bytes, size_t length)
-{
-	uint16_t cells[2];
-
-	if (length != sizeof cells || !self.terminal)
-		return EINVAL;
-	memcpy(cells, bytes, sizeof cells);
-	self.size = (struct winsize){.ws_row = cells[0], .ws_col = cells[1]};
-	return self.terminal_fd >= 0 && ioctl(self.terminal_fd, TIOCSWINSZ, &self.size) < 0 ? errno : 0;
-}
-
-static int *input(void)
-{
-	return self.terminal ? &self.terminal_fd : &self.child.input_fd;
-}
-
-static void close_stdin(void)
-{
-	if (!self.terminal)
-		close_fd(&self.child.input_fd);
-}
-
-/* True when all was taken, or never will be; false when stdin is full. */
-static bool take_input(struct client *client, const char *bytes, size_t length)
-{
-	while (client->consumed < length && *input() >= 0) {
-		ssize_t written = write(*input(), bytes + client->consumed, length - client->consumed);
-
-		if (written < 0 && errno == EAGAIN)
-			return false;
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0) {
-			close_stdin();
-			break;
-		}
-		client->consumed += (size_t)written;
-	}
-	client->consumed = 0;
-	return true;
-}
-
-/* Some places stay free, so that a daemon always gets through to its containers. */
-static int attach(struct client *client, unsigned ways)
-{
-	unsigned attached = 0;
-
-	for (unsigned index = 0; index < CLIENTS; index++)
-		attached += clients[index].fd >= 0 && clients[index].attached;
-	if (attached >= CLIENTS - SPARE_CLIENTS)
-		return EBUSY;
-	client->attached = (ways & 7) | ATTACH_END;
-	return 0;
-}
-
-/* False when the frame has to wait for room in stdin. */
-static bool handle_frame(struct client *client, const struct frame_header *header, const char *bytes)
-{
-	int error = 0;
-
-	switch (header->type) {
-	case FRAME_START:
-		error = start();
-		break;
-	case FRAME_ABANDON:
-		error = abandon();
-		break;
-	case FRAME_RESIZE:
-		error = resize(bytes, header->length);
-		break;
-	case FRAME_ATTACH:
-		error = attach(client, header->length == 1 ? (unsigned char)bytes[0] : 0);
-		break;
-	case FRAME_INPUT:
-		/* before the terminal exists there is nowhere to put it, and it must not be lost */
-		if (self.terminal && self.terminal_fd < 0 && self.state == CREATED)
-			return false;
-		if (!take_input(client, bytes, header->length))
-			return false;
-		break;
-	case FRAME_CLOSE_STDIN:
-		close_stdin();
-		break;
-	default:
-		error = ENOSYS;	/* a newer daemon's question: append-only protocol */
-	}
-	client_queue(client, FRAME_REPLY, header->tag, &error, sizeof error);
-	return true;
-}
-
-static void handle_frames(struct client *client)
-{
-	struct frame_header header;
-	size_t length;
-
-	while (client->fd >= 0 && (length = frame_complete(client->buffers->in, client->in_length, &header)) != 0) {
-		if (length == SIZE_MAX) {
-			client_drop(client);
-			return;
-		}
-		if (!handle_frame(client, &header, client->buffers->in + sizeof header))
-			return;
-		client->in_length -= length;
-		memmove(client->buffers->in, client->buffers->in + length, client->in_length);
-	}
-}
-
-static bool waits_for_stdin(const struct client *client)
-{
-	struct frame_header header;
-
-	return frame_complete(client->buffers->in, client->in_length, &header) != 0;
-}
-
-static void detach(struct client *client)
-{
-	bool had_stdin = client->attached & ATTACH_STDIN;
-
-	client_drop(client);
-	if (had_stdin && self.stdin_once)
-		close_stdin();
-}
-
-static void read_client(struct client *client)
-{
-	ssize_t length = recv(client->fd, client->buffers->in + client->in_length, sizeof client->buffers->in - client->in_length, MSG_DONTWAIT);
-
-	if (length < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (length <= 0) {
-		detach(client);
-		return;
-	}
-	client->in_length += (size_t)length;
-	handle_frames(client);
-}
-
-static void accept_client(void)
-{
-	int fd = accept4(self.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct hello greeting = hello();
-
-	if (fd < 0)
-		return;
-	self.had_client = true;
-	client_add(fd);
-	for (unsigned index = 0; index < CLIENTS; index++)
-		if (clients[index].fd == fd) {
-			client_queue(&clients[index], FRAME_HELLO, 0, &greeting, sizeof greeting);
-			if (self.ending.failed)
-				client_queue(&clients[index], FRAME_FAILED, 0, &self.ending.failure, failure_size(&self.ending.failure));
-		}
-}
-
-/* ---- output */
-
-/* Whoever attached decides the pace: while one has no room, the container's output is left in its pipe. */
-static bool may_read_output(void)
-{
-	for (unsigned index = 0; index < CLIENTS; index++)
-		if (clients[index].fd >= 0 && clients[index].attached & (ATTACH_STDOUT | ATTACH_STDERR) && !client_has_room(&clients[index]))
-			return false;
-	return true;
-}
-
-/* Bytes read; 0 when there is nothing now, or it ended (then the descriptor is closed). */
-static size_t read_output(int *fd, int stream)
-{
-	static char bytes[CHUNK];
-	ssize_t length = read(*fd, bytes, sizeof bytes);
-
-	if (length > 0) {
-		log_write(stream, bytes, (size_t)length);
-		broadcast(stream == STREAM_OUT ? ATTACH_STDOUT : ATTACH_STDERR, FRAME_OUTPUT, (unsigned)stream, bytes, (size_t)length);
-		return (size_t)length;
-	}
-	if (length < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (self.terminal && !self.grace_end) {
-		self.terminal_again = clock_now(CLOCK_MONOTONIC) + TERMINAL_PAUSE;
-		return 0;
-	}
-	close_fd(fd);
-	if (self.terminal)
-		self.terminal_fd = -1;
-	return 0;
-}
-
-/* A pipe's worth at a time, so that neither stream starves the other or the clients. */
-static void read_some(int *fd, int stream)
-{
-	for (int turn = 0; turn < 4 && *fd >= 0 && may_read_output(); turn++)
-		if (!read_output(fd, stream))
-			return;
-}
-
 /* ---- the end */
 
 static void take_exit(void)
@@ -403,40 +161,6 @@ static bool all_delivered(void)
 	return done;
 }
 
-/* While the container lives, a client that takes nothing holds it up, as agreed; afterwards it must not hold up the end. */
-static void drop_stuck_clients(void)
-{
-	uint64_t now = clock_now(CLOCK_MONOTONIC);
-
-	for (unsigned index = 0; index < CLIENTS; index++)
-		if (clients[index].fd >= 0 && !client_has_room(&clients[index]) && now > self.grace_end && now - clients[index].progress > PATIENCE)
-			client_drop(&clients[index]);
-}
-
-/* After the grace, what is in the pipe now still counts; what a stranger goes on writing does not. */
-static void end_output(void)
-{
-	bool is_late = clock_now(CLOCK_MONOTONIC) > self.grace_end;
-	int *fds[] = {&self.child.output_fd, &self.child.error_fd};
-
-	drop_stuck_clients();
-	if (!is_late || !may_read_output())
-		return;
-	for (unsigned index = 0; index < COUNT(fds); index++) {
-		while (*fds[index] >= 0 && self.late_bytes < (1 << 20) && may_read_output()) {
-			size_t length = read_output(fds[index], (int)index + 1);
-
-			if (!length)
-				break;
-			self.late_bytes += length;
-		}
-		if (!may_read_output() && self.late_bytes < (1 << 20))
-			return;
-		close_fd(fds[index]);
-	}
-	self.terminal_fd = -1;
-}
-
 /* ---- the loop */
 
 enum { POLL_LISTENER, POLL_STATUS, POLL_CHILD, POLL_OUTPUT, POLL_ERROR, POLL_INPUT, POLL_CLIENTS };
@@ -458,7 +182,7 @@ static void fill_polls(struct pollfd *polls)
 	polls[POLL_CHILD] = (struct pollfd){self.child.pidfd, POLLIN, 0};
 	polls[POLL_OUTPUT] = (struct pollfd){may_read && !is_paused ? self.child.output_fd : -1, POLLIN, 0};
 	polls[POLL_ERROR] = (struct pollfd){may_read ? self.child.error_fd : -1, POLLIN, 0};
-	polls[POLL_INPUT] = (struct pollfd){has_input ? *input() : -1, POLLOUT, 0};
+	polls[POLL_INPUT] = (struct pollfd){has_input ? *input_fd() : -1, POLLOUT, 0};
 }
 
 static int timeout_ms(void)

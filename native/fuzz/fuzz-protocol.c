@@ -1,8 +1,10 @@
-/* libFuzzer target (includes monitor.c to reach its parts): a monitor that is sent anything by a client, in pieces of any size, and by init, keeps its buffers in order. */
+/* libFuzzer target (includes its files to reach their parts): a monitor that is sent anything by a client, in pieces of any size, and by init, keeps its buffers in order. */
 #include <stdlib.h>
 #include <sys/wait.h>
 
 #include "../monitor.c"
+#include "../output.c"
+#include "../request.c"
 
 static void give(struct client *client, const uint8_t *data, size_t size, size_t piece)
 {
