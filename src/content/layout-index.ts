@@ -17,10 +17,7 @@ export function writeLayoutFile(directory: string): void {
 }
 
 /** The `index.json` of a layout that has these names. Names carry the annotations that containerd and Docker use. */
-export function formatLayoutIndex(
-  names: readonly ImageName[],
-  sizeOf: (digest: Digest) => number | undefined,
-): ImageIndex {
+function formatLayoutIndex(names: readonly ImageName[], sizeOf: (digest: Digest) => number | undefined): ImageIndex {
   const manifests = names.flatMap((name) => {
     const size = sizeOf(name.digest);
     if (size === undefined) return [];

@@ -3,7 +3,7 @@ import { DEFAULT_REGISTRIES, parseRegistries, type RegistriesConfig } from "../d
 import { GantryError } from "../errors/gantry-error.ts";
 
 /** Where an administrator says which registries are default, insecure or blocked. */
-export const REGISTRIES_PATH = "/etc/gantry/registries.toml";
+const REGISTRIES_PATH = "/etc/gantry/registries.toml";
 
 /**
  * Gives the configuration as the file says it now: it is read again when it has changed.

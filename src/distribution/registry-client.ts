@@ -65,7 +65,7 @@ interface GetOptions {
 }
 
 /** The media types that a manifest may come in. */
-export const MANIFEST_TYPES: readonly string[] = [
+const MANIFEST_TYPES: readonly string[] = [
   MEDIA_TYPES.ociIndex,
   MEDIA_TYPES.ociManifest,
   MEDIA_TYPES.dockerIndex,

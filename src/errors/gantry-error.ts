@@ -2,7 +2,7 @@
  * The closed set of what can go wrong. Each door has one exhaustive table from these to its protocol's status,
  * so that a new code fails the build there.
  */
-export const ERROR_CODES = [
+const ERROR_CODES = [
   "invalid-argument",
   "not-found",
   "already-exists",

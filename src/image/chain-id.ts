@@ -6,7 +6,7 @@ declare const brand: unique symbol;
 export type ChainId = Digest & { readonly [brand]: "ChainId" };
 
 /** The chain ID of a layer on top of `parent`. */
-export function chainIdOf(parent: ChainId | undefined, diffId: Digest): ChainId {
+function chainIdOf(parent: ChainId | undefined, diffId: Digest): ChainId {
   return (parent === undefined ? diffId : digestOf(`${parent} ${diffId}`)) as ChainId;
 }
 

@@ -27,7 +27,7 @@ const LINK_DEPTH_MAX = 8;
 const LAYER_TYPES = { gzip: MEDIA_TYPES.ociLayerGzip, zstd: MEDIA_TYPES.ociLayerZstd, none: MEDIA_TYPES.ociLayer };
 
 /** The files of an archive of images, by name; links are followed within it. */
-export class ArchiveFiles {
+class ArchiveFiles {
   readonly #members: ReadonlyMap<string, ArchiveMember>;
   readonly #parts: LoadParts;
   /** Paths whose files are in the store by now. */

@@ -14,7 +14,7 @@ export interface ForeignFirewallOptions {
 }
 
 /** Lets everything through that concerns our bridges: our own table decides about it. */
-export function foreignRules(options: ForeignFirewallOptions): Rule[] {
+function foreignRules(options: ForeignFirewallOptions): Rule[] {
   return (["iifname", "oifname"] as const).map((field) => ({
     statements: [{ op: "interface", field, name: `${options.bridgePrefix}*` }, { op: "counter" }, { op: "accept" }],
     comment: options.comment,

@@ -8,7 +8,7 @@ export const MANIFEST_BYTES_MAX = 4 * 1024 * 1024;
 /** The most bytes that an image's config may have. */
 export const CONFIG_BYTES_MAX = 8 * 1024 * 1024;
 /** The most layers that an image may have: overlayfs takes 500. */
-export const LAYERS_MAX = 500;
+const LAYERS_MAX = 500;
 const ENTRIES_MAX = 10_000;
 
 /** A document that names an image: one platform's manifest, or an index over several. */

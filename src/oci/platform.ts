@@ -145,7 +145,7 @@ export function compatiblePlatforms(platform: Platform): readonly Platform[] {
 }
 
 /** True if both name the same platform. Features that an image needs must all be among `wanted`'s. */
-export function isSamePlatform(wanted: Platform, offered: Platform): boolean {
+function isSamePlatform(wanted: Platform, offered: Platform): boolean {
   const [a, b] = [normalizePlatform(wanted), normalizePlatform(offered)];
   const features = a["os.features"] ?? [];
   return (

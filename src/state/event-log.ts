@@ -42,7 +42,7 @@ export interface EventLog {
 }
 
 /** How many events are kept. */
-export const EVENTS_RETAINED = 20_000;
+const EVENTS_RETAINED = 20_000;
 const TRIM_EVERY = 500;
 const PAGE_SIZE = 256;
 

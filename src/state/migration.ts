@@ -13,7 +13,7 @@ export interface Migration {
 }
 
 /** Which of `known` are still to be applied, in order. @throws `unsupported` if the database holds one that is not known. */
-export function planMigrations(applied: readonly number[], known: readonly Migration[]): readonly Migration[] {
+function planMigrations(applied: readonly number[], known: readonly Migration[]): readonly Migration[] {
   const numbers = known.map((migration) => migration.number);
   const repeated = numbers.find((number, index) => numbers.indexOf(number) !== index);
   if (repeated !== undefined) throw new GantryError("internal", `two migrations have the number ${repeated}`);

@@ -29,11 +29,11 @@ export const FRAME = {
   closeStdin: 69,
 } as const;
 
-export const FRAME_HEADER_BYTES = 8;
+const FRAME_HEADER_BYTES = 8;
 /** A longer frame is refused on both sides. */
 export const FRAME_MAX_BYTES = 16384;
 
-export const MONITOR_STATES = ["unknown", "created", "ready", "starting", "started", "failed", "ended"] as const;
+const MONITOR_STATES = ["unknown", "created", "ready", "starting", "started", "failed", "ended"] as const;
 
 export interface Frame {
   readonly type: number;

@@ -10,7 +10,7 @@ function describe(flag: Flag): string {
 }
 
 /** `text` in lines of at most `width` columns, broken at spaces. A word that is longer stands alone. */
-export function wrapText(text: string, width: number): string[] {
+function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split("\n")) {
     let line = "";

@@ -7,7 +7,7 @@ export interface ColumnLayout {
 }
 
 /** What Docker's lists have. */
-export const TABLE_LAYOUT: ColumnLayout = { minimumWidth: 10, padding: 3 };
+const TABLE_LAYOUT: ColumnLayout = { minimumWidth: 10, padding: 3 };
 
 /**
  * Aligns cells, each ended by a tab, in columns, as Go's text/tabwriter does: a column is a run of lines that follow

@@ -9,7 +9,7 @@ export interface StatsLine {
 }
 
 /** Percent of one processor that was used between a reading and the one before. */
-export function cpuPercent({ cpu_stats: now, precpu_stats: before }: StatsResponse): number {
+function cpuPercent({ cpu_stats: now, precpu_stats: before }: StatsResponse): number {
   const used = now.cpu_usage.total_usage - before.cpu_usage.total_usage;
   const passed = (now.system_cpu_usage ?? 0) - (before.system_cpu_usage ?? 0);
   const processors = now.online_cpus || now.cpu_usage.percpu_usage?.length || 1;
@@ -17,7 +17,7 @@ export function cpuPercent({ cpu_stats: now, precpu_stats: before }: StatsRespon
 }
 
 /** Memory in use without the part of the page cache that the kernel can drop at once (docker/cli, `stats_helpers.go`). */
-export function memoryUsed({ memory_stats: { usage = 0, stats = {} } }: StatsResponse): number {
+function memoryUsed({ memory_stats: { usage = 0, stats = {} } }: StatsResponse): number {
   // cgroup v1 tells it as total_inactive_file, v2 as inactive_file.
   const inactive = stats.total_inactive_file ?? stats.inactive_file ?? 0;
   return inactive < usage ? usage - inactive : usage;

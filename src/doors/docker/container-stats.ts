@@ -62,7 +62,7 @@ const NO_SAMPLE: StatsSample = {
   networks: {},
 };
 
-export function describeStats(
+function describeStats(
   container: Pick<Container, "id" | "name">,
   sample: StatsSample,
   previous: StatsSample | undefined,

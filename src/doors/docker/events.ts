@@ -47,7 +47,7 @@ export async function sendEvents(exchange: Exchange, { events }: DoorParts): Pro
 }
 
 /** One line. The nanoseconds are more than a JavaScript number holds, so they are put in as digits. */
-export function formatEvent(event: DoorEvent): string {
+function formatEvent(event: DoorEvent): string {
   const hasOldFields = event.type === "container" || event.type === "image";
   const from = event.type === "container" ? event.attributes.image : undefined;
   const line = JSON.stringify({

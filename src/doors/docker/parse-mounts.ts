@@ -50,7 +50,7 @@ export function parseMounts(request: CreateContainerRequest): readonly MountConf
 const PROPAGATIONS: readonly string[] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
 /** `source:target[:options]`, where a source with a slash is a path of the host, and one without a volume's name. */
-export function parseBind(text: string): MountConfig {
+function parseBind(text: string): MountConfig {
   const parts = text.split(":");
   const [source = "", target = "", options = ""] = parts;
   if (parts.length > 3 || parts.length < 2 || source === "" || target === "") {

@@ -19,7 +19,7 @@ export function parseSecurity(host: HostConfig): SecurityConfig {
  *
  * There is neither SELinux nor AppArmor here yet, so what asks for less of them is met; what asks for more is refused.
  */
-export function parseSecurityOptions(options: readonly string[]): Pick<SecurityConfig, "noNewPrivileges" | "seccomp"> {
+function parseSecurityOptions(options: readonly string[]): Pick<SecurityConfig, "noNewPrivileges" | "seccomp"> {
   let parsed: Pick<SecurityConfig, "noNewPrivileges" | "seccomp"> = {};
   for (const option of options) {
     const [, name = option, value] = /^([^=:]+)[=:](.*)$/s.exec(option) ?? [];

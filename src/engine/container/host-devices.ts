@@ -8,7 +8,7 @@ import type { DeviceConfig } from "./container-config.ts";
 const SKIPPED_FOLDERS = ["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"];
 
 /** Splits a `dev_t` as the C library does (gnu_dev_major, gnu_dev_minor). */
-export function splitDeviceNumber(rdev: number): { readonly major: number; readonly minor: number } {
+function splitDeviceNumber(rdev: number): { readonly major: number; readonly minor: number } {
   const number = BigInt(rdev);
   return {
     major: Number(((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n)),

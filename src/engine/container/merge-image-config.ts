@@ -10,7 +10,7 @@ function nameOf(entry: string): string {
 }
 
 /** The caller's entries, then those of the image that the caller did not name (moby: daemon/commit.go, merge). */
-export function mergeEnv(own: readonly string[], image: readonly string[]): string[] {
+function mergeEnv(own: readonly string[], image: readonly string[]): string[] {
   const named = new Set(own.map(nameOf));
   return [...own, ...image.filter((entry) => !named.has(nameOf(entry)))];
 }

@@ -30,7 +30,7 @@ function describePlatforms(index: ImageIndex): string {
 }
 
 /** The entry for `platform`. An index of one image alone may leave its platform out, as some tools do. */
-export function selectEntry(index: ImageIndex, platform: Platform): Descriptor {
+function selectEntry(index: ImageIndex, platform: Platform): Descriptor {
   const chosen = choosePlatform(index.manifests, platform);
   const [only, ...others] = index.manifests.filter(
     (entry) => entry.platform === undefined && entry.artifactType === undefined,

@@ -8,7 +8,7 @@ import { decodeByteText, encodeByteText } from "../../tar/byte-text.ts";
 export const RESOLVE = { noMagicLinks: 0x02, noSymlinks: 0x04, beneath: 0x08 } as const;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
-export const AT_EMPTY_PATH = 0x1000;
+const AT_EMPTY_PATH = 0x1000;
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 const STATX_BASIC_STATS = 0x7ff;

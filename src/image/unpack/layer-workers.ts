@@ -14,7 +14,7 @@ import type {
 } from "./worker-protocol.ts";
 
 /** The module that runs in each thread: an entry point of its own when the program is packaged. */
-export const UNPACK_WORKER_PATH = "src/image/unpack/unpack-worker.ts";
+const UNPACK_WORKER_PATH = "src/image/unpack/unpack-worker.ts";
 
 /** How many bytes may be on their way to a thread. */
 const WINDOW_BYTES = 8 << 20;

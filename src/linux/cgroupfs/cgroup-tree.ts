@@ -18,7 +18,7 @@ export function childGroups(folder: string): readonly string[] {
 }
 
 /** A group and all groups inside of it, inner ones first. */
-export function groupsInside(folder: string, depth = 0): readonly string[] {
+function groupsInside(folder: string, depth = 0): readonly string[] {
   if (depth >= MAX_DEPTH) return [folder];
   return [...childGroups(folder).flatMap((child) => groupsInside(child, depth + 1)), folder];
 }

@@ -5,7 +5,7 @@ import { errorCode, readIfThere, writeExisting } from "./cgroup-files.ts";
 import type { CgroupMount } from "./cgroup-host.ts";
 
 /** The group for the processes that were in a folder which now has to hand out controllers. */
-export const LEAF_GROUP = "gantry-leaf";
+const LEAF_GROUP = "gantry-leaf";
 
 function words(text: string | undefined): readonly string[] {
   return (text ?? "").split(/\s+/).filter((word) => word !== "");

@@ -12,7 +12,7 @@ const FLAG_NESTED = 0x8000;
 /** Both flag bits (nested, network byte order) lie above the type. */
 const TYPE_MASK = 0x3fff;
 /** The length field has 16 bits. */
-export const MAX_ATTRIBUTE_BYTES = 0xffff;
+const MAX_ATTRIBUTE_BYTES = 0xffff;
 
 /** `length` rounded up to netlink's alignment. */
 export function align4(length: number): number {

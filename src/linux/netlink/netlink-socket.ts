@@ -37,7 +37,7 @@ const RECEIVE_QUEUE_BYTES = 4 * 1024 * 1024;
 const DUMP_ATTEMPTS = 8;
 
 /** A protocol of netlink: rtnetlink or netfilter. */
-export const NETLINK_PROTOCOLS = { route: 0, netfilter: 12 } as const;
+const NETLINK_PROTOCOLS = { route: 0, netfilter: 12 } as const;
 
 const CODES: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
   [ERRNO.EEXIST, "already-exists"],

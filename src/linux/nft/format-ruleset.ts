@@ -44,7 +44,7 @@ function formatChain(chain: Chain): string {
 }
 
 /** One rule in nft's words. */
-export function formatRule(rule: Rule): string {
+function formatRule(rule: Rule): string {
   const words = rule.statements.map(formatStatement);
   if (rule.comment !== undefined) words.push(`comment "${rule.comment}"`);
   return words.join(" ");

@@ -1,7 +1,7 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 
 /** MOUNT_ATTR_… (include/uapi/linux/mount.h). */
-export const MOUNT_ATTRIBUTES = {
+const MOUNT_ATTRIBUTES = {
   readOnly: 0x1,
   noSuid: 0x2,
   noDev: 0x4,
