@@ -17,8 +17,7 @@ export function streamOfNodeSocket(socket: Socket): SocketStream {
   socket.on("error", (error) => stream.hasFailed(error));
   if (socket.destroyed) stream.hasClosed();
   else socket.once("close", () => stream.hasClosed());
-  // Listening for data lets it flow.
-  socket.pause();
+  socket.resume();
   return stream;
 }
 

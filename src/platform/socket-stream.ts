@@ -16,22 +16,24 @@ export interface RawSocket {
   unref(): void;
 }
 
-/**
- * A connected stream socket that is read by pulling: nothing is read from the kernel before it is asked for, so that
- * a slow reader slows the sender down.
- */
+/** What is read ahead of the reader; more stays in the kernel, then with the sender. */
+const READ_AHEAD_BYTES = 256 * 1024;
+
+/** A connected stream socket that is read by pulling: a slow reader slows the sender down. */
 export class SocketStream {
   readonly #socket: RawSocket;
   readonly #received: Uint8Array[] = [];
   readonly #closing = Promise.withResolvers<void>();
+  #receivedBytes = 0;
+  #isPaused = false;
   #hasEnded = false;
   #isIdle = false;
   #failure: Error | undefined;
   #wakeReader: (() => void) | undefined;
 
+  /** @param socket may receive at once. */
   constructor(socket: RawSocket) {
     this.#socket = socket;
-    socket.pause();
   }
 
   /** Resolves when the connection is gone, whichever way. Never rejects. */
@@ -42,7 +44,11 @@ export class SocketStream {
   /** The socket's maker: it received these. */
   hasReceived(bytes: Uint8Array): void {
     this.#received.push(bytes);
-    this.#socket.pause();
+    this.#receivedBytes += bytes.byteLength;
+    if (!this.#isPaused && this.#receivedBytes > READ_AHEAD_BYTES) {
+      this.#isPaused = true;
+      this.#socket.pause();
+    }
     this.#wake();
   }
 
@@ -73,7 +79,6 @@ export class SocketStream {
   unref(): void {
     this.#isIdle = true;
     this.#socket.unref();
-    this.#socket.resume();
   }
 
   /** Takes `unref` back. */
@@ -86,19 +91,30 @@ export class SocketStream {
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {
       const bytes = this.#received.shift();
-      if (bytes !== undefined) return bytes;
+      if (bytes !== undefined) {
+        this.#hasGiven(bytes);
+        return bytes;
+      }
       if (this.#failure !== undefined) throw brokenConnection(this.#failure);
       if (this.#hasEnded) return undefined;
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
-        this.#socket.resume();
       });
     }
   }
 
+  #hasGiven(bytes: Uint8Array): void {
+    this.#receivedBytes -= bytes.byteLength;
+    if (!this.#isPaused || this.#receivedBytes > READ_AHEAD_BYTES / 2) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
   /** Gives bytes back to the front of what `read` returns. */
   unread(bytes: Uint8Array): void {
-    if (bytes.byteLength > 0) this.#received.unshift(bytes);
+    if (bytes.byteLength === 0) return;
+    this.#received.unshift(bytes);
+    this.#receivedBytes += bytes.byteLength;
   }
 
   /** Resolves when the kernel has taken the bytes. Fails with `unavailable` if the connection broke. */

@@ -1,6 +1,7 @@
-import { createConnection, type Socket } from "node:net";
-import { GantryError } from "../errors/gantry-error.ts";
+import { GantryError, isGantryError } from "../errors/gantry-error.ts";
+import { connectUnix } from "../platform/connect-unix.ts";
 import { describeErrno } from "../platform/errno.ts";
+import type { SocketStream } from "../platform/socket-stream.ts";
 import {
   decodeHello,
   decodeReply,
@@ -15,61 +16,49 @@ import {
 /** One connection to a monitor: requests that get their answers, and what the monitor says by itself. */
 export class MonitorConnection {
   readonly hello: Hello;
-  readonly #socket: Socket;
+  readonly #stream: SocketStream;
   readonly #waiting = new Map<number, (errno: number | undefined) => void>();
   readonly #decoder: FrameDecoder;
+  readonly #closing = Promise.withResolvers<void>();
   #tag = 0;
   #listener: ((frame: Frame) => void) | undefined;
   #early: Frame[];
+  #pausing: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
-  #resolveClosed: () => void = () => {};
-  /** Resolves when the connection is over, from whichever side. */
-  readonly closed: Promise<void>;
 
-  private constructor(socket: Socket, hello: Hello, decoder: FrameDecoder, early: Frame[]) {
-    this.#socket = socket;
+  private constructor(stream: SocketStream, hello: Hello, decoder: FrameDecoder, early: Frame[]) {
+    this.#stream = stream;
     this.hello = hello;
     this.#decoder = decoder;
     this.#early = early;
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket.on("close", () => this.#end());
-    socket.on("error", () => this.#end());
+    void this.#receiveAll();
   }
 
   /** @throws `unavailable` when no monitor listens there. */
-  static open(socketPath: string): Promise<MonitorConnection> {
-    return new Promise((resolve, reject) => {
-      const socket = createConnection({ path: socketPath });
+  static async open(socketPath: string): Promise<MonitorConnection> {
+    let stream: SocketStream | undefined;
+    try {
+      stream = await connectUnix(socketPath);
       const decoder = new FrameDecoder();
-      const refuse = (cause?: unknown): void => {
-        socket.removeAllListeners();
-        socket.on("error", () => {});
-        socket.destroy();
-        reject(
-          cause instanceof GantryError
-            ? cause
-            : new GantryError("unavailable", `no monitor listens on ${socketPath}`, { cause }),
-        );
-      };
-      socket.on("error", refuse);
-      socket.on("close", () => refuse());
-      socket.on("data", (chunk: Buffer) => {
-        try {
-          const [first, ...early] = decoder.push(chunk);
-          if (first === undefined) return;
-          const hello = decodeHello(first.bytes);
-          if (first.type !== FRAME.hello || hello.version < PROTOCOL_VERSION)
-            throw new GantryError("unsupported", `the monitor on ${socketPath} speaks another protocol`);
-          socket.removeAllListeners();
-          resolve(new MonitorConnection(socket, hello, decoder, early));
-        } catch (error) {
-          refuse(error);
-        }
-      });
-    });
+      for (let bytes = await stream.read(); bytes !== undefined; bytes = await stream.read()) {
+        const [first, ...early] = decoder.push(bytes);
+        if (first === undefined) continue;
+        const hello = decodeHello(first.bytes);
+        if (first.type !== FRAME.hello || hello.version < PROTOCOL_VERSION)
+          throw new GantryError("unsupported", `the monitor on ${socketPath} speaks another protocol`);
+        return new MonitorConnection(stream, hello, decoder, early);
+      }
+      throw new GantryError("unavailable", `no monitor listens on ${socketPath}`);
+    } catch (cause) {
+      stream?.close();
+      if (isGantryError(cause)) throw cause;
+      throw new GantryError("unavailable", `no monitor listens on ${socketPath}`, { cause });
+    }
+  }
+
+  /** Resolves when the connection is over, from whichever side. */
+  get closed(): Promise<void> {
+    return this.#closing.promise;
   }
 
   /** Hands all frames but answers to `listener`, those that came before included. */
@@ -95,7 +84,8 @@ export class MonitorConnection {
         return;
       }
       this.#waiting.set(tag, (errno) => (errno === undefined ? gone() : resolve(errno)));
-      this.#socket.write(encodeFrame({ type, tag, bytes }));
+      // One that breaks ends the reading too, and with it this wait.
+      this.#stream.write(encodeFrame({ type, tag, bytes })).catch(() => {});
     });
   }
 
@@ -111,21 +101,32 @@ export class MonitorConnection {
     return this.#tag;
   }
 
+  /** Leaves what comes in the kernel, all but a bounded part. */
   pause(): void {
-    this.#socket.pause();
+    this.#pausing ??= Promise.withResolvers();
   }
 
   resume(): void {
-    this.#socket.resume();
-  }
-
-  /** Lets the process end although this connection is open. */
-  unref(): void {
-    this.#socket.unref();
+    this.#pausing?.resolve();
+    this.#pausing = undefined;
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#stream.close();
+    this.resume();
+    this.#end();
+  }
+
+  async #receiveAll(): Promise<void> {
+    try {
+      for (let bytes = await this.#stream.read(); bytes !== undefined; bytes = await this.#stream.read()) {
+        this.#receive(bytes);
+        if (this.#pausing !== undefined) await this.#pausing.promise;
+      }
+    } catch {
+      // Broken is over, too.
+    }
+    this.#stream.close();
     this.#end();
   }
 
@@ -155,6 +156,6 @@ export class MonitorConnection {
     this.#isClosed = true;
     for (const answer of this.#waiting.values()) answer(undefined);
     this.#waiting.clear();
-    this.#resolveClosed();
+    this.#closing.resolve();
   }
 }
