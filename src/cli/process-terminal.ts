@@ -1,4 +1,5 @@
 import { fstatSync, write } from "node:fs";
+import { GantryError } from "../errors/gantry-error.ts";
 import { readStandardInput } from "../platform/standard-input.ts";
 import type { Output, SignalName, Terminal } from "./terminal.ts";
 
@@ -91,7 +92,9 @@ export async function openProcessTerminal(): Promise<Terminal> {
       };
     },
     environment: process.env,
-    workingDirectory: process.cwd(),
+    get workingDirectory() {
+      return currentFolder();
+    },
     userId: process.geteuid?.() ?? 0,
     now: Date.now,
     async monotonic() {
@@ -107,4 +110,15 @@ export async function openProcessTerminal(): Promise<Terminal> {
       return { offsetMinutes, name };
     },
   };
+}
+
+/** Asked for only when a command needs it: the folder may have been removed under its shell. */
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new GantryError("unavailable", "the working folder does not exist any more", {
+      hint: "change to one that does",
+    });
+  }
 }

@@ -28,6 +28,7 @@ export interface Terminal {
   /** From now on these signals go to `listener` and no longer end the process. */
   onSignals(names: readonly SignalName[], listener: (name: SignalName) => void): Disposable;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** @throws `unavailable` when it was removed: read it only for what is relative to it. */
   readonly workingDirectory: string;
   /** The effective user's number. */
   readonly userId: number;

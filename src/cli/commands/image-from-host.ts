@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
 import { defineCommand } from "../command.ts";
 import { textFlag } from "../flags/flag.ts";
+import { resolveHostPath } from "../values/host-path.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] PATH [PATH...]",
@@ -9,7 +9,7 @@ export const command = defineCommand({
   async run({ terminal, connect }, { flags, positionals }) {
     const api = await connect();
     const { Id } = await api.imageFromHost({
-      Paths: positionals.map((path) => resolve(terminal.workingDirectory, path)),
+      Paths: positionals.map((path) => resolveHostPath(path, terminal)),
       ...(flags.tag === undefined ? {} : { Name: flags.tag }),
     });
     await terminal.stdout.write(`${Id}\n`);

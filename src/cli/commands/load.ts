@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import { access } from "node:fs/promises";
-import { resolve } from "node:path";
 import { defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import { showProgress } from "../streams/show-progress.ts";
+import { resolveHostPath } from "../values/host-path.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -19,7 +19,7 @@ export const command = defineCommand({
     if (flags.input === undefined && terminal.stdin.isTerminal) {
       throw new Error("requested load from stdin, but stdin is empty");
     }
-    const path = flags.input === undefined ? undefined : resolve(terminal.workingDirectory, flags.input);
+    const path = flags.input === undefined ? undefined : resolveHostPath(flags.input, terminal);
     if (path !== undefined) {
       await access(path).catch(() => {
         throw new Error(`open ${flags.input}: no such file or directory`);

@@ -1,7 +1,7 @@
 import { open, rename, unlink } from "node:fs/promises";
-import { resolve } from "node:path";
 import { defineCommand } from "../command.ts";
 import { textFlag } from "../flags/flag.ts";
+import { resolveHostPath } from "../values/host-path.ts";
 
 /** Writes the archive beside its place and renames it there: a failure leaves no half of it. */
 async function writeFile(path: string, archive: AsyncIterable<Uint8Array>, nowMs: number): Promise<void> {
@@ -31,8 +31,7 @@ export const command = defineCommand({
     }
     const api = await connect();
     const archive = await api.saveImages(positionals, flags.platform === undefined ? {} : { platform: flags.platform });
-    if (flags.output !== undefined)
-      await writeFile(resolve(terminal.workingDirectory, flags.output), archive, terminal.now());
+    if (flags.output !== undefined) await writeFile(resolveHostPath(flags.output, terminal), archive, terminal.now());
     else for await (const bytes of archive) await terminal.stdout.write(bytes);
     return 0;
   },

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { CreateContainerRequest, StringSet } from "../../api/container-config.ts";
 import type { HostConfig } from "../../api/host-config.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { ParsedFlags } from "../flags/parse-flags.ts";
 import type { Terminal } from "../terminal.ts";
 import { parseDeviceSpec } from "../values/device-spec.ts";
+import { resolveHostPath } from "../values/host-path.ts";
 import { completeVariable, parseKeyValueFile, toRecord } from "../values/key-value.ts";
 import { resolveMountSource } from "../values/mount-spec.ts";
 import { parseExposed, parsePortSpecs } from "../values/port-spec.ts";
@@ -20,9 +20,9 @@ export type RequestSurroundings = Pick<Terminal, "environment" | "workingDirecto
 type Parsed = ParsedFlags<typeof CONTAINER_FLAGS>;
 
 /** What went wrong with a file, as Go says it. */
-function readFileBytes(path: string, { workingDirectory }: RequestSurroundings): Uint8Array {
+function readFileBytes(path: string, surroundings: RequestSurroundings): Uint8Array {
   try {
-    const bytes = readFileSync(resolve(workingDirectory, path));
+    const bytes = readFileSync(resolveHostPath(path, surroundings));
     if (bytes.length > FILE_BYTES_MAX) throw new Error(`open ${path}: file too large`);
     return bytes;
   } catch (error) {
@@ -141,7 +141,7 @@ function planHostConfig(
     ReadonlyRootfs: flags["read-only"],
     SecurityOpt: readSecurityOptions(flags["security-opt"], surroundings),
     Tmpfs: Object.fromEntries(tmpfs),
-    Mounts: flags.mount.map((mount) => resolveMountSource(mount, surroundings.workingDirectory)),
+    Mounts: flags.mount.map((mount) => resolveMountSource(mount, surroundings)),
     Devices: flags.device.map(parseDeviceSpec),
     ...optional("ShmSize", flags["shm-size"]),
     ...(given.has("init") ? { Init: flags.init } : {}),
@@ -167,7 +167,7 @@ function planHostConfig(
 export function planContainerRequest(parsed: Parsed, surroundings: RequestSurroundings): CreateContainerRequest {
   const { flags, positionals } = parsed;
   const [image = "", ...command] = positionals;
-  const volumes = flags.volume.map((text) => parseVolumeSpec(text, surroundings.workingDirectory));
+  const volumes = flags.volume.map((text) => parseVolumeSpec(text, surroundings));
   const binds = volumes.flatMap((volume) => (volume.kind === "bind" ? [volume.bind] : []));
   const anonymous = volumes.flatMap((volume) => (volume.kind === "anonymous" ? [volume.target] : []));
   const exposed = [...parsePortSpecs(flags.publish).exposed, ...flags.expose.flatMap(parseExposed)];

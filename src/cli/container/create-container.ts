@@ -1,10 +1,10 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { resolve } from "node:path";
 import { ApiError } from "../../api/api-error.ts";
 import type { CreateContainerRequest } from "../../api/container-config.ts";
 import type { EngineApi } from "../../api/engine-api.ts";
 import type { CommandContext } from "../command.ts";
 import type { ParsedFlags } from "../flags/parse-flags.ts";
+import { type PathStart, resolveHostPath } from "../values/host-path.ts";
 import type { CREATION_FLAGS } from "./run-flags.ts";
 
 const FROM_HOST = "from-host:";
@@ -58,12 +58,12 @@ async function pull(api: EngineApi, image: string, context: CommandContext, flag
 }
 
 /** Programs of the host, `from-host:/bin/bash,/bin/ls`, made into an image; other names are as they are. */
-async function resolveFromHost(api: EngineApi, image: string, workingDirectory: string): Promise<string> {
+async function resolveFromHost(api: EngineApi, image: string, start: PathStart): Promise<string> {
   if (!image.startsWith(FROM_HOST)) return image;
   const paths = image.slice(FROM_HOST.length).split(",");
   if (paths.includes(""))
     throw new Error(`invalid image name ${JSON.stringify(image)}: name a program, as from-host:/bin/bash`);
-  const { Id } = await api.imageFromHost({ Paths: paths.map((path) => resolve(workingDirectory, path)) });
+  const { Id } = await api.imageFromHost({ Paths: paths.map((path) => resolveHostPath(path, start)) });
   return Id;
 }
 
@@ -86,9 +86,9 @@ export async function createContainer(
 ): Promise<string> {
   const { terminal } = context;
   const path = request.HostConfig?.ContainerIDFile;
-  using idFile = path === undefined || path === "" ? undefined : new IdFile(resolve(terminal.workingDirectory, path));
+  using idFile = path === undefined || path === "" ? undefined : new IdFile(resolveHostPath(path, terminal));
   const api = await context.connect();
-  const image = await resolveFromHost(api, request.Image ?? "", terminal.workingDirectory);
+  const image = await resolveFromHost(api, request.Image ?? "", terminal);
   const isFromHost = image !== request.Image;
   const create = () =>
     api.createContainer(

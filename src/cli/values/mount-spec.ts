@@ -1,6 +1,7 @@
-import { isAbsolute, resolve } from "node:path";
+import { isAbsolute } from "node:path";
 import type { Mount } from "../../api/host-config.ts";
 import { parseCommaSeparated } from "./comma-separated.ts";
+import { type PathStart, resolveHostPath } from "./host-path.ts";
 import { parseMemorySize } from "./memory-size.ts";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -168,8 +169,8 @@ export function parseMountSpec(text: string): Mount {
 }
 
 /** A mount whose source is relative (`./x`), made absolute as the working folder has it. */
-export function resolveMountSource(mount: Mount, workingDirectory: string): Mount {
+export function resolveMountSource(mount: Mount, start: PathStart): Mount {
   const source = mount.Source;
   if (source === undefined || isAbsolute(source) || !source.startsWith(".")) return mount;
-  return { ...mount, Source: resolve(workingDirectory, source) };
+  return { ...mount, Source: resolveHostPath(source, start) };
 }

@@ -35,7 +35,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseExposed,
   splitImageName,
   ports: (text) => parsePortSpecs([text]),
-  volume: (text) => parseVolumeSpec(text, "/work"),
+  volume: (text) => parseVolumeSpec(text, { workingDirectory: "/work" }),
   timestamp: (text) => parseTimestamp(text, { nowMs: 0, localOffsetMinutes: () => 0 }),
   keyValueFile: (text) => parseKeyValueFile(Buffer.from(text), "file"),
 };
@@ -184,17 +184,21 @@ describe("mounts and volumes", () => {
   }
 
   test("-v: relative sources are made absolute, names stay", () => {
-    expect(["/a:/b:ro,z", "./a:/b", "..:/b", "data:/b", "/anon"].map((text) => parseVolumeSpec(text, "/work"))).toEqual(
-      [
-        { kind: "bind", bind: "/a:/b:ro,z" },
-        { kind: "bind", bind: "/work/a:/b" },
-        { kind: "bind", bind: "/:/b" },
-        { kind: "bind", bind: "data:/b" },
-        { kind: "anonymous", target: "/anon" },
-      ],
+    expect(
+      ["/a:/b:ro,z", "./a:/b", "..:/b", "data:/b", "/anon"].map((text) =>
+        parseVolumeSpec(text, { workingDirectory: "/work" }),
+      ),
+    ).toEqual([
+      { kind: "bind", bind: "/a:/b:ro,z" },
+      { kind: "bind", bind: "/work/a:/b" },
+      { kind: "bind", bind: "/:/b" },
+      { kind: "bind", bind: "data:/b" },
+      { kind: "anonymous", target: "/anon" },
+    ]);
+    expect(() => parseVolumeSpec("a:b:c:d", { workingDirectory: "/" })).toThrow(
+      "invalid spec: a:b:c:d: too many colons",
     );
-    expect(() => parseVolumeSpec("a:b:c:d", "/")).toThrow("invalid spec: a:b:c:d: too many colons");
-    expect(() => parseVolumeSpec("a::c", "/")).toThrow("empty section between colons");
+    expect(() => parseVolumeSpec("a::c", { workingDirectory: "/" })).toThrow("empty section between colons");
   });
 });
 
