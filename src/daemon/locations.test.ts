@@ -25,5 +25,11 @@ describe("resolveLocations", () => {
 
   test("a path that no socket can have is refused before anything starts", () => {
     expect(() => resolveLocations({ state: `/${"x".repeat(120)}` }, {})).toThrow("longer than 107 bytes");
+    expect(() => resolveLocations({ state: `/${"x".repeat(78)}` }, {})).not.toThrow();
+    expect(() => resolveLocations({ state: `/${"x".repeat(79)}` }, {})).toThrow(/monitors.*longer than 107 bytes/);
+  });
+
+  test("a root whose database could not be opened is refused with its reason", () => {
+    expect(() => resolveLocations({ root: `/${"x/".repeat(250)}` }, {})).toThrow(/^root .* is longer than 450 bytes$/);
   });
 });

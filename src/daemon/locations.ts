@@ -29,10 +29,16 @@ export interface LocationOptions {
 /** The longest path that fits into a unix socket's address, its closing NUL left out (unix(7)). */
 const LONGEST_SOCKET_PATH = 107;
 
+/** The longest name of a socket that the engine makes in the state folder: an exec's (engine-paths.ts). */
+const LONGEST_SOCKET_NAME = `monitors/x${"0".repeat(12)}.sock`;
+
+/** SQLite opens no path of more than 512 bytes, and adds to the database's name for its journals. */
+const LONGEST_ROOT = 450;
+
 /**
  * Finds the places from flags and environment.
  *
- * @throws `unsupported` for a host that is not a unix socket, `invalid-argument` for a path that is too long for one.
+ * @throws `unsupported` for a host that is not a unix socket, `invalid-argument` for a path that is too long.
  */
 export function resolveLocations(
   options: LocationOptions,
@@ -40,6 +46,12 @@ export function resolveLocations(
 ): Locations {
   const root = resolve(options.root ?? (environment.GANTRY_ROOT || "/var/lib/gantry"));
   const state = resolve(options.state ?? (environment.GANTRY_STATE || "/run/gantry"));
+  requireShort(join(state, LONGEST_SOCKET_NAME), "choose a shorter --state");
+  if (Buffer.byteLength(root) > LONGEST_ROOT) {
+    throw new GantryError("invalid-argument", `root ${root} is longer than ${LONGEST_ROOT} bytes`, {
+      hint: "choose a shorter --root",
+    });
+  }
   const host = options.host ?? (environment.GANTRY_HOST || `unix://${join(state, "gantry.sock")}`);
   return {
     root,
@@ -58,10 +70,13 @@ function parseHost(host: string): string {
       hint: "write it as unix:///path/to/socket",
     });
   }
-  if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH) {
-    throw new GantryError("invalid-argument", `socket path ${path} is longer than ${LONGEST_SOCKET_PATH} bytes`, {
-      hint: "choose a shorter --state or --host",
-    });
-  }
+  requireShort(path, "choose a shorter --state or --host");
   return path;
+}
+
+function requireShort(path: string, hint: string): void {
+  if (Buffer.byteLength(path) <= LONGEST_SOCKET_PATH) return;
+  throw new GantryError("invalid-argument", `socket path ${path} is longer than ${LONGEST_SOCKET_PATH} bytes`, {
+    hint,
+  });
 }
