@@ -2,8 +2,9 @@ import { rmSync, writeFileSync } from "node:fs";
 import { formatError, isGantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
 import { readStartTime } from "../platform/process-identity.ts";
-import { lockRoot } from "../state/root-lock.ts";
+import { lockRoot, lockStateFolder } from "../state/root-lock.ts";
 import { writeAnnouncement } from "./announcement.ts";
+import { freeSocketPath } from "./free-socket-path.ts";
 import type { Locations } from "./locations.ts";
 import { makeFolder } from "./make-folder.ts";
 
@@ -23,9 +24,13 @@ export async function runDaemon(locations: Locations, options: RunDaemonOptions)
       tell("the daemon needs root: containers are made of kernel features that only root may use (run it with sudo)");
       return 1;
     }
+    // Whoever started it may have a stricter one: containers' users must be able to enter the folders that are made for them.
+    process.umask(0o022);
     makeFolder(locations.state, "--state");
     makeFolder(locations.root, "--root");
     using _root = lockRoot(locations.root);
+    using _state = lockStateFolder(locations.state);
+    await freeSocketPath(locations.socketPath);
     const { openDaemon } = await import("./open-daemon.ts");
     await using daemon = await openDaemon(locations, { warn: tell });
     const identity = { pid: process.pid, startTime: readStartTime(process.pid) ?? 0, buildId: currentBuildId() };

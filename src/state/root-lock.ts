@@ -4,7 +4,7 @@ import { GantryError } from "../errors/gantry-error.ts";
 import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
 
-// Without it a monitor that outlives the daemon would keep the root.
+// Without it a monitor that outlives the daemon would keep the folder.
 const O_CLOEXEC = 0o2000000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -15,8 +15,22 @@ const LOCK_NB = 4;
  * @throws `conflict` if another process has it, naming that.
  */
 export function lockRoot(root: string): Disposable {
-  mkdirSync(root, { recursive: true, mode: 0o711 });
-  const path = join(root, "lock");
+  return lockFolder(root, "one daemon owns a root: use that one, or another --root");
+}
+
+/**
+ * Takes a state folder in the same way: daemons of different roots must not meet in one, where each would replace the other's
+ * socket and process file.
+ *
+ * @throws `conflict` if another process has it, naming that.
+ */
+export function lockStateFolder(state: string): Disposable {
+  return lockFolder(state, "each daemon needs a state folder of its own: choose another --state");
+}
+
+function lockFolder(folder: string, hint: string): Disposable {
+  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  const path = join(folder, "lock");
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
   const result = syscall(SYS.flock, fd, LOCK_EX | LOCK_NB);
   if (result < 0) {
@@ -24,12 +38,9 @@ export function lockRoot(root: string): Disposable {
     closeSync(fd);
     if (result !== -ERRNO.EWOULDBLOCK) throw new GantryError("unavailable", `cannot lock ${path}`);
     const who = /^\d+$/.test(owner) ? `process ${owner}` : "another process";
-    throw new GantryError("conflict", `${root} is in use by ${who}`, {
-      hint: "one daemon owns a root: use that one, or another --root",
-    });
+    throw new GantryError("conflict", `${folder} is in use by ${who}`, { hint });
   }
-  ftruncateSync(fd, 0);
-  writeSync(fd, `${process.pid}\n`, 0);
+  writeOwner(fd);
   let isHeld = true;
   return {
     [Symbol.dispose]: () => {
@@ -37,4 +48,14 @@ export function lockRoot(root: string): Disposable {
       isHeld = false;
     },
   };
+}
+
+/** On a full disk the lock holds as well: it only does not say whose it is. */
+function writeOwner(fd: number): void {
+  try {
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
+  }
 }
