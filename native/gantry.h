@@ -118,6 +118,8 @@ struct ending {
 };
 void oom_watch(const struct plan *plan);
 bool oom_happened(void);
+void record_open(const char *path);
+void record_abandon(void);
 bool write_record(const char *path, const struct ending *ending);
 uint64_t clock_now(int clock);
 

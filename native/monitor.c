@@ -130,7 +130,9 @@ static void finish(void)
 	log_finish();
 	self.ending.oom_killed = oom_happened();
 	self.ending.finished_at = clock_now(CLOCK_REALTIME);
-	if (!self.abandoned)
+	if (self.abandoned)
+		record_abandon();
+	else
 		write_record(self.exit_path, &self.ending);
 	close_fd(&self.listener);
 	unlink(self.address.sun_path);
@@ -329,7 +331,9 @@ int monitor_main(void)
 		return refuse(NO_STEP, errno, "cannot listen on the monitor's socket");
 	log_open(string(options, SUPERVISE_LOG_DIRECTORY), number(options, SUPERVISE_LOG_NUMBER), number(options, SUPERVISE_LOG_MAX_SIZE),
 		 number(options, SUPERVISE_LOG_MAX_FILES));
+	record_open(self.exit_path);
 	if (!spawn_init(&plan, options, &self.child, &failure)) {
+		record_abandon();
 		unlink(self.address.sun_path);
 		return refuse(failure.step, failure.error, failure.text);
 	}

@@ -4,7 +4,10 @@
 
 #include "gantry.h"
 
-static char counter_path[4096 + 32];
+enum { RECORD = 1024 };
+
+static char counter_path[4096 + 32], temporary[4096];
+static int record_fd = -1;
 static uint64_t kills_before;
 
 uint64_t clock_now(int clock)
@@ -52,13 +55,34 @@ bool oom_happened(void)
 	return counter_path[0] && count_kills() > kills_before;
 }
 
+/* The record is written into a file that is there from the beginning and has the room: a disk that is full at the end must not
+ * cost the exit code. */
+void record_open(const char *path)
+{
+	static const char room[RECORD];
+
+	if ((size_t)snprintf(temporary, sizeof temporary, "%s.tmp", path) >= sizeof temporary)
+		return;
+	record_fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (record_fd >= 0 && write(record_fd, room, sizeof room) < 0)
+		return;	/* full already: perhaps no longer at the end */
+}
+
+void record_abandon(void)
+{
+	if (record_fd < 0)
+		return;
+	close(record_fd);
+	record_fd = -1;
+	unlink(temporary);
+}
+
 /* Appears as a whole or not at all; safe against a killed process, not against a power cut (DESIGN 11). */
 bool write_record(const char *path, const struct ending *ending)
 {
-	char temporary[4096], text[1024], quoted[2 * sizeof ending->failure.text + 1];
+	char text[RECORD], quoted[2 * sizeof ending->failure.text + 1];
 	size_t at = 0;
-	int fd, length;
-	bool written;
+	int length;
 
 	for (const char *from = ending->failure.text; ending->failed && *from; from++) {
 		if (*from == '"' || *from == '\\')
@@ -72,15 +96,14 @@ bool write_record(const char *path, const struct ending *ending)
 		length += snprintf(text + length, sizeof text - (size_t)length, ",\"failure\":{\"step\":%u,\"errno\":%d,\"text\":\"%s\"}",
 				   ending->failure.step, ending->failure.error, quoted);
 	length += snprintf(text + length, sizeof text - (size_t)length, "}\n");
-	if ((size_t)snprintf(temporary, sizeof temporary, "%s.tmp", path) >= sizeof temporary)
-		return false;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return false;
-	written = write(fd, text, (size_t)length) == length;
-	close(fd);
-	if (written && rename(temporary, path) == 0)
+	if (record_fd < 0)
+		record_open(path);
+	if (record_fd >= 0 && pwrite(record_fd, text, (size_t)length, 0) == length && ftruncate(record_fd, length) == 0 &&
+	    rename(temporary, path) == 0) {
+		close(record_fd);
+		record_fd = -1;
 		return true;
-	unlink(temporary);
+	}
+	record_abandon();
 	return false;
 }

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
+import { join } from "node:path";
+import { readExitRecord } from "../../src/supervise/exit-record.ts";
 import { readLog } from "../../src/supervise/index.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
@@ -60,7 +62,14 @@ test("a full disk costs log lines, neither the container nor its exit code", asy
   expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", directory]).status).toBe(0);
   try {
     const log = { directory, maxSizeBytes: 10_000_000, maxFiles: 2 };
-    const { record, stdout } = await fixture.run(fixture.plan(fixture.spec(sh("seq 1 20000; exit 3"))), { log });
+    const exitPath = join(directory, "exit.json");
+    const { record, stdout } = await fixture.run(fixture.plan(fixture.spec(sh("seq 1 20000; exit 3"))), {
+      log,
+      exitPath,
+    });
+    // For a daemon that was away meanwhile.
+    expect(readExitRecord(exitPath)).toEqual(record);
+    expect(readdirSync(directory).filter((name) => name.endsWith(".tmp"))).toEqual([]);
     expect([record.exitCode, stdout.trimEnd().split("\n").length]).toEqual([3, 20000]);
     let lines = 0;
     for await (const entry of readLog(directory)) {
