@@ -1,1 +1,1 @@
-export { Database, type Statement } from "bun:sqlite";
+export { constants, Database, type Statement } from "bun:sqlite";

@@ -2,6 +2,7 @@ import { GantryError, isGantryError } from "../errors/gantry-error.ts";
 import { Database } from "../platform/sqlite.ts";
 import { EVENT_MIGRATION, type EventLog, StoredEventLog } from "./event-log.ts";
 import { applyMigrations, type Migration } from "./migration.ts";
+import { keepSpareRoom } from "./spare-room.ts";
 
 export interface OpenStateOptions {
   /** Those of all rooms; the state's own are added. */
@@ -40,6 +41,7 @@ export class State implements Disposable {
       db.run("PRAGMA synchronous = FULL");
       db.run("PRAGMA foreign_keys = ON");
       applyMigrations(db, [EVENT_MIGRATION, ...options.migrations], options.now());
+      keepSpareRoom(db, path);
       return new State(db, options.now);
     } catch (cause) {
       db?.close();
@@ -53,11 +55,18 @@ export class State implements Disposable {
   /**
    * Runs `work` in one transaction, committed and on disk when this returns, rolled back if it throws. Inside of another
    * one it is a part of that. `work` must not wait.
+   *
+   * @throws `exhausted` if the disk is full and the spare room used up.
    */
   transaction<T>(work: () => T): T {
-    const result = this.db.inTransaction ? this.db.transaction(work)() : this.db.transaction(work).immediate();
-    if (!this.db.inTransaction) this.#log.wake();
-    return result;
+    if (this.db.inTransaction) return this.db.transaction(work)();
+    try {
+      const result = this.db.transaction(work).immediate();
+      this.#log.wake();
+      return result;
+    } catch (error) {
+      throw isDiskFull(error) ? diskFull(error) : error;
+    }
   }
 
   /** Ends all subscriptions and closes the database. Idempotent. */
@@ -69,4 +78,15 @@ export class State implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
+}
+
+function diskFull(cause: unknown): GantryError {
+  return new GantryError("exhausted", "cannot write the database: no space left on device", {
+    hint: "free some space, or use a --root on a larger disk",
+    cause,
+  });
 }
