@@ -49,9 +49,9 @@ export async function ensureDaemon(locations: Locations, options: EnsureDaemonOp
     const again = await tryConnect(locations.socketPath);
     if (typeof again !== "string") return again;
   } else {
-    await retire(old, locations, deadline);
+    process.kill(old.pid, "SIGTERM");
   }
-  return await startDaemon(locations, options.selfCommand(), deadline);
+  return (await settled(locations, deadline)) ?? (await startDaemon(locations, options.selfCommand(), deadline));
 }
 
 /** The self-started daemon of another build that runs now, if there is one. */
@@ -60,11 +60,20 @@ function replaceable(locations: Locations): Announcement | undefined {
   return running?.isSelfStarted === true && running.buildId !== currentBuildId() ? running : undefined;
 }
 
-async function retire(old: Announcement, locations: Locations, deadline: number): Promise<void> {
-  process.kill(old.pid, "SIGTERM");
-  while (readAnnouncement(locations.announcementPath)?.pid === old.pid) {
+/**
+ * Waits for a daemon that lives and does not answer: it was told to end, and closes its socket before it lets go of the root,
+ * or it has begun and is not ready.
+ *
+ * @returns a connection to it, or undefined when it is gone.
+ */
+async function settled(locations: Locations, deadline: number): Promise<SocketStream | undefined> {
+  for (;;) {
+    const running = readAnnouncement(locations.announcementPath);
+    if (running === undefined) return undefined;
+    const answer = replaceable(locations) === undefined ? await tryConnect(locations.socketPath) : "no";
+    if (typeof answer !== "string") return answer;
     if (performance.now() > deadline) {
-      throw new GantryError("unavailable", `the daemon of another build (process ${old.pid}) does not end`, {
+      throw new GantryError("unavailable", `the daemon (process ${running.pid}) neither answers nor ends`, {
         hint: `see ${locations.logPath}`,
       });
     }

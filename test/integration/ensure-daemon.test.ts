@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeAnnouncement } from "../../src/daemon/announcement.ts";
+import { ensureDaemon } from "../../src/daemon/ensure-daemon.ts";
+import { resolveLocations } from "../../src/daemon/locations.ts";
+import { currentBuildId } from "../../src/platform/build-id.ts";
+import { readStartTime } from "../../src/platform/process-identity.ts";
+
+/** Stands for a daemon: refuses, as one does whose root is locked, while the process of the argument lives; else it serves. */
+const FAKE_DAEMON = `
+  const [old, ...flags] = process.argv.slice(1);
+  try {
+    process.kill(Number(old), 0);
+    console.error("the root is in use");
+    process.exit(1);
+  } catch {}
+  const path = flags[flags.indexOf("--host") + 1].slice("unix://".length);
+  const server = require("node:net").createServer((socket) => { socket.destroy(); server.close(); });
+  server.listen(path);
+`;
+
+test("a daemon that closes its socket before it lets go of its root is waited for", async () => {
+  const state = mkdtempSync(join(tmpdir(), "gantry-ensure-"));
+  const locations = resolveLocations({ root: join(state, "root"), state }, {});
+  mkdirSync(locations.root);
+  // It has no socket any more when the command comes, and takes a moment to end.
+  const old = spawn("sh", ["-c", 'until [ -e "$1/start.lock" ]; do :; done; sleep 0.3', "sh", state]);
+  try {
+    const pid = old.pid ?? 0;
+    const startTime = readStartTime(pid) ?? 0;
+    writeAnnouncement(locations.announcementPath, { pid, startTime, buildId: currentBuildId(), isSelfStarted: true });
+    const selfCommand = (): [string, ...string[]] => [process.execPath, "-e", FAKE_DAEMON, String(pid)];
+    const connection = await ensureDaemon(locations, { selfCommand, userId: 0 });
+    connection.close();
+    expect(old.exitCode ?? old.signalCode).not.toBeNull();
+  } finally {
+    old.kill("SIGKILL");
+    rmSync(state, { recursive: true });
+  }
+});
