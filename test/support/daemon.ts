@@ -97,7 +97,11 @@ export class TestDaemon implements AsyncDisposable {
       this.#log += chunk.toString();
       if (this.#log.includes("ready at")) resolve();
     });
-    child.on("exit", (status, signal) => reject(new Error(`the daemon ended with ${status ?? signal}:\n${this.#log}`)));
+    child.on("exit", (status, signal) => {
+      // One that ended by itself is no daemon: a command would start another, which nobody ends.
+      if (this.#child === child) this.#child = undefined;
+      reject(new Error(`the daemon ended with ${status ?? signal}:\n${this.#log}`));
+    });
     this.#log = "";
     await promise;
   }
