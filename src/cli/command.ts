@@ -4,9 +4,9 @@ import type { FlagTable } from "./flags/flag.ts";
 import type { ParsedFlags } from "./flags/parse-flags.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** The flags before the command's name, and what follows from them and the environment. */
+/** The flags before the command's name; `resolveLocations` adds what the environment says. */
 export interface GlobalSettings {
-  /** As given by `--host` or GANTRY_HOST. */
+  /** As given by `--host`. */
   readonly host: string | undefined;
   readonly root: string | undefined;
   readonly state: string | undefined;

@@ -203,11 +203,10 @@ export async function main(argv: readonly string[], terminal: Terminal, options:
   if (global.isHelpWanted || positionals.length === 0) return tell(terminal, await helpFor([], columns));
   const found = await findCall(positionals, columns);
   if ("status" in found) return tell(terminal, found);
-  const { environment } = terminal;
   const settings: GlobalSettings = {
-    host: flags.host ?? (environment.GANTRY_HOST || undefined),
-    root: flags.root ?? (environment.GANTRY_ROOT || undefined),
-    state: flags.state ?? (environment.GANTRY_STATE || undefined),
+    host: flags.host,
+    root: flags.root,
+    state: flags.state,
     isDebug: flags.debug,
   };
   let api: Promise<EngineApi> | undefined;

@@ -17,6 +17,12 @@ describe("resolveLocations", () => {
     });
   });
 
+  test("a state folder that a flag names is where the daemon is, whatever the environment says", () => {
+    const environment = { GANTRY_STATE: "/b", GANTRY_HOST: "unix:///c/d.sock" };
+    expect(resolveLocations({ state: "/x" }, environment).socketPath).toBe("/x/gantry.sock");
+    expect(resolveLocations({}, environment).socketPath).toBe("/c/d.sock");
+  });
+
   test("a host that is not a unix socket is refused by name", () => {
     expect(() => resolveLocations({ host: "tcp://127.0.0.1:2375" }, {})).toThrow(
       'cannot use host "tcp://127.0.0.1:2375"',

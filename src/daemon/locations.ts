@@ -22,7 +22,7 @@ export interface LocationOptions {
   readonly root?: string;
   /** @default `GANTRY_STATE`, else `/run/gantry` */
   readonly state?: string;
-  /** `unix:///path`. @default `GANTRY_HOST`, else `gantry.sock` in the state folder */
+  /** `unix:///path`. @default `gantry.sock` in the state folder that is named, else `GANTRY_HOST`, else there too */
   readonly host?: string;
 }
 
@@ -52,7 +52,9 @@ export function resolveLocations(
       hint: "choose a shorter --root",
     });
   }
-  const host = options.host ?? (environment.GANTRY_HOST || `unix://${join(state, "gantry.sock")}`);
+  const usual = `unix://${join(state, "gantry.sock")}`;
+  // Whoever names a state folder means the daemon in it, not one that the environment names.
+  const host = options.host ?? (options.state === undefined ? environment.GANTRY_HOST || usual : usual);
   return {
     root,
     state,
