@@ -1,8 +1,23 @@
 /* One binary, three ways in: `monitor ID` (request on descriptor 3), `relay …`, `version`. Init and exec are the monitor's children. */
+#include <sys/mman.h>
+
 #include "gantry.h"
+
+/* Set by the linker: the buffers of the roles, megabytes of which a process usually touches a few pages. */
+extern char __bss_start[], _end[];
+
+/* Where transparent huge pages are "always" on (Debian's default), the first byte touched would cost each monitor 2 MB. */
+static void forgo_huge_pages(void)
+{
+	uintptr_t start = ((uintptr_t)__bss_start + 65535) & ~(uintptr_t)65535;	/* a page's beginning, whatever its size is */
+
+	if (start < (uintptr_t)_end)
+		madvise((void *)start, (uintptr_t)_end - start, MADV_NOHUGEPAGE);
+}
 
 int main(int count, char **arguments)
 {
+	forgo_huge_pages();
 	if (count >= 2 && strcmp(arguments[1], "monitor") == 0)
 		return monitor_main();
 	if (count >= 2 && strcmp(arguments[1], "relay") == 0)
