@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Mount } from "../../oci/runtime-spec.ts";
-import { type MountOptions, parseMountOptions } from "./mount-options.ts";
+import { type MountOptions, PROPAGATION, parseMountOptions } from "./mount-options.ts";
 import { PLAN_LIMITS, type PlanStep } from "./steps.ts";
 
 /** A folder of the container's in one cgroup hierarchy. */
@@ -115,7 +115,9 @@ class MountPlanner {
    * namespace has, and it needs no such namespace. A single v2 folder is the whole of `target`.
    */
   #addCgroups(target: string, options: MountOptions, cause: string): void {
-    const bound: MountOptions = { ...options, bind: "bind", data: [] };
+    // A bind of a mount that the host shares would follow what the host mounts below it.
+    const propagation = options.propagation || PROPAGATION.private;
+    const bound: MountOptions = { ...options, bind: "bind", propagation, data: [] };
     const only = this.#cgroups[0];
     if (only?.version === 2 && this.#cgroups.length === 1) {
       this.#bind(only.path, target, bound, cause);
