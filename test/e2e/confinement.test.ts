@@ -103,7 +103,9 @@ describe.skipIf(reason !== undefined)("a container is confined as Docker's are",
     const names = CALLS.map(([call]) => call.split(" ")[0]);
     const expected = (column: 1 | 2) => CALLS.map((row, index) => `${names[index]} ${row[column]}\n`).join("");
     expect(await inside([], `/probe call ${list}`)).toBe(expected(1));
-    expect(await inside(["--security-opt", "seccomp=unconfined"], `/probe call ${list}`)).toBe(expected(2));
+    // Before 6.11 the kernel looks for the capability of open_by_handle_at before it looks at the arguments.
+    const unconfined = ["--security-opt", "seccomp=unconfined", "--cap-add", "DAC_READ_SEARCH"];
+    expect(await inside(unconfined, `/probe call ${list}`)).toBe(expected(2));
     const exec = await daemon.gantry(["exec", "still", "/probe", "call", ...CALLS.map(([call]) => call)]);
     expect(exec.stdout).toBe(expected(1));
     // The same call by its number of 32-bit programs.
@@ -135,9 +137,9 @@ describe.skipIf(reason !== undefined)("a container is confined as Docker's are",
         [ -e /proc/$path ] && echo "$path $(head -c 64 /proc/$path | wc -c)"; done
       for path in /proc/acpi /sys/firmware /proc/scsi; do [ -d $path ] && echo "$path $(ls -A $path | wc -l)"; done
       for path in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /proc/irq/default_smp_affinity /sys/kernel/uevent_helper \
-        /sys/fs/cgroup/new /sys/fs/cgroup/memory/memory.limit_in_bytes; do
+        /sys/fs/cgroup/new /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
         (echo x > $path) 2>/dev/null && echo "wrote $path"; done
-      mkdir /sys/fs/cgroup/memory/new 2>/dev/null && echo "made a cgroup"; true`;
+      mkdir /sys/fs/cgroup/new /sys/fs/cgroup/memory/new 2>/dev/null && echo "made a cgroup"; true`;
     const said = await inside([], script);
     expect(said.split("\n").filter((line) => !/ 0$/.test(line))).toEqual([""]);
     expect(said).toContain("keys 0\n");
@@ -262,7 +264,8 @@ describe.skipIf(reason !== undefined)("a container is confined as Docker's are",
     const script = `touch /file 2>&1; touch /scratch/file && echo scratch; touch /dev/shm/file && echo shm
       grep ' /scratch ' /proc/mounts; df -k /scratch | tail -1 | awk '{print $2}'`;
     const result = await inside(["--read-only", "--tmpfs", "/scratch:size=2m,mode=700,exec"], script);
-    expect(result).toBe(
+    // Some kernels have 64-bit inode numbers in every tmpfs, and say so.
+    expect(result.replace(",inode64", "")).toBe(
       "touch: /file: Read-only file system\nscratch\nshm\n" +
         "tmpfs /scratch tmpfs rw,nosuid,nodev,relatime,size=2048k,mode=700 0 0\n2048\n",
     );
@@ -270,7 +273,7 @@ describe.skipIf(reason !== undefined)("a container is confined as Docker's are",
 
   test("--privileged lifts what it lifts in Docker", async () => {
     const script = `grep Seccomp: /proc/self/status; [ -c /dev/kmsg ] && head -c 0 /dev/kmsg && echo kmsg
-      [ -w /proc/sys/kernel/core_pattern ] && echo sys; mkdir /sys/fs/cgroup/memory/x && rmdir /sys/fs/cgroup/memory/x && echo cgroup
+      [ -w /proc/sys/kernel/core_pattern ] && echo sys; cd /sys/fs/cgroup; [ -d memory ] && cd memory; mkdir x && rmdir x && echo cgroup
       mount -t tmpfs none /tmp && echo mounted; [ -n "$(head -c 9 /proc/timer_list)" ] && echo unmasked`;
     const said = await inside(["--privileged"], script);
     expect(said).toBe("Seccomp:\t0\nkmsg\nsys\ncgroup\nmounted\nunmasked\n");

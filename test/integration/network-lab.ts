@@ -161,10 +161,11 @@ export class NetworkLab implements AsyncDisposable {
 
   /** What a server says to who asks from the network namespace of a process (0: the host); empty if nothing answers. */
   ask(pid: number, target: string): string {
-    const isTcp = target.startsWith("TCP");
-    // A connection gets the time to send its first packet once more, which it does after a second.
-    // With TCP the answer's end is seen; with UDP only that nothing more comes.
-    const command = ["socat", isTcp ? "-t2" : "-t0.3", "-", isTcp ? `${target},connect-timeout=2` : target];
+    const command = target.startsWith("TCP")
+      ? // A connection gets the time to send its first packet once more, which it does after a second.
+        ["socat", "-t2", "-", `${target},connect-timeout=2`]
+      : // UDP has no end: the first line that comes is the answer, and none within two seconds is none.
+        ["socat", "-t0.1", "-T2", target, 'SYSTEM:echo hello; read -r answer; echo "$answer" >&2'];
     const { output } = this.run(pid, command, "hello\n");
     return output.includes(" for ") ? output : "";
   }

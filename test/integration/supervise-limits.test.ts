@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
+import { ContainerCgroup, detectCgroups } from "../../src/linux/cgroupfs/index.ts";
+import { planCgroup } from "../../src/runtime/cgroup/index.ts";
 import { readExitRecord } from "../../src/supervise/exit-record.ts";
 import { readLog } from "../../src/supervise/index.ts";
 import { Fixture } from "./supervise-fixture.ts";
@@ -15,46 +17,35 @@ beforeAll(() => {
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 const sh = (script: string): string[] => ["sh", "-c", script];
-const CGROUP_V1 = "/sys/fs/cgroup/memory/cgroup.procs";
-
-test.skipIf(!existsSync(CGROUP_V1))(
-  "a container in its cgroups sees only them, and one that the kernel killed for memory says so",
-  async () => {
-    const name = `gantry-supervise-${process.pid}`;
-    const cgroups = ["memory", "pids"].map((controller) => ({
-      version: 1 as const,
-      path: `/sys/fs/cgroup/${controller}/${name}`,
-    }));
-    for (const { path } of cgroups) mkdirSync(path);
-    try {
-      writeFileSync(`/sys/fs/cgroup/memory/${name}/memory.limit_in_bytes`, String(16 << 20));
-      const mounts = [
-        {
-          destination: "/sys/fs/cgroup",
-          type: "cgroup",
-          source: "cgroup",
-          options: ["ro", "nosuid", "noexec", "nodev"],
-        },
-      ];
-      const script =
-        "grep -E 'memory|pids' /proc/self/cgroup | cut -d: -f2-; cat /sys/fs/cgroup/pids/cgroup.procs | head -1; mkdir /sys/fs/cgroup/pids/x";
-      const view = await fixture.run(
-        fixture.plan(fixture.spec(sh(script.replace("| cut -d: -f2-", "| sed 's/^[0-9]*://'")), { mounts }), {
-          cgroups,
-        }),
-      );
-      expect(view.stdout.split("\n").sort()).toEqual(["", "1", "memory:/", "pids:/"]);
-      expect(view.stderr).toContain("Read-only file system");
-      expect(view.record.oomKilled).toBe(false);
-      const hog = await fixture.run(
-        fixture.plan(fixture.spec(["dd", "if=/dev/zero", "of=/dev/shm/x", "bs=1M", "count=60"]), { cgroups }),
-      );
-      expect([hog.record.exitCode, hog.record.oomKilled]).toEqual([137, true]);
-    } finally {
-      for (const { path } of cgroups) rmdirSync(path);
-    }
-  },
-);
+test("a container in its cgroups sees only them, and one that the kernel killed for memory says so", async () => {
+  const host = detectCgroups();
+  const limits = planCgroup({ memory: { limit: 16 << 20, swap: 16 << 20 } }, host);
+  const group = ContainerCgroup.create(host, `gantry-supervise-${process.pid}`, limits);
+  const cgroups = group.folders;
+  try {
+    const mounts = [
+      {
+        destination: "/sys/fs/cgroup",
+        type: "cgroup",
+        source: "cgroup",
+        options: ["ro", "nosuid", "noexec", "nodev"],
+      },
+    ];
+    const inside = host.mode === "v2" ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+    const script = `cut -d: -f3 /proc/self/cgroup | sort -u; head -n 1 ${inside}/cgroup.procs; mkdir ${inside}/x`;
+    const view = await fixture.run(fixture.plan(fixture.spec(sh(script), { mounts }), { cgroups }));
+    expect(view.stdout).toBe("/\n1\n");
+    expect(view.stderr).toContain("Read-only file system");
+    expect(view.record.oomKilled).toBe(false);
+    const hog = await fixture.run(
+      fixture.plan(fixture.spec(["dd", "if=/dev/zero", "of=/dev/shm/x", "bs=1M", "count=60"]), { cgroups }),
+    );
+    expect([hog.record.exitCode, hog.record.oomKilled]).toEqual([137, true]);
+  } finally {
+    await group.kill();
+    await group.remove();
+  }
+});
 
 test("a full disk costs log lines, neither the container nor its exit code", async () => {
   const directory = fixture.path("full");

@@ -234,7 +234,7 @@ describe("standard streams", () => {
     let isResized = false;
     for await (const { bytes } of attachment.output) {
       text += Buffer.from(bytes).toString();
-      if (!isResized && text.includes("25 81")) {
+      if (!isResized && text.includes("25 81\r\n")) {
         isResized = true;
         await monitor.resize({ width: 100, height: 30 });
         await attachment.write(Buffer.from("hello\n"));
