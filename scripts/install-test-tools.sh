@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what only the tests need: foreign clients, a foreign registry, seeds for images, fuzzers, tools that look at the
-# kernel. Quick when all is there. Without root or apt-get it names what is missing; the tests that want it say so and skip.
+# kernel; with the argument `vm`, what builds and emulates the guests of `npm run test:vm`. Quick when all is there. Without
+# root or apt-get it names what is missing; the tests that want it say so and skip.
 set -eu
 
 # command:package
@@ -27,13 +28,26 @@ umoci:umoci
 zstd:zstd
 "
 
+if [ "${1-}" = vm ]; then
+  tools="
+busybox:busybox-static
+cpio:cpio
+debootstrap:debootstrap
+depmod:kmod
+flock:util-linux
+mke2fs:e2fsprogs
+qemu-system-x86_64:qemu-system-x86
+xz:xz-utils
+"
+fi
+
 PATH="$PATH:/usr/sbin:/sbin"
 missing=""
 for tool in $tools; do
   command -v "${tool%%:*}" >/dev/null 2>&1 || missing="$missing ${tool#*:}"
 done
 # The fuzzers' runtime has no command of its own.
-if ! ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1; then
+if [ "${1-}" != vm ] && ! ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1; then
   missing="$missing libclang-rt-14-dev"
 fi
 

@@ -33,6 +33,11 @@ function testFiles(folder: string): string[] {
     .sort();
 }
 
+/** What takes minutes and packages of its own is run by `npm run test:vm`, or when it is named. */
+function vmFiles(): string[] {
+  return patterns.length === 0 ? [] : testFiles("test/vm");
+}
+
 function bunTest(paths: readonly string[], timeoutMs: number): string[] {
   return [process.execPath, "test", `--timeout=${timeoutMs}`, ...paths.map((path) => `./${path}`)];
 }
@@ -103,7 +108,7 @@ const outcomes = [
     1,
   )),
   ...(await runAll(
-    [...testFiles("test/integration"), ...testFiles("test/e2e")].map((path) => ({
+    [...testFiles("test/integration"), ...testFiles("test/e2e"), ...vmFiles()].map((path) => ({
       name: path,
       command: bunTest([path], 120_000),
       isTestRunner: true,

@@ -1,0 +1,157 @@
+/**
+ * `npm run test:vm`: the tests that depend on the kernel, on a second one: Debian's, with pure cgroup v2, with v1 and with
+ * both, in guests that QEMU emulates (`test/vm`). `npm run test:vm -- PATTERN…` runs the files whose path holds a pattern.
+ *
+ * A guest gets the checkout as a disk of its own: over 9p each of Bun's modules costs a dozen emulated round trips, and
+ * an overlay's upper folder cannot be there. The last line counts the tests of all guests.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+interface Guest {
+  readonly name: string;
+  readonly cgroup: "v2" | "v1" | "hybrid";
+  readonly files: readonly string[];
+}
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const root = join(import.meta.dir, "..");
+const cache = join(root, ".cache");
+const runScript = join(root, "test/vm/run.sh");
+/** Says whether the guests themselves are what they should be; it makes its own. */
+const GUESTS_TEST = "test/vm/guests.test.ts";
+const patterns = process.argv.slice(2);
+/** A guest that hangs ends then, and counts as a failure. */
+const timeoutSeconds = 600;
+
+/** What acts on control groups and devices. */
+const CGROUP_FILES = [
+  "test/integration/engine-run.test.ts",
+  "test/integration/cgroup-limits.test.ts",
+  "test/integration/supervise-limits.test.ts",
+];
+
+const GUESTS: readonly Guest[] = [
+  {
+    name: "6.1, cgroup v2",
+    cgroup: "v2",
+    files: [
+      ...CGROUP_FILES,
+      "test/integration/engine-copy-up.test.ts",
+      "test/integration/engine-exec.test.ts",
+      "test/integration/engine-killed.test.ts",
+      "test/integration/engine-network.test.ts",
+      "test/integration/engine-recover.test.ts",
+      "test/integration/engine-volumes.test.ts",
+      "test/integration/network-namespace.test.ts",
+      "test/integration/network-stack.test.ts",
+      "test/integration/seccomp-filter.test.ts",
+      "test/integration/supervise-recover.test.ts",
+      "test/integration/supervise-run.test.ts",
+      "test/e2e/confinement.test.ts",
+      "test/e2e/first-steps.test.ts",
+    ],
+  },
+  { name: "6.1, cgroup v1", cgroup: "v1", files: CGROUP_FILES },
+  { name: "6.1, cgroup hybrid", cgroup: "hybrid", files: CGROUP_FILES },
+];
+
+/** The part of the checkout that tests need, Bun included. */
+const PROJECT = [
+  ...["src", "native", "scripts", "test", "examples", "package.json", "package-lock.json", "tsconfig.json", "gantry"],
+  ...["layers.json", "dist/native", "node_modules/.package-lock.json", "node_modules/bun"],
+  ...["node_modules/smol-toml", "node_modules/fast-check", "node_modules/pure-rand"],
+];
+
+function must(command: readonly string[], options: { readonly cwd?: string } = {}): void {
+  const [program = "", ...args] = command;
+  const { status, stderr } = spawnSync(program, args, { cwd: root, encoding: "utf8", ...options });
+  if (status !== 0) throw new Error(`${command.join(" ")} failed:\n${stderr}`);
+}
+
+/** A file with an ext4 file system that holds the checkout and has 4 GiB free. */
+function makeDisk(directory: string): string {
+  const staging = join(directory, "project");
+  const disk = join(directory, "project.ext4");
+  mkdirSync(staging);
+  must(["cp", "-al", "--parents", ...PROJECT, staging]);
+  const features = ["-O", "^has_journal", "-E", "lazy_itable_init=1,root_owner=0:0", "-m", "0"];
+  must(["mke2fs", "-q", "-t", "ext4", ...features, "-d", staging, disk, "4608M"]);
+  return disk;
+}
+
+/** Runs what ends with a line that counts tests, and tells its output line by line. */
+async function runCounted(name: string, command: readonly [string, ...string[]]): Promise<Outcome> {
+  const startedAt = performance.now();
+  const [program, ...args] = command;
+  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  let last = "";
+  let rest = "";
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      last = line;
+      process.stdout.write(`[${name}] ${line}\n`);
+    }
+  });
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  const [, passed, failed, skipped] = /^(\d+) passed, (\d+) failed, (\d+) skipped$/.exec(last) ?? [];
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const outcome = { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: Number(skipped ?? 0) };
+  process.stdout.write(`[${name}] ended with ${status} after ${seconds} s\n`);
+  // What dies counts as one failure, also when no test of it failed.
+  return (status !== 0 || passed === undefined) && outcome.failed === 0 ? { ...outcome, failed: 1 } : outcome;
+}
+
+function guestCommand(guest: Guest, disk: string): [string, ...string[]] {
+  const how = ["--cgroup", guest.cgroup, "--memory", "2048", "--timeout", String(timeoutSeconds), "--disk", disk];
+  const inside = ["env", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=/project"];
+  return [runScript, ...how, "--", ...inside, "node_modules/bun/bin/bun.exe", "scripts/test.ts", ...guest.files];
+}
+
+function skipReason(): string | undefined {
+  if (process.arch !== "x64") return "the guests are x86-64";
+  if (process.getuid?.() !== 0) return "building a guest needs root";
+  spawnSync("sh", [join(root, "scripts/install-test-tools.sh"), "vm"], { stdio: "inherit" });
+  const needed = ["qemu-system-x86_64", "debootstrap", "apt-get", "dpkg", "cpio", "mke2fs", "depmod"];
+  const path = `${process.env.PATH}:/usr/sbin:/sbin`;
+  const missing = needed.filter((name) => !path.split(":").some((folder) => existsSync(join(folder, name))));
+  return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
+}
+
+const isWanted = (file: string): boolean => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern));
+const guests = GUESTS.map((guest) => ({ ...guest, files: guest.files.filter(isWanted) })).filter(
+  (guest) => guest.files.length > 0,
+);
+const reason = skipReason();
+if (reason !== undefined) {
+  process.stdout.write(`skipped: ${reason}\n0 passed, 0 failed, ${guests.length} skipped\n`);
+  process.exit(0);
+}
+must([process.execPath, "scripts/build-native.ts"]);
+mkdirSync(cache, { recursive: true });
+const directory = mkdtempSync(join(cache, "vm-"));
+const outcomes: Outcome[] = [];
+try {
+  const disk = makeDisk(directory);
+  if (isWanted(GUESTS_TEST))
+    outcomes.push(await runCounted("guests", [process.execPath, "scripts/test.ts", GUESTS_TEST]));
+  // One after the other: a guest's two processors are emulated by two threads.
+  for (const guest of guests) outcomes.push(await runCounted(guest.name, guestCommand(guest, disk)));
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
+const sum = (key: keyof Outcome): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+process.stdout.write(`${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped\n`);
+process.exit(sum("failed") === 0 ? 0 : 1);
