@@ -34,7 +34,7 @@ test("a daemon killed while a container prints loses no line and no exit code", 
     await fixture[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true, force: true });
   }
-}, 20_000);
+});
 
 test("a daemon killed at any moment of its containers' lives leaves nothing that the next one does not take up", async () => {
   let fixture = await EngineFixture.open();
@@ -59,4 +59,4 @@ test("a daemon killed at any moment of its containers' lives leaves nothing that
     await fixture[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true, force: true });
   }
-}, 30_000);
+});

@@ -63,4 +63,4 @@ test("a bridge: an address, names, a published port, a port taken, a shared netw
     await fixture[Symbol.asyncDispose]();
     stack.close();
   }
-}, 20_000);
+});

@@ -18,7 +18,7 @@ import { SYS, syscall } from "../../src/platform/libc.ts";
 import { Database } from "../../src/platform/sqlite.ts";
 
 const CLONE_NEWNET = 0x40000000;
-const DEADLINE_MS = 5_000;
+const DEADLINE_MS = 30_000;
 
 /** Waits until `probe` gives something. */
 export async function until<Result>(
@@ -162,10 +162,10 @@ export class NetworkLab implements AsyncDisposable {
   /** What a server says to who asks from the network namespace of a process (0: the host); empty if nothing answers. */
   ask(pid: number, target: string): string {
     const command = target.startsWith("TCP")
-      ? // A connection gets the time to send its first packet once more, which it does after a second.
-        ["socat", "-t2", "-", `${target},connect-timeout=2`]
-      : // UDP has no end: the first line that comes is the answer, and none within two seconds is none.
-        ["socat", "-t0.1", "-T2", target, 'SYSTEM:echo hello; read -r answer; echo "$answer" >&2'];
+      ? // A connection gets the time to send its first packet twice more, after one second and after three.
+        ["socat", "-t10", "-", `${target},connect-timeout=5`]
+      : // UDP has no end: the first line that comes is the answer, and none within five seconds is none.
+        ["socat", "-t0.1", "-T5", target, 'SYSTEM:echo hello; read -r answer; echo "$answer" >&2'];
     const { output } = this.run(pid, command, "hello\n");
     return output.includes(" for ") ? output : "";
   }
