@@ -8,6 +8,7 @@ export interface CreateExecRequest {
   readonly AttachStdin?: boolean;
   readonly AttachStderr?: boolean;
   readonly AttachStdout?: boolean;
+  readonly Detach?: boolean;
   readonly DetachKeys?: string;
   readonly Env?: readonly string[] | null;
   readonly WorkingDir?: string;

@@ -41,6 +41,13 @@ test("another user, another folder", async () => {
   expect(stdout).toBe("bob\n/etc\nCapEff:\t0000000000000000\n");
 });
 
+test("an exec's start is told before its end, however short it is", async () => {
+  const { length } = fixture.events();
+  await fixture.exec(id, ["true"]);
+  const told = fixture.events().slice(length);
+  expect(told.map((event) => /exec_[a-z]+/.exec(event)?.[0])).toEqual(["exec_create", "exec_start", "exec_die"]);
+});
+
 test("a missing program is 127 with Docker's sentence, one that cannot be executed 126", async () => {
   const missing = await fixture.engine.createExec(id, { command: ["nonesuch"] });
   const failure = fixture.engine.startExec(missing.id);
@@ -61,7 +68,9 @@ test("a container that swaps its /etc/passwd for a FIFO, a device, a way out or 
   ]) {
     await fixture.exec(id, ["sh", "-c", `mv /etc/passwd /etc/saved; ${how}`]);
     const exec = await fixture.engine.createExec(id, { command: ["true"], user: "bob" });
-    await expect(fixture.engine.startExec(exec.id)).rejects.toThrow("unable to find user bob");
+    const failure = fixture.engine.startExec(exec.id);
+    await expect(failure).rejects.toThrow("unable to find user bob");
+    await expect(failure).rejects.toMatchObject({ exitCode: 126 });
     const repair = await fixture.exec(id, ["sh", "-c", "rm -r /etc/passwd; mv /etc/saved /etc/passwd"]);
     expect(repair.exitCode).toBe(0);
   }

@@ -1,6 +1,8 @@
 import type { CreateExecRequest, ExecInspect, StartExecRequest } from "../../api/exec.ts";
-import type { Exec, ExecConfig } from "../../engine/engine.ts";
-import { connectStdio, detachFilter } from "./connect-stdio.ts";
+import { encodeFrame } from "../../api/stdio-frames.ts";
+import type { Exec, ExecConfig, StdioSession } from "../../engine/engine.ts";
+import { formatError, type GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { connectStdio, detachFilter, outputMediaType } from "./connect-stdio.ts";
 import { sizeOf } from "./container-routes.ts";
 import type { DoorParts } from "./door-parts.ts";
 import { RequestError } from "./error-status.ts";
@@ -17,6 +19,7 @@ const CREATE_EXEC_FIELDS: FieldTable<CreateExecRequest> = {
   AttachStdin: served("flag"),
   AttachStderr: served("flag"),
   AttachStdout: served("flag"),
+  Detach: harmless("the start says it again"),
   DetachKeys: served("text"),
   Env: served("texts"),
   WorkingDir: served("text"),
@@ -69,20 +72,50 @@ async function start(exchange: Exchange, { engine }: DoorParts): Promise<void> {
   const { config } = engine.inspectExec(id);
   const detach = request.Detach ?? false;
   const [height = 0, width = 0] = request.ConsoleSize ?? [];
-  const session = await engine.startExec(id, {
-    detach,
-    ...(height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
-  });
+  const isTerminal = config.tty ?? false;
+  let session: StdioSession | undefined;
+  try {
+    session = await engine.startExec(id, {
+      detach,
+      ...(height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
+    });
+  } catch (error) {
+    if (!hasExecFailed(error)) throw error;
+    if (detach) throw new RequestError(400, formatError(error));
+    await tellFailure(exchange, error, isTerminal);
+    return;
+  }
   if (session === undefined) {
     exchange.sendStatus(200);
     return;
   }
   await connectStdio(exchange, session, {
-    isTerminal: config.tty ?? false,
+    isTerminal,
     hasStdin: config.openStdin ?? false,
     closesStdin: true,
     detachKeys: config.detachKeys ?? "",
   });
+}
+
+/** The exec was begun, and has an exit code now: 126 or 127. */
+function hasExecFailed(error: unknown): error is GantryError {
+  return isGantryError(error) && (error.exitCode === 126 || error.exitCode === 127);
+}
+
+/**
+ * Docker's clients take any answer but a stream for a broken connection: the reason is the stream's only output, and the
+ * exec's exit code the rest of the answer.
+ */
+async function tellFailure(exchange: Exchange, error: GantryError, isTerminal: boolean): Promise<void> {
+  const client = exchange.hijack(outputMediaType(exchange, isTerminal));
+  const bytes = Buffer.from(`${formatError(error)}\r\n`);
+  try {
+    await client.write(isTerminal ? bytes : encodeFrame({ stream: "stderr", bytes }));
+  } catch {
+    // The client has gone: there is nobody to tell.
+  } finally {
+    await client.end();
+  }
 }
 
 function parseCreateExec(body: unknown): ExecConfig {

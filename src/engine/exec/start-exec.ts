@@ -26,8 +26,8 @@ export interface StartExecOptions {
 /**
  * Runs what `createExec` remembered, once. Its streams are connected before its program begins.
  *
- * @throws `conflict` if it was started before or the container does not run; `not-found` with exit code 127 or
- * `permission-denied` with 126 if the program cannot be executed.
+ * @throws `conflict` if it was started before or the container does not run; with exit code 127 if there is no such
+ * program, with 126 for everything else that keeps it from being executed.
  */
 export async function startExec(
   context: EngineContext,
@@ -100,9 +100,10 @@ async function launch(
     exec.monitor = monitor;
     exec.pid = monitor.init.pid;
     exec.isRunning = true;
+    // Told before the program may end, whose end is told as well.
+    context.records.tell(context.event(record, `exec_start: ${config.command.join(" ")}`, { execID: exec.id }));
     watch(context, exec, { record, monitor, exitPath });
     await monitor.start();
-    context.records.tell(context.event(record, `exec_start: ${config.command.join(" ")}`, { execID: exec.id }));
   } catch (error) {
     session?.close();
     await monitor.abandon().catch(() => undefined);
@@ -171,10 +172,10 @@ function planProcess(
 function explain(error: unknown): GantryError {
   if (!isGantryError(error))
     return new GantryError("internal", "OCI runtime exec failed", { cause: error, exitCode: 126 });
-  if (error.exitCode === undefined) return error;
-  return new GantryError(error.code, `OCI runtime exec failed: exec failed: ${error.message}`, {
+  const prefix = error.exitCode === undefined ? "" : "OCI runtime exec failed: exec failed: ";
+  return new GantryError(error.code, `${prefix}${error.message}`, {
     cause: error.cause,
-    exitCode: error.exitCode,
+    exitCode: error.exitCode === 127 ? 127 : 126,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
 }
