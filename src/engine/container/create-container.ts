@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { posix } from "node:path";
-import { GantryError } from "../../errors/gantry-error.ts";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
 import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
 import { LayeredTree } from "../../volume/layered-tree.ts";
@@ -129,10 +129,13 @@ function nameOf(context: EngineContext, id: string): string {
   throw new GantryError("internal", `container ${id} has lost its name`);
 }
 
+/** The code of something else than the image that is not there: `not-found` has clients pull the image. */
+const NOT_THE_IMAGE = "invalid-argument";
+
 function refuseUnknownNetwork(config: ContainerConfig): void {
   const mode = parseNetworkMode(config.network?.mode);
   if (mode.kind === "plain" && !["bridge", "none", "host"].includes(mode.name)) {
-    throw new GantryError("not-found", `network ${mode.name} not found`, {
+    throw new GantryError(NOT_THE_IMAGE, `network ${mode.name} not found`, {
       hint: "there are bridge, host and none so far",
     });
   }
@@ -141,10 +144,19 @@ function refuseUnknownNetwork(config: ContainerConfig): void {
 function defaultHostname(context: EngineContext, config: ContainerConfig, id: string): string {
   const network = parseNetworkMode(config.network?.mode);
   const isHostNetwork = network.kind === "plain" && network.name === "host";
-  if (network.kind === "container") return context.records.resolve(network.partner).effective.hostname;
+  if (network.kind === "container") return findPartner(context, network.partner).effective.hostname;
   const uts = parseNamespaceMode(config.namespaces?.uts, "private");
   const isHostUts = uts.kind === "plain" && uts.name === "host";
   return isHostNetwork || isHostUts ? context.parts.host.hostname : id.slice(0, 12);
+}
+
+function findPartner(context: EngineContext, name: string): ContainerRecord {
+  try {
+    return context.records.resolve(name);
+  } catch (error) {
+    if (!isGantryError(error, "not-found")) throw error;
+    throw new GantryError(NOT_THE_IMAGE, error.message, { cause: error });
+  }
 }
 
 function planWarnings(config: ContainerConfig): readonly string[] {

@@ -72,10 +72,8 @@ export async function removeLocked(
   } finally {
     const live = context.live(id);
     live.dropSessions();
-    live.settleRemoval({
-      exitCode: record.state.exitCode,
-      ...(record.state.error === "" ? {} : { error: record.state.error }),
-    });
+    // As Docker, without the reason of a start that failed: who started it was told, and clients take it for a failed wait.
+    live.settleRemoval({ exitCode: record.state.exitCode });
     context.forget(id);
   }
 }

@@ -175,8 +175,10 @@ function* networkProblems(config: ContainerConfig, network: NetworkConfig): Gene
     if (network.macAddress) yield "conflicting options: mac-address and the network mode";
     if (given(network.publish) || network.publishAll === true) {
       yield "conflicting options: port publishing and the container type network mode";
+    } else if (given(network.exposedPorts)) {
+      // Clients expose what they publish: one sentence of it is enough.
+      yield "conflicting options: port exposing and the container type network mode";
     }
-    if (given(network.exposedPorts)) yield "conflicting options: port exposing and the container type network mode";
   }
   if (config.namespaces?.uts === "host" && config.hostname) yield "conflicting options: hostname and the UTS mode";
   if (network.macAddress && !/^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(network.macAddress)) {
