@@ -28,11 +28,15 @@ export interface ImageSummary {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-function matchesReference(image: Image, pattern: string): boolean {
-  return image.names.some((name) => {
-    const repository = name.replace(/:[^/:]+$/, "");
-    return [name, repository].some((text) => matchesGlob(text, pattern));
-  });
+function matchesReference(name: string, pattern: string): boolean {
+  const repository = name.replace(/[:@][^/]+$/, "");
+  return [name, repository].some((text) => matchesGlob(text, pattern));
+}
+
+/** The names that a filter by reference asks for: the others of the same image are not listed. */
+function namesWanted(names: readonly string[], patterns: readonly string[] | undefined): readonly string[] {
+  if (patterns === undefined) return names;
+  return names.filter((name) => patterns.some((pattern) => matchesReference(name, pattern)));
 }
 
 function matchesLabel(image: Image, wanted: string): boolean {
@@ -54,20 +58,25 @@ export function listImages(
   const beforeMs = filters.before === undefined ? undefined : createdMs(resolve(filters.before));
   const sinceMs = filters.since === undefined ? undefined : createdMs(resolve(filters.since));
   return images
-    .filter((image) => {
+    .map((image) => ({
+      image,
+      names: namesWanted(image.names, filters.reference),
+      repoDigests: namesWanted(image.repoDigests, filters.reference),
+    }))
+    .filter(({ image, names, repoDigests }) => {
       const madeMs = createdMs(image);
       return (
-        (filters.reference === undefined || filters.reference.some((pattern) => matchesReference(image, pattern))) &&
+        (filters.reference === undefined || names.length + repoDigests.length > 0) &&
         (filters.dangling === undefined || filters.dangling === (image.names.length === 0)) &&
         (beforeMs === undefined || madeMs < beforeMs) &&
         (sinceMs === undefined || madeMs > sinceMs) &&
         (filters.label ?? []).every((label) => matchesLabel(image, label))
       );
     })
-    .map((image) => ({
+    .map(({ image, names, repoDigests }) => ({
       id: image.id,
-      names: image.names,
-      repoDigests: image.repoDigests,
+      names,
+      repoDigests,
       createdMs: createdMs(image),
       sizeBytes: image.sizeBytes,
       labels: image.config.config?.Labels ?? {},

@@ -101,7 +101,13 @@ describe("load", () => {
     const image = images.resolve(id ?? "");
     expect(image.names).toEqual([]);
     images.tag(image.id.slice(7, 19), "web:2");
-    expect(images.list({ reference: ["web"] })[0]?.names).toEqual(["web:2"]);
+    images.tag("web:2", "quay.io/other:1");
+    // A row for each name that was asked for, none for the image's other names.
+    for (const pattern of ["web", "web:2", "w*:2"]) {
+      expect(images.list({ reference: [pattern] }).map(({ names }) => names)).toEqual([["web:2"]]);
+    }
+    expect(images.list({ reference: ["quay.io/*", "web:1"] })[0]?.names).toEqual(["quay.io/other:1"]);
+    expect(images.list({ reference: ["web:1"] })).toEqual([]);
     expect(images.list({ dangling: true })).toEqual([]);
     await content[Symbol.asyncDispose]();
     expect(images.history("web:2")[0]?.Id).toBe(image.id);
