@@ -15,6 +15,9 @@ describe("/etc/hosts", () => {
     const extra = [{ name: "db", address: "10.0.0.5" }];
     expect(formatHosts(endpoint, extra)).toBe(`${COMMON}10.0.0.5	db\n172.17.0.2	web\n`);
     expect(formatHosts(endpoint, [], { domainname: "example.org" })).toBe(`${COMMON}172.17.0.2	web.example.org web\n`);
+    expect(formatHosts({ ...endpoint, hostname: "web.example.org" }, [])).toBe(
+      `${COMMON}172.17.0.2	web.example.org web\n`,
+    );
     expect(formatHosts(undefined, [])).toBe(COMMON);
   });
 

@@ -45,9 +45,12 @@ export function formatHosts(
 
 function ownLine(endpoint: HostsEndpoint | undefined, options: HostsOptions): string[] {
   if (endpoint === undefined) return [];
-  const { domainname } = options;
-  const full = domainname === undefined || domainname === "" ? [] : [`${endpoint.hostname}.${domainname}`];
-  return [`${endpoint.address}\t${[...full, endpoint.hostname, ...endpoint.aliases].join(" ")}`];
+  const { domainname = "" } = options;
+  const full = domainname === "" ? endpoint.hostname : `${endpoint.hostname}.${domainname}`;
+  // The full name may have been given as the host name alone: the short one is what stands before the first dot.
+  const dot = full.indexOf(".");
+  const names = dot < 0 ? [full] : [full, full.slice(0, dot)];
+  return [`${endpoint.address}\t${[...names, ...endpoint.aliases].join(" ")}`];
 }
 
 /** What `--add-host` may say in place of an address: the host as the container sees it. */
