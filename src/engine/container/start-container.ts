@@ -18,6 +18,8 @@ import { removeLocked } from "./remove-container.ts";
 const DEFAULT_LOG_BYTES = 20 * 1024 * 1024;
 const DEFAULT_LOG_FILES = 5;
 const GIVE_UP_MS = 2000;
+/** Docker's, too: what asks libc or Java for the mounted file systems reads it. */
+const ROOT_LINKS = [["/etc/mtab", "/proc/mounts"]] as const;
 
 /** Starts a container. What fails leaves nothing behind but the reason in the container's state. */
 export async function startContainer(
@@ -80,6 +82,7 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
     cgroups: cgroup.folders,
     ...(facts.seccomp === undefined ? {} : { seccomp: facts.seccomp }),
     init: config.init === true && isOwn(record.config.namespaces?.pid),
+    links: ROOT_LINKS,
   });
 
   // From here on a daemon that takes over finds what this one began.

@@ -8,6 +8,10 @@ const plan: Plan = {
     { op: "open-source", slot: 0, recursive: 1, path: "/data", cause: "mounts[0]", task: 'mount "/data" on "/mnt"' },
     { op: "execute", arguments: ["foo"], cause: "process.args", task: "" },
     { op: "execute", arguments: ["/bin/foo"], cause: "process.args", task: "" },
+    {
+      ...{ op: "mount-source", slot: 0, set: 0, clear: 0, recursiveSet: 0, recursiveClear: 0, propagation: 0 },
+      ...{ overProc: 0, isProc: 0, target: "/etc", cause: "mounts[1]", task: 'mount "/file" on "/etc"' },
+    },
   ],
 };
 const explain = (step: number, errno: number, text = "") => {
@@ -30,6 +34,15 @@ describe("explainFailure", () => {
       "internal",
       125,
     ]);
+  });
+
+  test("says that a file and a folder do not fit, which the kernel calls an invalid argument", () => {
+    expect(explain(3, ERRNO.EINVAL)[0]).toBe(
+      'cannot mount "/file" on "/etc": not a directory: a file goes on a file, a folder on a folder',
+    );
+    expect(explain(3, ERRNO.EINVAL, "options")[0]).toBe(
+      'cannot mount "/file" on "/etc": options: EINVAL: invalid argument',
+    );
   });
 
   test("keeps Docker's words and codes for programs", () => {

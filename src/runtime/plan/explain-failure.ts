@@ -33,6 +33,17 @@ export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
   if (step?.op === "execute" && failure.errno !== 0) return explainExecute(step, failure);
   const reasons = [failure.text, failure.errno === 0 ? "" : describeErrno(failure.errno)].filter((text) => text !== "");
   const task = step === undefined ? "cannot start the container" : `cannot ${step.task}`;
+  if (step?.op === "mount-source" && failure.errno === ERRNO.EINVAL && failure.text === "") {
+    // move_mount(2) has no other word for it.
+    return new GantryError(
+      "invalid-argument",
+      `${task}: not a directory: a file goes on a file, a folder on a folder`,
+      {
+        exitCode: 125,
+        hint: "see which of the two paths is a file",
+      },
+    );
+  }
   return new GantryError(CODES[failure.errno] ?? "internal", [task, ...reasons].join(": "), {
     exitCode: step?.op === "change-directory" ? 126 : 125,
   });

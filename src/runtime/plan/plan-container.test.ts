@@ -99,6 +99,14 @@ execute arguments=["sh"]  # process.args
 `);
   });
 
+  test("links of the root come before the mounts, which may hide them", () => {
+    const mounts = [{ destination: "/etc", type: "bind", source: "/host/etc", options: ["bind", "ro"] }];
+    const { steps } = planContainer(spec({ mounts }), { ...OPTIONS, links: [["/etc/mtab", "/proc/mounts"]] });
+    const operations = steps.filter(({ op, cause }) => cause.startsWith("root") || op === "mount-source");
+    expect(operations.map(({ op }) => op)).toEqual(["root-overlay", "make-link", "mount-source", "pivot-root"]);
+    expect(operations[1]).toMatchObject({ path: "/etc/mtab", target: "/proc/mounts" });
+  });
+
   test("without no_new_privs the filter comes while CAP_SYS_ADMIN is still there", () => {
     const plan = planContainer(spec(), { ...OPTIONS, seccomp: { program: new Uint8Array(8), flags: 0 } });
     const names = plan.steps.map((step) => step.op);

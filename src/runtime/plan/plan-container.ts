@@ -4,6 +4,7 @@ import type { Hooks, Linux, NamespaceType, RuntimeSpec } from "../../oci/runtime
 import { PROPAGATION } from "./mount-options.ts";
 import { NAMESPACE_FLAGS, namespaceFlag } from "./namespaces.ts";
 import { planDevices } from "./plan-devices.ts";
+import { planLink } from "./plan-link.ts";
 import { type CgroupFolder, parseTarget, planMounts } from "./plan-mounts.ts";
 import { planProcess, type SeccompFilter } from "./plan-process.ts";
 import type { Plan, PlanStep } from "./steps.ts";
@@ -34,6 +35,12 @@ export interface ContainerPlanOptions {
    * @default false
    */
   readonly init?: boolean;
+  /**
+   * Links to be made in the root filesystem where nothing has their name, below all mounts: path and target.
+   *
+   * @default none
+   */
+  readonly links?: readonly (readonly [path: string, target: string])[];
 }
 
 /** Why and in what order: the barrier parts what assembles the container from what becomes its program. */
@@ -49,6 +56,7 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
       ...planPropagation(linux),
       ...mounts.sources,
       planRootfs(options.rootfs),
+      ...(options.links ?? []).map(([path, target]) => planLink(path, target, "root")),
       ...mounts.mounts,
       ...(hasOwnDevices(spec) ? [] : planDevices(linux.devices ?? [])),
       ...(process.terminal

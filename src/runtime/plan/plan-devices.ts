@@ -1,5 +1,6 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Device } from "../../oci/runtime-spec.ts";
+import { planLink } from "./plan-link.ts";
 import { parseTarget } from "./plan-mounts.ts";
 import type { PlanStep } from "./steps.ts";
 
@@ -53,7 +54,6 @@ export function planDevices(devices: readonly Device[]): PlanStep[] {
   devices.forEach((device, index) => {
     steps.push(planDevice(device, `linux.devices[${index}]`));
   });
-  for (const [path, target] of LINKS)
-    steps.push({ op: "make-link", path, target, cause: "default link", task: `make the link "${path}"` });
+  for (const [path, target] of LINKS) steps.push(planLink(path, target, "default link"));
   return steps;
 }
