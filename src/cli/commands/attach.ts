@@ -1,6 +1,6 @@
 import { defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
-import { attachStreams } from "../streams/attach-streams.ts";
+import { attachStreams, LEFT_BY_KEYS } from "../streams/attach-streams.ts";
 import { checkTty } from "../streams/check-tty.ts";
 import { followSize } from "../streams/follow-size.ts";
 import { proxySignals } from "../streams/proxy-signals.ts";
@@ -16,9 +16,9 @@ export const command = defineCommand({
   async run({ terminal, connect }, { flags, positionals: [name = ""] }) {
     const api = await connect();
     const { Id: id, Config: config, State: state } = await api.inspectContainer(name);
-    if (!state.Running) throw new Error("cannot attach to a stopped container, start it first");
-    if (state.Paused) throw new Error("cannot attach to a paused container, unpause it first");
-    if (state.Restarting) throw new Error("cannot attach to a restarting container, wait until it is running");
+    if (!state.Running) throw new Error("You cannot attach to a stopped container, start it first");
+    if (state.Paused) throw new Error("You cannot attach to a paused container, unpause it first");
+    if (state.Restarting) throw new Error("You cannot attach to a restarting container, wait until it is running");
     const hasStdin = !flags["no-stdin"] && config.OpenStdin === true;
     const hasTty = config.Tty === true;
     checkTty(terminal, { hasStdin, hasTty });
@@ -39,7 +39,7 @@ export const command = defineCommand({
     using streams = attachStreams(connection, terminal, { hasStdin, hasTty, ...keys });
     using _size =
       hasTty && terminal.stdout.isTerminal ? followSize(terminal, (size) => api.resizeContainer(id, size)) : undefined;
-    if ((await streams.end) === "detached") return 0;
+    if ((await streams.end) === "detached") throw new Error(LEFT_BY_KEYS);
     const { StatusCode, Error: error } = await result;
     if (error?.Message) throw new Error(error.Message);
     return StatusCode;

@@ -3,7 +3,7 @@ import { defineCommand } from "../command.ts";
 import { readEnvironment } from "../container/container-request.ts";
 import { CONTAINER_FLAGS } from "../container/run-flags.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
-import { attachStreams } from "../streams/attach-streams.ts";
+import { attachStreams, LEFT_BY_KEYS } from "../streams/attach-streams.ts";
 import { checkTty } from "../streams/check-tty.ts";
 import { followSize } from "../streams/follow-size.ts";
 import { parseDetachKeys } from "../values/detach-keys.ts";
@@ -62,7 +62,7 @@ export const command = defineCommand({
       });
       using _size =
         hasTty && terminal.stdin.isTerminal ? followSize(terminal, (now) => api.resizeExec(id, now)) : undefined;
-      if ((await streams.end) === "detached") return 0;
+      if ((await streams.end) === "detached") throw new Error(LEFT_BY_KEYS);
       const { ExitCode } = await api.inspectExec(id);
       return ExitCode ?? 0;
     } catch (error) {

@@ -15,7 +15,7 @@ export const command = defineCommand({
     if (wanted !== undefined) {
       const key = wanted.includes("/") ? wanted.toLowerCase() : `${wanted}/tcp`;
       const bindings = ports[key] ?? [];
-      if (bindings.length === 0) throw new Error(`no public port '${wanted}' published for ${name}`);
+      if (bindings.length === 0) throw new Error(`Error: No public port '${wanted}' published for ${name}`);
       await terminal.stdout.write(bindings.map((binding) => `${address(binding)}\n`).join(""));
       return 0;
     }

@@ -1,3 +1,4 @@
+import { ApiError } from "../../api/api-error.ts";
 import { defineCommand } from "../command.ts";
 
 export const command = defineCommand({
@@ -8,7 +9,15 @@ export const command = defineCommand({
     if (oldName.trim() === "" || newName.trim() === "") {
       throw new Error("Error: Neither old nor new names may be empty");
     }
-    await (await connect()).renameContainer(oldName, newName);
+    const api = await connect();
+    try {
+      await api.renameContainer(oldName, newName);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      throw new Error(
+        `Error response from daemon: ${error.message}\nError: failed to rename container named ${oldName}`,
+      );
+    }
     return 0;
   },
 });

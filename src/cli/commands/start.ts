@@ -72,7 +72,7 @@ export const command = defineCommand({
         throw error;
       }
     });
-    if (failed.length > 0) await terminal.stderr.write(`failed to start containers: ${failed.join(", ")}\n`);
+    if (failed.length > 0) await terminal.stderr.write(`Error: failed to start containers: ${failed.join(", ")}\n`);
     return status;
   },
 });

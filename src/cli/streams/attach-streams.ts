@@ -3,6 +3,9 @@ import type { Terminal } from "../terminal.ts";
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from "../values/detach-keys.ts";
 import { DetachFilter } from "./detach-filter.ts";
 
+/** What Docker's `attach` and `exec` say, and fail with, when the user leaves; `run` and `start` end quietly. */
+export const LEFT_BY_KEYS = "read escape sequence";
+
 export interface AttachStreamsOptions {
   readonly hasStdin: boolean;
   /** The other side has a terminal: ours is set to raw mode, and everything it prints goes to stdout. */
