@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { daemonSkipReason, TestDaemon, until } from "../support/daemon.ts";
 
 const reason = daemonSkipReason(["docker", "script"]);
@@ -43,6 +44,45 @@ describe.skipIf(reason !== undefined)("the docker client on this daemon", () => 
       125,
       expect.stringContaining("HostConfig.RestartPolicy (--restart) is not there yet"),
     ]);
+  });
+
+  test("what cannot start is told once, and no image is pulled for it", async () => {
+    const missing = await docker("run", "--rm", "busybox", "nope");
+    expect(missing.stderr).not.toContain("Error waiting for container");
+    for (const network of ["nope", "container:nope"]) {
+      const { stderr, status } = await docker("run", "--rm", "--network", network, "busybox", "true");
+      expect([status, stderr]).toEqual([125, expect.stringMatching(/network nope not found|No such container: nope/)]);
+      expect(stderr).not.toContain("Unable to find image");
+    }
+  });
+
+  test("a file bound on a folder is refused in words, and /etc/mtab shows what is mounted", async () => {
+    const bind = await docker("run", "--rm", "-v", "/etc/passwd:/tmp", "busybox", "true");
+    expect(bind.stderr).toContain("not a directory");
+    expect((await docker("run", "--rm", "busybox", "cat", "/etc/mtab")).stdout).toContain(" /proc proc ");
+    const etc = `${daemon.directory}/etc`;
+    mkdirSync(etc);
+    for (const name of ["hosts", "hostname", "resolv.conf"]) writeFileSync(`${etc}/${name}`, "");
+    const covered = await docker("run", "--rm", "-v", `${etc}:/etc:ro`, "busybox", "echo", "runs");
+    expect(covered.stdout).toBe("runs\n");
+  });
+
+  test("exec runs in the background, and says why it cannot run", async () => {
+    await docker("run", "-d", "--name", "side", "busybox", "sleep", "1000");
+    expect(await docker("exec", "-d", "side", "touch", "/made")).toEqual({ stdout: "", stderr: "", status: 0 });
+    await until("it has run", async () => (await docker("exec", "side", "ls", "/made")).status === 0);
+    const tries: readonly [readonly string[], number, string][] = [
+      [["side", "nope"], 127, "executable file not found in $PATH"],
+      [["side", "/etc"], 126, "is a directory"],
+      [["-u", "nobody2", "side", "true"], 126, "unable to find user nobody2"],
+      [["-w", "/nowhere", "side", "true"], 126, "no such file or directory"],
+    ];
+    for (const [args, status, words] of tries) {
+      const expected = { stdout: "", stderr: expect.stringContaining(words), status };
+      expect(await docker("exec", ...args)).toEqual(expected);
+      expect(await daemon.gantry(["exec", ...args])).toEqual(expected);
+    }
+    await docker("rm", "-f", "side");
   });
 
   test("a terminal is one: raw, sized, and left by its detach keys", async () => {

@@ -2,6 +2,7 @@ import type { NetworkSettings, PortSummary } from "../../api/container.ts";
 import type { PortBinding, PortMap } from "../../api/host-config.ts";
 import type { EndpointSettings } from "../../api/network.ts";
 import type { Container } from "../../engine/container/container.ts";
+import { sortedRecord } from "./sorted-record.ts";
 
 /** What a container's network is called: that of its endpoint, else its mode. */
 export function networkModeOf(container: Container): string {
@@ -65,7 +66,7 @@ function describePorts(container: Container): PortMap {
     const name = `${containerPort}/${protocol}`;
     ports[name] = [...(ports[name] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }];
   }
-  return ports;
+  return sortedRecord(ports);
 }
 
 /** `Ports` of a list: published ones with their addresses, exposed ones without. */

@@ -6,6 +6,7 @@ import type { ContainerConfig } from "../../engine/container/container-config.ts
 import { describeEndpoints, describeNetworkSettings, networkModeOf, summarizePorts } from "./container-network.ts";
 import { describeState, formatStatus } from "./container-status.ts";
 import { type AskedMounts, describeAskedMounts, describeMountPoints } from "./describe-mounts.ts";
+import { sortedRecord } from "./sorted-record.ts";
 import { formatTimestamp } from "./timestamp.ts";
 
 export interface ContainerSize {
@@ -56,7 +57,7 @@ export function summarizeContainer(container: Container, nowMs: number, size?: C
     Created: Number(container.createdAtNs / 1_000_000_000n),
     Ports: summarizePorts(container),
     ...(size === undefined ? {} : { SizeRw: size.writtenBytes, SizeRootFs: size.totalBytes }),
-    Labels: container.effective.labels,
+    Labels: sortedRecord(container.effective.labels),
     State: container.state.status,
     Status: formatStatus(container, nowMs),
     HostConfig: { NetworkMode: networkModeOf(container) },
@@ -86,18 +87,18 @@ function describeConfig({ config, effective }: Container, asked: AskedMounts): C
     Env: effective.env,
     Cmd: effective.command.length === 0 ? null : effective.command,
     Image: config.image,
-    Volumes: Object.keys(volumes).length === 0 ? null : volumes,
+    Volumes: Object.keys(volumes).length === 0 ? null : sortedRecord(volumes),
     WorkingDir: effective.workingDirectory,
     Entrypoint: effective.entrypoint.length === 0 ? null : effective.entrypoint,
     OnBuild: null,
-    Labels: effective.labels,
+    Labels: sortedRecord(effective.labels),
     ...(effective.stopSignal === "" ? {} : { StopSignal: effective.stopSignal }),
     ...(config.stopTimeoutSeconds === undefined ? {} : { StopTimeout: config.stopTimeoutSeconds }),
   };
 }
 
 function setOf(names: readonly string[]): StringSet {
-  return Object.fromEntries(names.map((name) => [name, {}]));
+  return sortedRecord(Object.fromEntries(names.map((name) => [name, {}])));
 }
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -133,7 +134,7 @@ function describeHostConfig(container: Container, asked: AskedMounts): HostConfi
     PublishAllPorts: network.publishAll ?? false,
     ReadonlyRootfs: security.readOnlyRootfs ?? false,
     SecurityOpt: describeSecurity(security),
-    ...(asked.Tmpfs === undefined ? {} : { Tmpfs: asked.Tmpfs }),
+    ...(asked.Tmpfs === undefined ? {} : { Tmpfs: sortedRecord(asked.Tmpfs) }),
     UTSMode: namespaces.uts ?? "",
     UsernsMode: "",
     ShmSize: config.shmSizeBytes ?? DEFAULT_SHM_BYTES,
@@ -204,5 +205,5 @@ function describePublished(
     bindings.push({ HostIp: hostAddress ?? "", HostPort: hostPort ? String(hostPort) : "" });
     ports[`${containerPort}/${protocol}`] = bindings;
   }
-  return ports;
+  return sortedRecord(ports);
 }

@@ -319,6 +319,42 @@ test("an exec remembers its detach keys, and a start with a body takes the conne
   });
 });
 
+test("an exec that cannot begin is told in its stream, as docker's client wants it; a detached one by a status", async () => {
+  const message = 'exec: "nope": executable file not found in $PATH';
+  const startExec = () => Promise.reject(new GantryError("not-found", message, { exitCode: 127 }));
+  await using door = await serveDoor(doorParts({ engine: engineDouble({ startExec }) }));
+  const { Id } = await door.api.createExec("web", { Cmd: ["nope"], AttachStdout: true, AttachStderr: true });
+  const frames = await collect((await door.api.startExec(Id, {})).output);
+  expect(frames.map(({ stream, bytes }) => [stream, Buffer.from(bytes).toString()])).toEqual([
+    ["stderr", `${message}\r\n`],
+  ]);
+  const terminal = await door.api.createExec("web", { Cmd: ["nope"], Tty: true, AttachStdout: true });
+  const shown = await collect((await door.api.startExec(terminal.Id, { Tty: true })).output);
+  expect(shown.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual([`${message}\r\n`]);
+  const detached = await door.api.createExec("web", { Cmd: ["nope"], Detach: true });
+  await expect(door.api.startExecDetached(detached.Id)).rejects.toMatchObject({ status: 400, message });
+});
+
+test("maps are told in the order of their keys, as Go writes them", async () => {
+  const publish = [
+    { containerPort: 80, protocol: "tcp", hostPort: 8080 },
+    { containerPort: 53, protocol: "udp", hostPort: 53 },
+  ] as const;
+  const { effective } = containerDouble();
+  const container = containerDouble({
+    config: { image: "busybox", network: { publish } },
+    effective: { ...effective, labels: { b: "1", a: "2" }, exposedPorts: ["80/tcp", "53/udp"] },
+  });
+  await using door = await serveDoor(doorParts({ engine: engineDouble({}, container) }));
+  const { Config, HostConfig } = await door.api.inspectContainer("web");
+  const shown = [Config.Labels, Config.ExposedPorts, HostConfig.PortBindings].map((map) => Object.keys(map ?? {}));
+  expect(shown).toEqual([
+    ["a", "b"],
+    ["53/udp", "80/tcp"],
+    ["53/udp", "80/tcp"],
+  ]);
+});
+
 test("logs come in frames with times in front of lines", async () => {
   const engine = engineDouble({
     async *logs(_name, options) {
