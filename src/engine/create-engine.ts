@@ -7,6 +7,7 @@ import { recoverContainers } from "./container/recover-containers.ts";
 import { removeContainer, volumeUsers } from "./container/remove-container.ts";
 import { renameContainer } from "./container/rename-container.ts";
 import { restartContainer } from "./container/restart-container.ts";
+import { ROOT_LINKS } from "./container/root-links.ts";
 import { startContainer } from "./container/start-container.ts";
 import { killContainer, stopContainer } from "./container/stop-container.ts";
 import { waitForContainer } from "./container/wait-container.ts";
@@ -53,7 +54,9 @@ export function createEngine(options: EngineOptions): LocalEngine {
     list: () => context.records.list().map((record) => context.containerOf(record)),
     async size(name) {
       const record = context.records.resolve(name);
-      const writtenBytes = await folderSizeBytes(context.paths.upper(record.id));
+      const writtenBytes = await folderSizeBytes(context.paths.upper(record.id), {
+        withoutLinks: ROOT_LINKS.map(([path]) => path),
+      });
       let totalBytes = writtenBytes;
       for (const layer of record.snapshot.lower) totalBytes += await folderSizeBytes(layer);
       return { writtenBytes, totalBytes };

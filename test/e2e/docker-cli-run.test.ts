@@ -60,6 +60,8 @@ describe.skipIf(reason !== undefined)("the docker client on this daemon", () => 
     const bind = await docker("run", "--rm", "-v", "/etc/passwd:/tmp", "busybox", "true");
     expect(bind.stderr).toContain("not a directory");
     expect((await docker("run", "--rm", "busybox", "cat", "/etc/mtab")).stdout).toContain(" /proc proc ");
+    await docker("run", "--name", "written", "busybox", "sh", "-c", "echo 1234 > /file");
+    expect((await docker("inspect", "-s", "-f", "{{.SizeRw}}", "written")).stdout).toBe("5\n");
     const etc = `${daemon.directory}/etc`;
     mkdirSync(etc);
     for (const name of ["hosts", "hostname", "resolv.conf"]) writeFileSync(`${etc}/${name}`, "");

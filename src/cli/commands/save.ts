@@ -1,12 +1,15 @@
 import { open, rename, unlink } from "node:fs/promises";
 import { defineCommand } from "../command.ts";
 import { textFlag } from "../flags/flag.ts";
+import { fileFailure } from "../values/file-failure.ts";
 import { resolveHostPath } from "../values/host-path.ts";
 
 /** Writes the archive beside its place and renames it there: a failure leaves no half of it. */
 async function writeFile(path: string, archive: AsyncIterable<Uint8Array>, nowMs: number): Promise<void> {
   const temporary = `${path}.${nowMs}.tmp`;
-  const file = await open(temporary, "wx", 0o600);
+  const file = await open(temporary, "wx", 0o600).catch((error: unknown) => {
+    throw fileFailure(path, error);
+  });
   try {
     for await (const bytes of archive) await file.write(bytes);
     await file.close();

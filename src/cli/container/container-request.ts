@@ -5,6 +5,7 @@ import { GantryError } from "../../errors/gantry-error.ts";
 import type { ParsedFlags } from "../flags/parse-flags.ts";
 import type { Terminal } from "../terminal.ts";
 import { parseDeviceSpec } from "../values/device-spec.ts";
+import { fileFailure } from "../values/file-failure.ts";
 import { resolveHostPath } from "../values/host-path.ts";
 import { completeVariable, parseKeyValueFile, toRecord } from "../values/key-value.ts";
 import { resolveMountSource } from "../values/mount-spec.ts";
@@ -19,21 +20,13 @@ export type RequestSurroundings = Pick<Terminal, "environment" | "workingDirecto
 
 type Parsed = ParsedFlags<typeof CONTAINER_FLAGS>;
 
-/** What went wrong with a file, as Go says it. */
 function readFileBytes(path: string, surroundings: RequestSurroundings): Uint8Array {
   try {
     const bytes = readFileSync(resolveHostPath(path, surroundings));
     if (bytes.length > FILE_BYTES_MAX) throw new Error(`open ${path}: file too large`);
     return bytes;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    const reasons: Readonly<Record<string, string>> = {
-      ENOENT: "no such file or directory",
-      EACCES: "permission denied",
-      EISDIR: "is a directory",
-      ENOTDIR: "not a directory",
-    };
-    throw typeof code === "string" ? new Error(`open ${path}: ${reasons[code] ?? code}`) : error;
+    throw fileFailure(path, error);
   }
 }
 

@@ -4,6 +4,7 @@ import type { CreateContainerRequest } from "../../api/container-config.ts";
 import type { EngineApi } from "../../api/engine-api.ts";
 import type { CommandContext } from "../command.ts";
 import type { ParsedFlags } from "../flags/parse-flags.ts";
+import { fileFailure } from "../values/file-failure.ts";
 import { type PathStart, resolveHostPath } from "../values/host-path.ts";
 import type { CREATION_FLAGS } from "./run-flags.ts";
 
@@ -26,7 +27,13 @@ class IdFile implements Disposable {
       if (error instanceof Error && "code" in error && error.code === "EEXIST") {
         throw new Error(`container ID file found, make sure the other container isn't running or delete ${path}`);
       }
-      throw new Error(`failed to create the container ID file: ${error instanceof Error ? error.message : error}`);
+      const failure = fileFailure(path, error);
+      throw new Error(
+        `failed to create the container ID file: ${failure instanceof Error ? failure.message : failure}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { CREATED_NS, containerDouble } from "../../../test/support/door-double.ts";
+import type { Container } from "../../engine/container/container.ts";
 import { describeContainer } from "./describe-container.ts";
 import { parseCreateRequest } from "./parse-create-request.ts";
 
@@ -76,4 +77,31 @@ test("a running container's network, ports and times are told in Docker's words"
     },
     HostConfig: { NetworkMode: "bridge", RestartPolicy: { Name: "no" } },
   });
+});
+
+test("what is mounted is told with its mode; a tmpfs of --tmpfs is told elsewhere", () => {
+  const config = parseCreateRequest({
+    Image: "busybox",
+    Volumes: { "/anonymous": {} },
+    HostConfig: {
+      Binds: ["/a:/bind:ro,rshared", "data:/volume"],
+      Mounts: [{ Type: "tmpfs", Target: "/mounted", TmpfsOptions: { SizeBytes: 4096 } }],
+      Tmpfs: { "/scratch": "size=1m" },
+    },
+  });
+  const common = { source: "/somewhere", readOnly: false, propagation: "" };
+  const points: Container["mounts"] = [
+    { ...common, type: "bind", target: "/bind", readOnly: true, propagation: "rshared" },
+    { ...common, type: "volume", name: "data", target: "/volume" },
+    { ...common, type: "volume", name: "ab12", target: "/anonymous" },
+    { ...common, type: "tmpfs", target: "/mounted" },
+    { ...common, type: "tmpfs", target: "/scratch" },
+  ];
+  const { Mounts } = describeContainer(containerDouble({ config, mounts: points }));
+  expect(Mounts.map(({ Destination, Mode, RW }) => [Destination, Mode, RW])).toEqual([
+    ["/bind", "ro,rshared", false],
+    ["/volume", "z", true],
+    ["/anonymous", "", true],
+    ["/mounted", "", true],
+  ]);
 });

@@ -4,18 +4,29 @@ import type { Mount } from "../../api/host-config.ts";
 import type { Container } from "../../engine/container/container.ts";
 import type { MountConfig } from "../../engine/container/container-config.ts";
 
-/** `Mounts` of lists and inspect: what is mounted. */
+/** `Mounts` of lists and inspect: what is mounted, but for `--tmpfs`, which Docker tells of in `HostConfig.Tmpfs` alone. */
 export function describeMountPoints(container: Container): readonly MountPoint[] {
-  return container.mounts.map((mount) => ({
+  const asked = container.config.mounts ?? [];
+  const isElsewhere = describeAskedMounts(asked).Tmpfs ?? {};
+  const mounts = container.mounts.filter(({ type, target }) => type !== "tmpfs" || !(target in isElsewhere));
+  return mounts.map((mount) => ({
     Type: mount.type,
     ...(mount.name === undefined ? {} : { Name: mount.name }),
     Source: mount.type === "tmpfs" ? "" : mount.source,
     Destination: mount.target,
     ...(mount.type === "volume" ? { Driver: "local" } : {}),
-    Mode: mount.type === "volume" ? "z" : "",
+    Mode: modeOf(asked.find(({ target }) => target === mount.target)),
     RW: !mount.readOnly,
     Propagation: mount.type === "bind" ? mount.propagation : "",
   }));
+}
+
+/** What stood behind the second colon of `-v`; Docker gives volumes with a name an option of SELinux without being asked. */
+function modeOf(asked: MountConfig | undefined): string {
+  if (asked?.type === "bind" && asked.createSource)
+    return formatOptions([asked.readOnly ? "ro" : "", asked.propagation]);
+  if (asked?.type === "volume" && asked.name !== undefined) return asked.readOnly ? "ro" : "z";
+  return "";
 }
 
 /** What was asked for, told back in the form in which Docker's clients ask for it. */
@@ -53,9 +64,13 @@ export function describeAskedMounts(mounts: readonly MountConfig[]): AskedMounts
   };
 }
 
+function formatOptions(options: readonly (string | undefined)[]): string {
+  return options.filter((option) => option !== undefined && option !== "").join(",");
+}
+
 function formatBind(source: string, target: string, options: readonly string[]): string {
-  const given = options.filter((option) => option !== "");
-  return given.length === 0 ? `${source}:${target}` : `${source}:${target}:${given.join(",")}`;
+  const given = formatOptions(options);
+  return given === "" ? `${source}:${target}` : `${source}:${target}:${given}`;
 }
 
 function formatMount(mount: MountConfig): Mount {

@@ -14,12 +14,11 @@ import { parseNamespaceMode, parseNetworkMode } from "./namespace-mode.ts";
 import { planContainerSpec } from "./plan-container-spec.ts";
 import { gatherStartFacts, joinNamespaces } from "./prepare-start.ts";
 import { removeLocked } from "./remove-container.ts";
+import { ROOT_LINKS } from "./root-links.ts";
 
 const DEFAULT_LOG_BYTES = 20 * 1024 * 1024;
 const DEFAULT_LOG_FILES = 5;
 const GIVE_UP_MS = 2000;
-/** Docker's, too: what asks libc or Java for the mounted file systems reads it. */
-const ROOT_LINKS = [["/etc/mtab", "/proc/mounts"]] as const;
 
 /** Starts a container. What fails leaves nothing behind but the reason in the container's state. */
 export async function startContainer(
