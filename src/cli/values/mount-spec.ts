@@ -16,7 +16,7 @@ interface Draft {
 }
 
 /** Keys that may stand alone, meaning true. */
-const SWITCHES: readonly string[] = ["readonly", "ro", "volume-nocopy", "bind-create-src"];
+const SWITCHES: readonly string[] = ["readonly", "ro", "volume-nocopy", "bind-create-src", "bind-nonrecursive"];
 
 function parseSwitch(key: string, value: string | undefined): boolean {
   if (value === undefined || value === "1" || value === "true") return true;
@@ -74,8 +74,9 @@ const KEYS: Readonly<Record<string, (draft: Draft, value: string, raw: string | 
   "bind-propagation": (draft, value) => {
     draft.bind.Propagation = value.toLowerCase();
   },
-  "bind-nonrecursive": () => {
-    throw new Error("bind-nonrecursive is deprecated, use bind-recursive=disabled instead");
+  // The older word for bind-recursive=disabled.
+  "bind-nonrecursive": (draft, _, raw) => {
+    draft.bind.NonRecursive = parseSwitch("bind-nonrecursive", raw);
   },
   "bind-recursive": (draft, value) => parseRecursion(value, draft.bind),
   "bind-create-src": (draft, _, raw) => {

@@ -160,6 +160,9 @@ describe("mounts and volumes", () => {
       ReadOnly: true,
       BindOptions: { Propagation: "rshared" },
     });
+    for (const older of ["bind-nonrecursive", "bind-nonrecursive=true", "bind-recursive=disabled"]) {
+      expect(parseMountSpec(`type=bind,src=/a,dst=/c,${older}`).BindOptions).toEqual({ NonRecursive: true });
+    }
     expect(parseMountSpec("source=data,dst=/d,volume-nocopy,volume-label=a=b")).toEqual({
       Type: "volume",
       Source: "data",
