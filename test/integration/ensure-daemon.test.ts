@@ -38,6 +38,6 @@ test("a daemon that closes its socket before it lets go of its root is waited fo
     expect(old.exitCode ?? old.signalCode).not.toBeNull();
   } finally {
     old.kill("SIGKILL");
-    rmSync(state, { recursive: true });
+    rmSync(state, { recursive: true, force: true });
   }
 });
