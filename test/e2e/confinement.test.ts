@@ -260,6 +260,15 @@ describe.skipIf(reason !== undefined)("a container is confined as Docker's are",
     );
   });
 
+  test("what programs look for to tell that they are in a container is there, and counts as nothing written", async () => {
+    expect(await inside([], "stat -c '%F %a %s' /.dockerenv; readlink /etc/mtab")).toBe(
+      "regular empty file 755 0\n/proc/mounts\n",
+    );
+    const size = ["inspect", "--size", "--format", "{{.SizeRw}}", "unwritten"];
+    expect((await daemon.gantry(["run", "-d", "--name", "unwritten", "busybox", "true"])).status).toBe(0);
+    expect((await daemon.gantry(size)).stdout).toBe("0\n");
+  });
+
   test("--read-only and --tmpfs", async () => {
     const script = `touch /file 2>&1; touch /scratch/file && echo scratch; touch /dev/shm/file && echo shm
       grep ' /scratch ' /proc/mounts; df -k /scratch | tail -1 | awk '{print $2}'`;

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { posix } from "node:path";
+import { join, posix } from "node:path";
 import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
 import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
@@ -172,6 +172,8 @@ async function makeFolders(context: EngineContext, id: string): Promise<void> {
     await mkdir(directory, { recursive: true, mode: 0o710 });
     // Their modes show in the container: "upper" is its root folder.
     mkdirSync(context.paths.upper(id), { mode: 0o755 });
+    // By this file programs tell that they are in a container, as Docker's have it.
+    writeFileSync(join(context.paths.upper(id), ".dockerenv"), "", { mode: 0o755 });
     mkdirSync(context.paths.work(id), { mode: 0o711 });
     mkdirSync(log, { mode: 0o700 });
   } catch (cause) {
