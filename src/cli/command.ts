@@ -39,8 +39,11 @@ export interface Command<T extends FlagTable = FlagTable> {
    * @default true
    */
   readonly isInterspersed?: boolean;
-  /** Errors are those of a container's start: 125, 126, 127, with a line that tells of the help. */
-  readonly isContainerStart?: boolean;
+  /**
+   * Errors are those of a container that could not be run (125, 126, 127) or described (125), with a line that tells of the
+   * help. What the daemon says of a creation is told as everywhere else: that is Docker's difference.
+   */
+  readonly errorsOf?: "run" | "creation";
   /** @returns the status that the process ends with. */
   run(context: CommandContext, input: ParsedFlags<T>): Promise<number>;
 }

@@ -97,6 +97,23 @@ describe("main", () => {
     });
   });
 
+  test("a creation that fails is 1 and the daemon's sentence; one that cannot be described is 125 and a word on the help", async () => {
+    const api = fakeApi({
+      async createContainer() {
+        throw new ApiError(409, "the name is taken");
+      },
+    });
+    expect(await runMain(["create", "--name", "x", "box"], { api })).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "Error response from daemon: the name is taken\n",
+    });
+    expect(await runMain(["create", "--pull", "now", "box"], { api })).toMatchObject({
+      status: 125,
+      stderr: expect.stringContaining("Run 'gantry create --help' for more information"),
+    });
+  });
+
   test("a reader that is gone ends the command quietly", async () => {
     const api = fakeApi({ listImages: async () => [] });
     expect(await runMain(["images"], { api, breaksAfter: 0 })).toEqual({ status: 141, stdout: "", stderr: "" });

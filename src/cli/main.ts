@@ -158,7 +158,7 @@ async function explain(error: unknown, call: Call, command: Command | undefined,
     };
   }
   const message = sentence(error, isDebug);
-  if (command?.isContainerStart === true) {
+  if (command?.errorsOf === "run" || (command?.errorsOf === "creation" && !(error instanceof ApiError))) {
     const more = `Run 'gantry ${call.path} --help' for more information`;
     return { status: startStatus(error, message), stderr: `gantry: ${message}\n\n${more}\n` };
   }

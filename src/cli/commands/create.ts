@@ -8,7 +8,7 @@ export const command = defineCommand({
   flags: { ...CONTAINER_FLAGS, ...CREATION_FLAGS },
   arguments: { min: 1 },
   isInterspersed: false,
-  isContainerStart: true,
+  errorsOf: "creation",
   async run(context, input) {
     checkPullPolicy(input.flags.pull);
     const id = await createContainer(context, planContainerRequest(input, context.terminal), input.flags);

@@ -80,7 +80,7 @@ export const command = defineCommand({
   flags: FLAGS,
   arguments: { min: 1 },
   isInterspersed: false,
-  isContainerStart: true,
+  errorsOf: "run",
   async run(context, input) {
     const { trace } = input.flags;
     if (trace === undefined) return await runContainer(context, input);
