@@ -1,7 +1,8 @@
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectEngine } from "../../src/client/engine-client.ts";
+import { run } from "../../test/support/command.ts";
 import { startRegistry } from "../../test/support/registry.ts";
 import { pushSeed, seedDebian } from "../../test/support/seed-images.ts";
 import { alternate, type Contender } from "../alternate.ts";
@@ -76,7 +77,7 @@ export async function benchPull({ gantry, engines }: BenchPeers): Promise<readon
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "gantry-bench-copy-"));
       const startedAt = performance.now();
-      cpSync(seed.rootfs, join(folder, "rootfs"), { recursive: true, verbatimSymlinks: true });
+      await run(["cp", "-a", seed.rootfs, join(folder, "rootfs")]);
       const took = performance.now() - startedAt;
       rmSync(folder, { recursive: true, force: true });
       return took;

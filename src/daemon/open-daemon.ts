@@ -18,6 +18,7 @@ import { relayStarter } from "../network/spawn-relay.ts";
 import { readHelperBinary } from "../platform/helper-binary.ts";
 import { monotonicUs } from "../platform/monotonic-clock.ts";
 import { readBootId } from "../platform/process-identity.ts";
+import { releaseMemory } from "../platform/release-memory.ts";
 import { parseAvailableCapabilities } from "../runtime/capabilities/index.ts";
 import { State } from "../state/state.ts";
 import { Supervisor } from "../supervise/index.ts";
@@ -28,6 +29,7 @@ import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { Locations } from "./locations.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { keepOffProxies } from "./proxies.ts";
+import { QuietMoments } from "./quiet-moments.ts";
 import { registriesReader } from "./registries-file.ts";
 import { hashRoot } from "./root-hash.ts";
 
@@ -113,6 +115,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   await engine.recover();
 
   const traces = new TraceStore(monotonicUs);
+  const quiet = parts.use(new QuietMoments(releaseMemory));
   let door: DockerDoor | undefined;
   parts.defer(() => door?.close());
   const owned = parts.move();
@@ -132,6 +135,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
           now: Date.now,
         }),
         traces,
+        onRequest: () => quiet.stir(),
         serverName: `gantry/${describeVersion().Version} (linux)`,
         warn,
       });

@@ -19,6 +19,8 @@ export interface DockerServerOptions {
   readonly serverName: string;
   /** Where a request is noted whose header `Gantry-Trace` names a trace. */
   readonly traces: TraceStore;
+  /** Told about each request. */
+  readonly onRequest?: () => void;
   /** Told about requests that failed because of a defect. */
   readonly warn: (sentence: string) => void;
 }
@@ -65,6 +67,7 @@ async function answer(
   open: (line: RequestLine) => Exchange,
   options: DockerServerOptions,
 ): Promise<void> {
+  options.onRequest?.();
   const { method = "GET" } = request;
   const { path, version, query } = parseTarget(request.url ?? "/");
   const match = router.find(method, path);

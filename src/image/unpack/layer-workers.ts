@@ -20,6 +20,8 @@ const UNPACK_WORKER_PATH = "src/image/unpack/unpack-worker.ts";
 const WINDOW_BYTES = 8 << 20;
 const PIECE_BYTES = 1 << 20;
 const IDLE_THREADS_MAX = 2;
+/** A thread has some 10 MB: worth keeping between two layers, and not between two pulls. */
+const IDLE_MS = 3000;
 
 export interface TaskOptions {
   /** Bytes of the source that were worked through so far. */
@@ -65,6 +67,7 @@ async function feed(
  */
 export class LayerWorkers implements AsyncDisposable {
   readonly #idle: WorkerThread[] = [];
+  #idleTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   /** One streamed pass: hash, keep, decompress, hash, unpack. On failure the folder and the file are the caller's to remove. */
@@ -148,6 +151,9 @@ export class LayerWorkers implements AsyncDisposable {
       if (isReusable && !this.#isClosed && this.#idle.length < IDLE_THREADS_MAX) {
         thread.keepAlive(false);
         this.#idle.push(thread);
+        clearTimeout(this.#idleTimer);
+        this.#idleTimer = setTimeout(() => this.#endIdle(), IDLE_MS);
+        this.#idleTimer.unref();
       } else {
         await thread.terminate();
       }
@@ -157,6 +163,11 @@ export class LayerWorkers implements AsyncDisposable {
   /** Ends idle threads; those at work end with their task. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#idleTimer);
+    await this.#endIdle();
+  }
+
+  async #endIdle(): Promise<void> {
     await Promise.all(this.#idle.splice(0).map((thread) => thread.terminate()));
   }
 }
