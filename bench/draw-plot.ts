@@ -19,6 +19,7 @@ export function drawPlot(xTitle: string, xs: readonly number[], lines: readonly 
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * top);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${lines.map((line) => line.name).join(", ")} over ${xTitle}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
     ...ticks.map(
       (tick) =>

@@ -10,6 +10,8 @@ import { type EnginePeer, PeerAbsent } from "./peer.ts";
 export async function startDocker(archive: string): Promise<EnginePeer> {
   const [dockerd, docker] = [findProgram("dockerd"), findProgram("docker")];
   if (dockerd === undefined || docker === undefined) throw new PeerAbsent("docker is not installed");
+  // Every dockerd has the same bridge: another one's is not to be touched.
+  if (existsSync("/sys/class/net/docker0")) throw new PeerAbsent("another dockerd runs here");
   const folder = mkdtempSync(join(tmpdir(), "gantry-bench-docker-"));
   const place = (name: string): string => join(folder, name);
   const log = openSync(place("log"), "w");

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { clearHost } from "../../test/support/clear-host.ts";
 import { runToEnd } from "../alternate.ts";
 import type { EnginePeer } from "./peer.ts";
 
@@ -30,6 +31,7 @@ export function startGantry(archive: string): EnginePeer & { readonly socketPath
       const daemon = pid();
       process.kill(daemon, "SIGTERM");
       while (isThere(daemon)) await Bun.sleep(10);
+      await clearHost(environment.GANTRY_ROOT);
       rmSync(folder, { recursive: true, force: true });
     },
   };

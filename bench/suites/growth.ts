@@ -52,9 +52,19 @@ export async function benchGrowth({ gantry }: BenchPeers): Promise<readonly Row[
     { name: "daemon (MB resident)", values: points.map((point) => point.daemonMegabytes) },
   ];
   writeFileSync(join(import.meta.dir, "../growth.svg"), drawPlot("containers that run", COUNTS, lines));
-  return points.flatMap((point): Row[] => [
-    { what: `next \`run\` beside ${point.count} containers`, unit: "ms", values: { gantry: point.runMs } },
-    { what: `\`ps\` of ${point.count} containers`, unit: "ms", values: { gantry: point.psMs } },
-    { what: `the daemon with ${point.count} containers`, unit: "MB", values: { gantry: point.daemonMegabytes } },
+  // The plot has those between.
+  const ends = [points[0], points.at(-1)].filter((point) => point !== undefined);
+  return ends.flatMap((point): Row[] => [
+    { what: `next \`run --rm\` while ${containers(point.count)} run`, unit: "ms", values: { gantry: point.runMs } },
+    { what: `\`ps\` while ${containers(point.count)} run`, unit: "ms", values: { gantry: point.psMs } },
+    {
+      what: `the daemon while ${containers(point.count)} run (resident)`,
+      unit: "MB",
+      values: { gantry: point.daemonMegabytes },
+    },
   ]);
+}
+
+function containers(count: number): string {
+  return count === 1 ? "one container" : `${count} containers`;
 }
