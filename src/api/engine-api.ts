@@ -52,6 +52,10 @@ export interface AttachCallOptions extends CallOptions {
   readonly logs?: boolean;
   /** Default `ctrl-p,ctrl-q`. The daemon looks for them in what is typed, with a terminal only. */
   readonly detachKeys?: string;
+  /**
+   * Is told where in the log what follows begins, if that is known: of a container that does not run yet. Only ours tells.
+   */
+  readonly onPosition?: (position: string) => void;
 }
 
 export interface LogsCallOptions extends CallOptions {
@@ -64,6 +68,10 @@ export interface LogsCallOptions extends CallOptions {
   readonly timestamps?: boolean;
   /** A number, or `all`. */
   readonly tail?: string;
+  /** A position: begins there, instead of where `tail` says. Only ours knows it. */
+  readonly from?: string;
+  /** Is told, now and then, where in the log what follows begins. With it, output comes in frames of a terminal, too. */
+  readonly onPosition?: (position: string) => void;
 }
 
 export interface ContainerApi {

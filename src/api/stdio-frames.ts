@@ -7,6 +7,8 @@ export const MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream";
 
 const HEADER_BYTES = 8;
 const STREAM_NUMBERS = { stdout: 1, stderr: 2 } as const;
+/** Our own: only clients that ask for positions get such frames. */
+const POSITION_NUMBER = 4;
 
 /**
  * One frame of a multiplexed stream: the stream's number, three zeros, the length in big-endian order, the bytes
@@ -20,19 +22,30 @@ export function encodeFrame(frame: OutputFrame): Uint8Array {
   return encoded;
 }
 
+/** A frame that says where in the container's log (`NUMBER.OFFSET`) the output behind it begins. */
+export function encodePosition(position: string): Uint8Array {
+  const encoded = encodeFrame({ stream: "stdout", bytes: Buffer.from(position) });
+  encoded[0] = POSITION_NUMBER;
+  return encoded;
+}
+
 /**
  * Takes a multiplexed stream apart. A frame's bytes are given on as they come, so that the length which it claims
  * reserves nothing.
  *
  * @throws `data-loss` if the stream is not multiplexed or ends within a frame, and with the daemon's own message for
  * a frame of the error stream (3).
+ * @param onPosition is told each position between what was yielded before and what is yielded next.
  */
-export async function* decodeFrames(body: AsyncIterable<Uint8Array>): AsyncGenerator<OutputFrame, void, undefined> {
+export async function* decodeFrames(
+  body: AsyncIterable<Uint8Array>,
+  onPosition: (position: string) => void = () => {},
+): AsyncGenerator<OutputFrame, void, undefined> {
   const header = new Uint8Array(HEADER_BYTES);
   let headerLength = 0;
   let missing = 0;
   let stream: FrameStream = "stdout";
-  let systemError = "";
+  let message = "";
   for await (let bytes of body) {
     while (bytes.byteLength > 0) {
       if (missing === 0) {
@@ -49,17 +62,21 @@ export async function* decodeFrames(body: AsyncIterable<Uint8Array>): AsyncGener
       const taken = bytes.subarray(0, missing);
       missing -= taken.byteLength;
       bytes = bytes.subarray(taken.byteLength);
-      if (stream !== "error") yield { stream, bytes: taken };
-      else if (systemError.length < 64 * 1024) systemError += Buffer.from(taken).toString("utf8");
-      if (stream === "error" && missing === 0) {
-        throw new GantryError("internal", `error from daemon in stream: ${systemError}`);
+      if (stream === "stdout" || stream === "stderr") {
+        yield { stream, bytes: taken };
+        continue;
       }
+      if (message.length < 64 * 1024) message += Buffer.from(taken).toString("utf8");
+      if (missing > 0) continue;
+      if (stream === "error") throw new GantryError("internal", `error from daemon in stream: ${message}`);
+      onPosition(message);
+      message = "";
     }
   }
   if (missing > 0 || headerLength > 0) throw new GantryError("data-loss", "the output stream broke off within a frame");
 }
 
-type FrameStream = OutputFrame["stream"] | "error";
+type FrameStream = OutputFrame["stream"] | "error" | "position";
 
 function streamOf(header: Uint8Array): FrameStream {
   switch (header[0]) {
@@ -70,6 +87,8 @@ function streamOf(header: Uint8Array): FrameStream {
       return "stderr";
     case 3:
       return "error";
+    case POSITION_NUMBER:
+      return "position";
     default:
       throw new GantryError("data-loss", `the output stream names an unknown stream: ${header[0]}`);
   }

@@ -16,6 +16,8 @@ export interface GlobalSettings {
 export interface ConnectOptions {
   /** Notes the calls. @default nothing does */
   readonly trace?: CallTrace;
+  /** The daemon went away: wait until it is back, or start it. @default false */
+  readonly isAgain?: boolean;
 }
 
 /** What a command works with. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { EngineApi } from "../api/engine-api.ts";
 import { connectEngine } from "../client/engine-client.ts";
-import { ensureDaemon } from "../daemon/ensure-daemon.ts";
+import { awaitDaemon, ensureDaemon } from "../daemon/ensure-daemon.ts";
 import { type LocationOptions, resolveLocations } from "../daemon/locations.ts";
 import type { SocketStream } from "../platform/socket-stream.ts";
 import type { ConnectOptions, GlobalSettings } from "./command.ts";
@@ -25,6 +25,7 @@ export async function connectToDaemon(
   options: ConnectOptions & { readonly selfCommand: () => readonly [string, ...string[]]; readonly terminal: Terminal },
 ): Promise<EngineApi> {
   const locations = resolveLocations(locationOptions(settings), options.terminal.environment);
+  if (options.isAgain === true) await awaitDaemon(locations);
   let connection: SocketStream | undefined;
   if (locations.socketPath === join(locations.state, "gantry.sock")) {
     connection = await ensureDaemon(locations, { selfCommand: options.selfCommand, userId: options.terminal.userId });

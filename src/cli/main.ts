@@ -108,6 +108,7 @@ async function connectToDaemon(
     selfCommand: options.selfCommand,
     terminal,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
+    ...(options.isAgain === undefined ? {} : { isAgain: options.isAgain }),
   });
 }
 
@@ -215,6 +216,7 @@ export async function main(argv: readonly string[], terminal: Terminal, options:
     settings,
     path: found.path,
     connect(more = {}) {
+      if (more.isAgain === true) api = undefined;
       api ??= connectToDaemon(settings, { ...options, ...more }, terminal);
       return api;
     },

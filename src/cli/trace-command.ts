@@ -25,7 +25,7 @@ export async function traceCommand(
   const trace = recorder.lane("command");
   trace.add("load the program, read the flags", beganUs, nowUs());
   const name = `${Math.trunc(beganUs).toString(36)}-${Math.trunc(terminal.now()).toString(36)}`;
-  const connect = () => context.connect({ trace: { name, trace } });
+  const connect: CommandContext["connect"] = (more) => context.connect({ ...more, trace: { name, trace } });
   try {
     return await body({ ...context, connect });
   } finally {

@@ -85,28 +85,29 @@ export class Caller {
   }
 
   /** A call that takes the connection over. */
-  async hijack(path: string, call: Call = {}): Promise<StdioConnection> {
+  async hijack(path: string, call: Call = {}, onPosition?: (position: string) => void): Promise<StdioConnection> {
     const response = await this.send("POST", path, call, true);
-    return stdioConnectionOf(response.connection, response);
+    return stdioConnectionOf(response, onPosition);
   }
 }
 
 /** The output of an answer, raw or in frames as its media type says. */
-export function outputOf(response: HttpResponse): AsyncIterable<OutputFrame> {
-  return framesOf(response, response.body);
-}
-
-function framesOf(head: HttpResponse, body: AsyncIterable<Uint8Array>): AsyncIterable<OutputFrame> {
-  return head.headers.get("content-type") === MULTIPLEXED_STREAM ? decodeFrames(body) : rawOutput(body);
+export function outputOf(
+  response: HttpResponse,
+  onPosition?: (position: string) => void,
+  body: AsyncIterable<Uint8Array> = response.body,
+): AsyncIterable<OutputFrame> {
+  return response.headers.get("content-type") === MULTIPLEXED_STREAM ? decodeFrames(body, onPosition) : rawOutput(body);
 }
 
 async function* rawOutput(body: AsyncIterable<Uint8Array>): AsyncGenerator<OutputFrame, void, undefined> {
   for await (const bytes of body) yield { stream: "stdout", bytes };
 }
 
-function stdioConnectionOf(connection: SocketStream, response: HttpResponse): StdioConnection {
+function stdioConnectionOf(response: HttpResponse, onPosition?: (position: string) => void): StdioConnection {
+  const { connection } = response;
   return {
-    output: framesOf(response, received(connection)),
+    output: outputOf(response, onPosition, received(connection)),
     write: (bytes) => connection.write(bytes),
     closeStdin: () => connection.endWriting(),
     close: () => connection.close(),

@@ -56,16 +56,17 @@ export function containerCalls(caller: Caller): ContainerApi {
       result.catch(() => {});
       return { result };
     },
-    attachContainer(name, { signal, stdin, stdout, stderr, stream, logs, detachKeys }) {
-      const query = { stdin, stdout, stderr, stream, logs, detachKeys };
-      return caller.hijack(path(name, "/attach"), { query, signal });
+    attachContainer(name, { signal, stdin, stdout, stderr, stream, logs, detachKeys, onPosition }) {
+      const query = { stdin, stdout, stderr, stream, logs, detachKeys, positions: onPosition !== undefined };
+      return caller.hijack(path(name, "/attach"), { query, signal }, onPosition);
     },
     async resizeContainer(name, { height, width }, { signal } = {}) {
       await act(name, "/resize", { query: { h: height, w: width }, signal });
     },
-    async containerLogs(name, { signal, stdout, stderr, follow, since, until, timestamps, tail }) {
-      const query = { stdout, stderr, follow, since, until, timestamps, tail };
-      return outputOf(await caller.send("GET", path(name, "/logs"), { query, signal }));
+    async containerLogs(name, { signal, stdout, stderr, follow, since, until, timestamps, tail, from, onPosition }) {
+      const positions = onPosition !== undefined;
+      const query = { stdout, stderr, follow, since, until, timestamps, tail, from, positions };
+      return outputOf(await caller.send("GET", path(name, "/logs"), { query, signal }), onPosition);
     },
     topContainer(name, { signal, psArguments } = {}) {
       return caller.json<TopResponse>("GET", path(name, "/top"), { query: { ps_args: psArguments }, signal });

@@ -20,14 +20,22 @@ export function writeAnnouncement(path: string, announcement: Announcement): voi
 
 /** The announcement of the daemon that still runs, or undefined: none was written, or its process is gone. */
 export function readAnnouncement(path: string): Announcement | undefined {
-  let value: unknown;
+  const last = readLast(path);
+  return last !== undefined && readStartTime(last.pid) === last.startTime ? last : undefined;
+}
+
+/** True if the daemon that announced itself last was started by a command, whether it still runs or not. */
+export function wasSelfStarted(path: string): boolean {
+  return readLast(path)?.isSelfStarted === true;
+}
+
+function readLast(path: string): Announcement | undefined {
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return isAnnouncement(value) ? value : undefined;
   } catch {
     return undefined;
   }
-  if (!isAnnouncement(value)) return undefined;
-  return readStartTime(value.pid) === value.startTime ? value : undefined;
 }
 
 function isAnnouncement(value: unknown): value is Announcement {

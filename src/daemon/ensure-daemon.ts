@@ -4,7 +4,7 @@ import { GantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
 import { connectUnix } from "../platform/connect-unix.ts";
 import type { SocketStream } from "../platform/socket-stream.ts";
-import { type Announcement, readAnnouncement } from "./announcement.ts";
+import { type Announcement, readAnnouncement, wasSelfStarted } from "./announcement.ts";
 import type { Locations } from "./locations.ts";
 import { makeFolder } from "./make-folder.ts";
 
@@ -52,6 +52,23 @@ export async function ensureDaemon(locations: Locations, options: EnsureDaemonOp
     process.kill(old.pid, "SIGTERM");
   }
   return (await settled(locations, deadline)) ?? (await startDaemon(locations, options.selfCommand(), deadline));
+}
+
+/** How long one that somebody else looks after (systemd, an operator) is waited for before a command starts its own. */
+const COMEBACK_MS = 10_000;
+
+/**
+ * After a daemon went away: waits for it to come back. Not for long, nor for one that a command started, which nobody but a
+ * command starts again.
+ */
+export async function awaitDaemon(locations: Locations, timeoutMs: number = COMEBACK_MS): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await tryConnect(locations.socketPath);
+    if (typeof answer !== "string") answer.close();
+    if (answer !== "no" || wasSelfStarted(locations.announcementPath) || performance.now() > deadline) return;
+    await sleep(POLL_MS);
+  }
 }
 
 /** The self-started daemon of another build that runs now, if there is one. */

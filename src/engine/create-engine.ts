@@ -16,7 +16,7 @@ import { EngineContext } from "./engine-context.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { createExec, describeExec, requireExec } from "./exec/create-exec.ts";
 import { startExec } from "./exec/start-exec.ts";
-import { readContainerLog } from "./logs/read-container-log.ts";
+import { findLogPosition, readContainerLog } from "./logs/read-container-log.ts";
 import { containerStats } from "./stats/container-stats.ts";
 import { processTable } from "./stats/process-table.ts";
 import { attachContainer } from "./stdio/attach-container.ts";
@@ -72,6 +72,7 @@ export function createEngine(options: EngineOptions): LocalEngine {
       context.records.tell(context.event(record, "resize", attributes));
     },
     logs: (name, more) => readContainerLog(context, name, more),
+    logPosition: (name, more) => findLogPosition(context, name, more),
     async top(name, psArguments) {
       const record = context.records.resolve(name);
       if (record.state.status !== "running" && record.state.status !== "paused") {

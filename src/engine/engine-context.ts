@@ -2,6 +2,7 @@ import { KeyedLock } from "../platform/keyed-lock.ts";
 import type { Container } from "./container/container.ts";
 import type { ContainerRecord } from "./container/container-record.ts";
 import { ContainerRecords } from "./container/container-records.ts";
+import { ExitMemory } from "./container/exit-memory.ts";
 import { LiveContainer } from "./container/live-container.ts";
 import type { EngineEvent } from "./dependencies.ts";
 import type { EngineOptions } from "./engine-options.ts";
@@ -13,6 +14,7 @@ export class EngineContext {
   readonly parts: EngineOptions;
   readonly paths: EnginePaths;
   readonly records: ContainerRecords;
+  readonly exits: ExitMemory;
   /** One operation at a time on a container; nothing that waits for a container's end may hold it. */
   readonly locks = new KeyedLock();
   readonly execs = new Map<string, LiveExec>();
@@ -26,6 +28,7 @@ export class EngineContext {
     this.parts = parts;
     this.paths = new EnginePaths(parts);
     this.records = new ContainerRecords(parts.database);
+    this.exits = new ExitMemory(parts.database, () => parts.clock.nowNs());
   }
 
   live(id: string): LiveContainer {

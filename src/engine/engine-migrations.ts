@@ -11,4 +11,20 @@ export const ENGINE_MIGRATIONS: readonly Migration[] = [
       record TEXT NOT NULL
     ) STRICT, WITHOUT ROWID`,
   },
+  {
+    number: 201,
+    title: "ends of removed containers",
+    sql: `
+      CREATE TABLE engine_exits (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        removed_ns INTEGER NOT NULL,
+        exit_code INTEGER NOT NULL,
+        error TEXT NOT NULL,
+        has_log INTEGER NOT NULL,
+        is_terminal INTEGER NOT NULL
+      ) STRICT;
+      CREATE INDEX engine_exits_by_time ON engine_exits (removed_ns);
+    `,
+  },
 ];

@@ -6,9 +6,11 @@ export class EnginePaths {
   readonly containers: string;
   readonly sockets: string;
   readonly shm: string;
+  readonly keptLogs: string;
 
   constructor(options: { readonly root: string; readonly stateDirectory: string }) {
     this.containers = join(options.root, "containers");
+    this.keptLogs = join(options.root, "kept-logs");
     this.sockets = join(options.stateDirectory, "monitors");
     this.shm = join(options.stateDirectory, "shm");
   }
@@ -40,6 +42,11 @@ export class EnginePaths {
 
   execExitRecord(id: string, execId: string): string {
     return join(this.directory(id), "exec", `${execId}.json`);
+  }
+
+  /** The log of a removed container, while somebody may still be reading it. */
+  keptLog(id: string): string {
+    return join(this.keptLogs, id);
   }
 
   /** The /dev/shm of a container that shares it. */

@@ -44,11 +44,26 @@ export interface LogsOptions {
   readonly untilNs?: bigint;
   /** Number of last lines; left out: all. */
   readonly tail?: number;
+  /** Begins here, instead of where `tail` says. */
+  readonly from?: LogPosition;
   readonly signal?: AbortSignal;
+}
+
+/** A place in a container's log: before the record that begins there. Log files have numbers that only grow. */
+export interface LogPosition {
+  readonly number: number;
+  /** Bytes into the file of that number. */
+  readonly offset: number;
 }
 
 export interface LogRecord extends OutputChunk {
   readonly timeNs: bigint;
+  readonly position: LogPosition;
+}
+
+export interface ContainerLog extends AsyncIterable<LogRecord> {
+  /** It had a terminal: what was printed is one stream. */
+  readonly isTerminal: boolean;
 }
 
 export interface ExecConfig {
@@ -166,7 +181,15 @@ export interface Engine {
   /** A created container may be attached to before it starts. */
   attach(name: string, options: AttachOptions): Promise<StdioSession>;
   resize(name: string, size: { readonly width: number; readonly height: number }): Promise<void>;
-  logs(name: string, options: LogsOptions): AsyncIterable<LogRecord>;
+  /**
+   * What a container printed, in order; with `follow` on to its end. One that was removed within the last ten minutes while
+   * somebody may still have been reading is found by its whole id.
+   *
+   * @throws `data-loss` when what stood at `from` has been dropped.
+   */
+  logs(name: string, options: LogsOptions): Promise<ContainerLog>;
+  /** Where the last `tail` lines begin; with 0 the end. */
+  logPosition(name: string, options: { readonly tail?: number }): Promise<LogPosition>;
   top(name: string, psArguments?: string): Promise<ProcessTable>;
   /** One reading at once when `stream` is false, else one a second until the container is gone or `signal` fires. */
   stats(

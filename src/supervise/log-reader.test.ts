@@ -16,7 +16,7 @@ const write = (number: number, ...lines: string[]) => writeFileSync(join(directo
 
 async function read(options: ReadLogOptions = {}): Promise<string[]> {
   const texts: string[] = [];
-  for await (const record of readLog(directory, options)) texts.push(Buffer.from(record.bytes).toString());
+  for await (const record of readLog(() => directory, options)) texts.push(Buffer.from(record.bytes).toString());
   return texts;
 }
 
@@ -73,7 +73,7 @@ describe("readLog", () => {
     write(1, line(1, "one"));
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     const seen: string[] = [];
-    for await (const record of readLog(directory, { follow: true, ended })) {
+    for await (const record of readLog(() => directory, { follow: true, ended })) {
       seen.push(Buffer.from(record.bytes).toString());
       if (seen.length === 1) appendFileSync(join(directory, "1.log"), line(2, "two"));
       if (seen.length === 2) write(2, line(3, "three"));
@@ -88,7 +88,11 @@ describe("readLog", () => {
   test("an abort ends a follower", async () => {
     write(1, line(1, "one"));
     const controller = new AbortController();
-    for await (const _ of readLog(directory, { follow: true, ended: new Promise(() => {}), signal: controller.signal }))
+    for await (const _ of readLog(() => directory, {
+      follow: true,
+      ended: new Promise(() => {}),
+      signal: controller.signal,
+    }))
       controller.abort();
   });
 });

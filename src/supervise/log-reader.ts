@@ -4,7 +4,22 @@ import { join } from "node:path";
 import { logNumbers } from "./log-files.ts";
 import { type LogRecord, parseLogRecord } from "./log-record.ts";
 
+/** A place in a container's log: before the record that begins there. */
+export interface LogPosition {
+  /** Of the file. */
+  readonly number: number;
+  /** Bytes into it. */
+  readonly offset: number;
+}
+
+/** A record with where it begins. */
+export interface PlacedLogRecord extends LogRecord {
+  readonly position: LogPosition;
+}
+
 export interface ReadLogOptions {
+  /** Begin here, instead of where `tail` says. */
+  readonly from?: LogPosition;
   /** From this moment on. */
   readonly sinceNs?: bigint;
   /** Up to this moment. */
@@ -31,16 +46,15 @@ const NEWLINE = 0x0a;
 /** How often a follower looks without being told: inotify can be exhausted. */
 const LOOK_MS = 500;
 
-interface Cursor {
-  readonly number: number;
-  readonly offset: number;
-}
-
-/** Reads a container's log, following it across its numbered files. Records come in the order of writing; torn ones are skipped. */
-export async function* readLog(directory: string, options: ReadLogOptions = {}): AsyncGenerator<LogRecord> {
+/**
+ * Reads a container's log, following it across its numbered files. Records come in the order of writing; torn ones are skipped.
+ *
+ * @param folder where the files are: asked each time, for a log may be set aside while it is read.
+ */
+export async function* readLog(folder: () => string, options: ReadLogOptions = {}): AsyncGenerator<PlacedLogRecord> {
   const { sinceNs, untilNs, signal } = options;
   const streams = options.streams ?? ["stdout", "stderr"];
-  for await (const record of records(directory, options)) {
+  for await (const record of records(folder, options)) {
     if (signal?.aborted) return;
     if (!streams.includes(record.stream) || (sinceNs !== undefined && record.timeNs < sinceNs)) continue;
     if (untilNs !== undefined && record.timeNs > untilNs) return;
@@ -48,20 +62,22 @@ export async function* readLog(directory: string, options: ReadLogOptions = {}):
   }
 }
 
-async function* records(directory: string, options: ReadLogOptions): AsyncGenerator<LogRecord> {
-  const start = await startOf(directory, options);
-  using changes = options.follow ? new Changes(directory, options) : undefined;
+async function* records(folder: () => string, options: ReadLogOptions): AsyncGenerator<PlacedLogRecord> {
+  const start = options.from ?? (await findLogStart(folder(), options));
+  using changes = options.follow ? new Changes(folder(), options) : undefined;
   let { number, offset } = start;
   for (;;) {
     // Asked in this order, since nobody writes to a file once the next one exists, nor to any once the container ended.
     const isEnded = changes === undefined || changes.isEnded;
+    const directory = folder();
     const next = (await numbersIn(directory)).find((other) => other > number);
     const seen = changes?.count;
     await using file = await openFile(directory, number);
     if (file !== undefined) {
       for await (const [record, end] of recordsOf(file, offset)) {
+        const position = { number, offset };
         offset = end;
-        if (record !== undefined) yield record;
+        if (record !== undefined) yield { ...record, position };
       }
     }
     if (next !== undefined) [number, offset] = [next, 0];
@@ -107,9 +123,12 @@ async function* recordsOf(file: FileHandle, offset: number): AsyncGenerator<read
 }
 
 /** Where the last `tail` lines begin; the oldest record without a tail. */
-async function startOf(directory: string, options: ReadLogOptions): Promise<Cursor> {
+export async function findLogStart(
+  directory: string,
+  options: Pick<ReadLogOptions, "tail" | "streams"> = {},
+): Promise<LogPosition> {
   const numbers = await numbersIn(directory);
-  let start: Cursor = { number: numbers[0] ?? 1, offset: 0 };
+  let start: LogPosition = { number: numbers[0] ?? 1, offset: 0 };
   if (options.tail === undefined || options.tail < 0) return start;
   const streams = options.streams ?? ["stdout", "stderr"];
   let missing = options.tail;

@@ -28,7 +28,8 @@ test("a daemon killed while a container prints loses no line and no exit code", 
     const { exitCode } = await fixture.engine.wait(id).result;
     expect(exitCode).toBe(6);
     let log = "";
-    for await (const { bytes } of fixture.engine.logs(id, { stdout: true, stderr: true })) log += Buffer.from(bytes);
+    for await (const { bytes } of await fixture.engine.logs(id, { stdout: true, stderr: true }))
+      log += Buffer.from(bytes);
     expect(log).toBe(Array.from({ length: 200 }, (_, line) => `line ${line}\n`).join(""));
   } finally {
     await fixture[Symbol.asyncDispose]();

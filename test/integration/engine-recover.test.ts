@@ -32,7 +32,8 @@ test("a daemon that goes and comes back finds what runs, what ended, and each li
     expect((await collect(session.output)).stdout).toBe("after all\n");
     expect(await result).toEqual({ exitCode: 0 });
     let log = "";
-    for await (const { bytes } of fixture.engine.logs(stays, { stdout: true, stderr: true })) log += Buffer.from(bytes);
+    for await (const { bytes } of await fixture.engine.logs(stays, { stdout: true, stderr: true }))
+      log += Buffer.from(bytes);
     expect(log).toBe("before\nafter all\n");
     expect(fixture.events().filter((event) => event === "container die").length).toBe(3);
   } finally {

@@ -35,7 +35,7 @@ describe("a container's life", () => {
     expect(await fixture.engine.start(id.slice(0, 10))).toBe("started");
     await exit.result;
     const log: string[] = [];
-    for await (const { bytes, stream } of fixture.engine.logs(id, { stdout: true, stderr: false })) {
+    for await (const { bytes, stream } of await fixture.engine.logs(id, { stdout: true, stderr: false })) {
       log.push(`${stream}: ${Buffer.from(bytes)}`);
     }
     expect(log).toEqual(["stdout: once\n"]);

@@ -41,7 +41,7 @@ async function kill(child: ChildProcess): Promise<void> {
 
 async function logOf(directory: string): Promise<string> {
   let text = "";
-  for await (const { bytes } of readLog(directory)) text += Buffer.from(bytes).toString();
+  for await (const { bytes } of readLog(() => directory)) text += Buffer.from(bytes).toString();
   return text;
 }
 

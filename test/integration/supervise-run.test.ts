@@ -292,12 +292,12 @@ describe("standard streams", () => {
     const files = readdirSync(directory).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
     expect(files.length).toBe(3);
     const lines: string[] = [];
-    for await (const record of readLog(directory)) lines.push(Buffer.from(record.bytes).toString().trimEnd());
+    for await (const record of readLog(() => directory)) lines.push(Buffer.from(record.bytes).toString().trimEnd());
     expect(lines.map(Number)).toEqual(
       Array.from({ length: lines.length }, (_, index) => 20000 - lines.length + 1 + index),
     );
     const last: string[] = [];
-    for await (const record of readLog(directory, { tail: 2 })) last.push(Buffer.from(record.bytes).toString());
+    for await (const record of readLog(() => directory, { tail: 2 })) last.push(Buffer.from(record.bytes).toString());
     expect(last).toEqual(["19999\n", "20000\n"]);
   });
 
@@ -308,7 +308,7 @@ describe("standard streams", () => {
     const monitor = await fixture.launch(fixture.options(plan, { log }));
     const lengths: [boolean, number][] = [];
     const following = (async () => {
-      for await (const record of readLog(directory, { follow: true, ended: monitor.exited }))
+      for await (const record of readLog(() => directory, { follow: true, ended: monitor.exited }))
         lengths.push([record.isPartial, record.bytes.length]);
     })();
     await monitor.start();

@@ -149,6 +149,7 @@ export function engineDouble(changes: Partial<Engine> = {}, container: Container
     attach: unexpected("attach"),
     resize: async (name) => void find(name),
     logs: unexpected("logs"),
+    logPosition: unexpected("logPosition"),
     top: async () => ({ titles: ["PID", "CMD"], rows: [["1", "sh"]] }),
     stats: unexpected("stats"),
     async createExec(name: string, config: ExecConfig) {

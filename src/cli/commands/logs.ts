@@ -1,5 +1,8 @@
+import { acrossRestarts } from "../across-restarts.ts";
 import { defineCommand } from "../command.ts";
 import { absentSwitch, switchFlag, textFlag } from "../flags/flag.ts";
+import { followLog } from "../streams/follow-log.ts";
+import { ResumableOutput } from "../streams/resumable-output.ts";
 import { parseTimestamp } from "../values/timestamp.ts";
 
 export const command = defineCommand({
@@ -13,7 +16,8 @@ export const command = defineCommand({
     until: textFlag("Up to this time (2013-01-02T13:23:37Z), or that long ago (42m)"),
   },
   arguments: { min: 1, max: 1 },
-  async run({ terminal, connect }, { flags, positionals: [name = ""] }) {
+  async run(context, { flags, positionals: [name = ""] }) {
+    const { terminal } = context;
     const sources = {
       nowMs: terminal.now(),
       localOffsetMinutes: (atMs: number) => terminal.timeZone(atMs).offsetMinutes,
@@ -28,10 +32,14 @@ export const command = defineCommand({
       ...(until === undefined ? {} : { until: parseTimestamp(until, sources) }),
       ...(tail === undefined ? {} : { tail }),
     };
-    const api = await connect();
-    for await (const { stream, bytes } of await api.containerLogs(name, options)) {
-      await (stream === "stderr" ? terminal.stderr : terminal.stdout).write(bytes);
-    }
+    const { Id: id } = await (await context.connect()).inspectContainer(name);
+    const output = new ResumableOutput();
+    await acrossRestarts(context, async (api) => {
+      const frames = await followLog(api, id, { ...options, output, terminal });
+      for await (const { stream, bytes } of output.through(frames)) {
+        await (stream === "stderr" ? terminal.stderr : terminal.stdout).write(bytes);
+      }
+    });
     return 0;
   },
 });

@@ -1,10 +1,10 @@
 import type { CreateContainerRequest } from "../../api/container-config.ts";
 import type { EngineApi } from "../../api/engine-api.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { awaitExit } from "../container/await-exit.ts";
 import { planContainerRequest } from "../container/container-request.ts";
 import { checkPullPolicy, createContainer } from "../container/create-container.ts";
 import { CONTAINER_FLAGS, CREATION_FLAGS } from "../container/run-flags.ts";
+import { NEVER, RunSession } from "../container/run-session.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import type { ParsedFlags } from "../flags/parse-flags.ts";
@@ -44,35 +44,30 @@ async function runAttached(
   const { terminal } = context;
   const hasTty = request.Tty === true;
   const hasStdin = request.AttachStdin === true;
-  const detachKeys = flags["detach-keys"];
-  const [connection, exit] = await Promise.all([
-    api.attachContainer(id, {
-      stream: true,
-      stdin: hasStdin,
-      stdout: request.AttachStdout === true,
-      stderr: request.AttachStderr === true,
-      ...(detachKeys === undefined ? {} : { detachKeys }),
-    }),
-    awaitExit(api, id, { terminal, isRemoved: flags.rm }),
-  ]);
-  using streams = attachStreams(connection, terminal, {
-    hasStdin,
+  const keys = flags["detach-keys"] === undefined ? {} : { detachKeys: flags["detach-keys"] };
+  const session = await RunSession.join(context, id, {
     hasTty,
-    ...(detachKeys === undefined ? {} : { detachKeys }),
+    hasStdin,
+    hasStdout: request.AttachStdout === true,
+    hasStderr: request.AttachStderr === true,
+    isRemoved: flags.rm,
+    startedBefore: NEVER,
+    ...keys,
   });
+  using streams = attachStreams(session, terminal, { hasStdin, hasTty, ...keys });
   try {
-    await api.startContainer(id);
+    await session.start();
   } catch (error) {
-    connection.close();
+    session.close();
     await streams.end.catch(() => {});
     // What `--rm` removes is gone when the command ends, here too.
-    if (flags.rm) await exit.settled;
+    if (flags.rm) await session.settled;
     throw error;
   }
   using _size =
     hasTty && terminal.stdout.isTerminal ? followSize(terminal, (size) => api.resizeContainer(id, size)) : undefined;
   if ((await streams.end) === "detached") return 0;
-  return await exit.status();
+  return await session.status();
 }
 
 export const command = defineCommand({

@@ -1,6 +1,6 @@
 import type { EngineApi } from "../../api/engine-api.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { awaitExit } from "../container/await-exit.ts";
+import { RunSession } from "../container/run-session.ts";
 import { eachTarget } from "../each-target.ts";
 import { absentFlag, switchFlag, textFlag } from "../flags/flag.ts";
 import { attachStreams } from "../streams/attach-streams.ts";
@@ -10,33 +10,35 @@ import { proxySignals } from "../streams/proxy-signals.ts";
 async function startAttached(
   api: EngineApi,
   name: string,
-  { context: { terminal }, ...options }: { context: CommandContext; wantsStdin: boolean; detachKeys?: string },
+  { context, ...options }: { context: CommandContext; wantsStdin: boolean; detachKeys?: string },
 ): Promise<number> {
-  const { Id: id, Config: config, HostConfig: host } = await api.inspectContainer(name);
+  const { terminal } = context;
+  const { Id: id, Config: config, HostConfig: host, State: state } = await api.inspectContainer(name);
   const hasTty = config.Tty === true;
   const hasStdin = options.wantsStdin && config.OpenStdin === true;
   const keys = options.detachKeys === undefined ? {} : { detachKeys: options.detachKeys };
   using _signals = hasTty ? undefined : proxySignals(terminal, (signalName) => api.killContainer(id, { signalName }));
-  const connection = await api.attachContainer(id, {
-    stream: true,
-    stdin: hasStdin,
-    stdout: true,
-    stderr: true,
+  const session = await RunSession.join(context, id, {
+    hasTty,
+    hasStdin,
+    hasStdout: true,
+    hasStderr: true,
+    isRemoved: host.AutoRemove === true,
+    startedBefore: state.StartedAt,
     ...keys,
   });
-  using streams = attachStreams(connection, terminal, { hasStdin, hasTty, ...keys });
-  const exit = await awaitExit(api, id, { terminal, isRemoved: host.AutoRemove === true });
+  using streams = attachStreams(session, terminal, { hasStdin, hasTty, ...keys });
   try {
-    await api.startContainer(id);
+    await session.start();
   } catch (error) {
-    connection.close();
+    session.close();
     await streams.end.catch(() => {});
-    if (host.AutoRemove === true) await exit.settled;
+    if (host.AutoRemove === true) await session.settled;
     throw error;
   }
   using _size =
     hasTty && terminal.stdout.isTerminal ? followSize(terminal, (size) => api.resizeContainer(id, size)) : undefined;
-  return (await streams.end) === "detached" ? 0 : await exit.status();
+  return (await streams.end) === "detached" ? 0 : await session.status();
 }
 
 export const command = defineCommand({

@@ -1,4 +1,5 @@
 import type { EngineApi } from "../../api/engine-api.ts";
+import { isDaemonGone } from "../across-restarts.ts";
 import type { Terminal } from "../terminal.ts";
 
 const WAIT_FAILED_STATUS = 125;
@@ -7,21 +8,21 @@ const WAIT_FAILED_STATUS = 125;
 export interface AwaitedExit {
   /** What our process is to end with. A wait that failed is told on stderr, and is 125. */
   status(): Promise<number>;
-  /** Resolves when the wait is over, however. */
-  readonly settled: Promise<void>;
+  /** Resolves when the wait is over: true if the daemon went away before it could tell. */
+  readonly isLost: Promise<boolean>;
 }
 
 /**
  * Registers for the end of a container: no exit after that is missed.
  *
- * @param options `isRemoved`: wait until the container is gone as well.
+ * @param options `condition`: as in the API.
  */
 export async function awaitExit(
   api: EngineApi,
   id: string,
-  options: { readonly terminal: Terminal; readonly isRemoved: boolean },
+  options: { readonly terminal: Terminal; readonly condition: "not-running" | "next-exit" | "removed" },
 ): Promise<AwaitedExit> {
-  const { result } = await api.waitContainer(id, { condition: options.isRemoved ? "removed" : "next-exit" });
+  const { result } = await api.waitContainer(id, { condition: options.condition });
   const fail = async (message: string): Promise<number> => {
     await options.terminal.stderr.write(`error waiting for container: ${message}\n`);
     return WAIT_FAILED_STATUS;
@@ -35,9 +36,6 @@ export async function awaitExit(
         return fail(error instanceof Error ? error.message : String(error));
       }
     },
-    settled: result.then(
-      () => {},
-      () => {},
-    ),
+    isLost: result.then(() => false, isDaemonGone),
   };
 }

@@ -13,6 +13,8 @@ export interface StdioOptions {
   readonly closesStdin: boolean;
   /** Empty: the default. */
   readonly detachKeys: string;
+  /** Sent before the output. */
+  readonly preface?: Uint8Array;
 }
 
 /** The media type of a container's output, as this client understands it. */
@@ -40,6 +42,7 @@ export async function connectStdio(exchange: Exchange, session: StdioSession, op
   const client = exchange.hijack(outputMediaType(exchange, options.isTerminal));
   void passInput(client, session, options, filter);
   try {
+    if (options.preface !== undefined) await client.write(options.preface);
     for await (const chunk of session.output) {
       await client.write(options.isTerminal ? chunk.bytes : encodeFrame(chunk));
     }

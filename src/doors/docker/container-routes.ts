@@ -1,8 +1,9 @@
+import { encodePosition } from "../../api/stdio-frames.ts";
 import type { WaitCondition } from "../../engine/engine.ts";
 import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import { connectStdio, detachFilter } from "./connect-stdio.ts";
 import { CONTAINER_FILTERS, containerFilter } from "./container-filters.ts";
-import { sendLogs } from "./container-logs.ts";
+import { formatPosition, sendLogs } from "./container-logs.ts";
 import { sendStats } from "./container-stats.ts";
 import { describeContainer, summarizeContainer } from "./describe-container.ts";
 import type { DoorParts } from "./door-parts.ts";
@@ -164,6 +165,10 @@ async function attach(exchange: Exchange, name: string, { engine }: DoorParts): 
     detachKeys: query.text("detachKeys") ?? "",
   };
   detachFilter(options);
+  const { status } = container.state;
+  // Known only while it does not run: then its output begins where the log ends.
+  const isPlaced = query.flag("positions") && !isTerminal && (status === "created" || status === "exited");
+  const position = isPlaced ? formatPosition(await engine.logPosition(container.id, { tail: 0 })) : undefined;
   const session = await engine.attach(container.id, {
     stdin: hasStdin,
     stdout: query.flag("stdout"),
@@ -171,5 +176,8 @@ async function attach(exchange: Exchange, name: string, { engine }: DoorParts): 
     logs: query.flag("logs"),
     stream: query.flag("stream"),
   });
-  await connectStdio(exchange, session, options);
+  await connectStdio(exchange, session, {
+    ...options,
+    ...(position === undefined ? {} : { preface: encodePosition(position) }),
+  });
 }

@@ -357,9 +357,15 @@ test("maps are told in the order of their keys, as Go writes them", async () => 
 
 test("logs come in frames with times in front of lines", async () => {
   const engine = engineDouble({
-    async *logs(_name, options) {
+    async logs(_name, options) {
       expect(options).toMatchObject({ stdout: true, stderr: false, tail: 3, sinceNs: 1_500_000_000n });
-      yield { stream: "stdout", timeNs: CREATED_NS, bytes: Buffer.from("one\n") };
+      const position = { number: 1, offset: 0 };
+      return {
+        isTerminal: false,
+        async *[Symbol.asyncIterator]() {
+          yield { stream: "stdout", timeNs: CREATED_NS, position, bytes: Buffer.from("one\n") } as const;
+        },
+      };
     },
   });
   await using door = await serveDoor(doorParts({ engine }));

@@ -76,7 +76,10 @@ export async function endLocked(context: EngineContext, id: string, exit: ExitRe
   // Marked before anybody hears of the end: nobody may start it again.
   if (isRemoved) live.isBeingRemoved = true;
   live.settleExit({ exitCode: exit.exitCode });
-  if (isRemoved) await inSpan(trace, "remove the container", () => removeLocked(context, id, { volumes: true }));
+  if (!isRemoved) return;
+  // Else the log would have to be kept for clients that are just taking the last of it.
+  await live.outputDelivered();
+  await inSpan(trace, "remove the container", () => removeLocked(context, id, { volumes: true }));
 }
 
 /** Takes from the host what a container that has ended still has there. */

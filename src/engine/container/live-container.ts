@@ -16,10 +16,13 @@ export class LiveContainer {
   isBeingRemoved = false;
   /** Where its run is noted, if somebody wants to know. */
   trace: Trace = NO_TRACE;
+  /** It ran before this daemon: clients of the one before may come back for what it printed. */
+  wasTakenUp = false;
   /** It is stopped to be started again: its end does not remove it. */
   isRestarting = false;
   /** What clients are connected to; there from just before the start, so that nobody falls between. */
   #attachable: EngineMonitor | undefined;
+  readonly #followers = new Set<object>();
   readonly #sessions = new Map<PendingSession, RequestedStreams>();
   readonly #nextExit = new Set<(result: WaitResult) => void>();
   readonly #removal = new Set<(result: WaitResult) => void>();
@@ -54,6 +57,18 @@ export class LiveContainer {
     if (this.#attachable === undefined) return;
     // A process that has just ended leaves an empty stream, which `bindTo` has made of it.
     await bindTo(this.#attachable, session, streams).catch(() => undefined);
+  }
+
+  /** Somebody follows the log, until disposed. */
+  follow(): Disposable {
+    const follower = {};
+    this.#followers.add(follower);
+    return { [Symbol.dispose]: () => void this.#followers.delete(follower) };
+  }
+
+  /** True while what it printed may not have reached everybody who wants it. */
+  get hasReaders(): boolean {
+    return this.wasTakenUp || this.#followers.size > 0 || this.#sessions.size > 0;
   }
 
   /** Connects all that wait, and from here on whoever comes: between `ready` and `start`, so that they miss nothing. */

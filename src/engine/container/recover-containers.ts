@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isGantryError } from "../../errors/gantry-error.ts";
 import type { EngineMonitor, ExitRecord } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
+import { keepLog, sweepKeptLogs } from "../logs/kept-logs.ts";
 import { networkOf } from "./container-network.ts";
 import { type ContainerRecord, isRunning } from "./container-record.ts";
 import { endLocked, watchContainer } from "./end-container.ts";
@@ -53,6 +54,7 @@ function isLeftover(context: EngineContext, record: ContainerRecord): boolean {
 async function recoverRun(context: EngineContext, record: ContainerRecord): Promise<void> {
   const { parts, paths } = context;
   const { id, run } = record;
+  context.live(id).wasTakenUp = true;
   if (run === undefined || run.bootId !== parts.bootId) {
     if (!isRunning(record)) {
       await undoLaunch(context, record);
@@ -157,9 +159,11 @@ async function removeUnknown(context: EngineContext): Promise<void> {
     }
   }
   for (const name of namesIn(paths.containers)) {
-    if (context.records.get(name) === undefined)
-      await rm(join(paths.containers, name), { recursive: true, force: true });
+    if (context.records.get(name) !== undefined) continue;
+    if (context.exits.recall(name)?.hasLog === true) keepLog(context, name);
+    await rm(join(paths.containers, name), { recursive: true, force: true });
   }
+  await sweepKeptLogs(context);
   const sockets = new Set(running.map((record) => `${record.id.slice(0, 12)}.sock`));
   for (const name of namesIn(paths.sockets)) {
     // Sockets of execs in running containers stay: their monitors remove them.

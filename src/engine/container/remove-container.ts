@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { EngineContext } from "../engine-context.ts";
-import { holderOf, isRunning } from "./container-record.ts";
+import { keepLog } from "../logs/kept-logs.ts";
+import { type ContainerRecord, holderOf, isRunning } from "./container-record.ts";
 import { killAndWait } from "./stop-container.ts";
 
 /**
@@ -55,7 +56,11 @@ export async function removeLocked(
 ): Promise<void> {
   const record = context.records.get(id);
   if (record === undefined) return;
-  context.live(id).isBeingRemoved = true;
+  const live = context.live(id);
+  live.isBeingRemoved = true;
+  const keepsLog = live.hasReaders;
+  // As Docker, without the reason of a start that failed: who started it was told, and clients take it for a failed wait.
+  const result = { exitCode: record.state.exitCode };
   const { images, volumes } = context.parts;
   const doomed = options.volumes
     ? record.anonymousVolumes.filter((volume) => volumeUsers(context, volume).every((user) => user === id))
@@ -63,19 +68,25 @@ export async function removeLocked(
   context.records.delete(id, [context.event(record, "destroy")], () => {
     images.release(holderOf(id));
     volumes.doom(doomed);
+    if (hasRun(record))
+      context.exits.remember(id, { result, hasLog: keepsLog, isTerminal: record.config.tty === true });
   });
   try {
+    if (keepsLog) keepLog(context, id);
     await rm(context.paths.directory(id), { recursive: true, force: true });
     for (const name of doomed) await volumes.remove(name, { force: true, usedBy: volumeUsers(context, name) });
   } catch (error) {
     context.warnOf(`cannot remove all files of container ${record.name}`)(error);
   } finally {
-    const live = context.live(id);
     live.dropSessions();
-    // As Docker, without the reason of a start that failed: who started it was told, and clients take it for a failed wait.
-    live.settleRemoval({ exitCode: record.state.exitCode });
+    live.settleRemoval(result);
     context.forget(id);
   }
+}
+
+/** One that was only created has no end that anybody could wait for. */
+function hasRun({ state }: ContainerRecord): boolean {
+  return state.status !== "created" || state.error !== "";
 }
 
 /** Ids of the containers that have a volume mounted, running or not. */

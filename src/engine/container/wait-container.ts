@@ -3,12 +3,17 @@ import type { Engine, WaitCondition, WaitResult } from "../engine.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { isRunning } from "./container-record.ts";
 
-/** Waits for a container. Registered when this returns; the answer comes after the end of the output was delivered. */
+/**
+ * Waits for a container. Registered when this returns; the answer comes after the end of the output was delivered. One that
+ * was removed within the last ten minutes is found by its whole id.
+ */
 export function waitForContainer(
   context: EngineContext,
   name: string,
   options: { readonly condition?: WaitCondition; readonly signal?: AbortSignal } = {},
 ): ReturnType<Engine["wait"]> {
+  const gone = context.records.get(name) === undefined ? context.exits.recall(name) : undefined;
+  if (gone !== undefined) return { registered: Promise.resolve(), result: Promise.resolve(gone.result) };
   const record = context.records.resolve(name);
   const live = context.live(record.id);
   const { condition = "not-running", signal } = options;

@@ -23,7 +23,7 @@ export async function attachContainer(
   const stdin = options.stdin === true && stream && record.config.openStdin === true;
   const end = new AbortController();
   const output = logs
-    ? readContainerLog(context, record.id, { ...wanted, follow: stream, signal: end.signal })
+    ? await readContainerLog(context, record.id, { ...wanted, follow: stream, signal: end.signal })
     : undefined;
   const session = new PendingSession(output === undefined ? {} : { output });
   session.ended.then(() => end.abort());
