@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { ChildProcess } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { connectEngine } from "../../src/client/engine-client.ts";
+import { daemonSkipReason, TestDaemon, until } from "../support/daemon.ts";
+
+const skip = daemonSkipReason();
+if (skip !== undefined) console.log(`skipped: ${skip}`);
+
+/** Prints numbered lines on both streams until the file /go is there or `last` is reached, then ends with 7. */
+const count = (last: number) =>
+  `i=0; while [ $i -lt ${last} ]; do echo out $i; echo err $i >&2; i=$((i+1)); usleep 1000; done; exit 7`;
+
+const lines = (word: string, last: number) => Array.from({ length: last }, (_, number) => `${word} ${number}\n`).join("");
+
+interface Finished {
+  stdout: string;
+  stderr: string;
+  status: number | null;
+}
+
+/** What a command prints and ends with, to be looked at while it runs. */
+function watch(child: ChildProcess): Finished & { readonly ended: Promise<Finished> } {
+  const seen = { stdout: "", stderr: "", status: null as number | null };
+  child.stdout?.on("data", (chunk: Buffer) => (seen.stdout += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (seen.stderr += chunk.toString()));
+  const ended = new Promise<Finished>((resolve) =>
+    child.once("close", (status) => resolve(Object.assign(seen, { status }))),
+  );
+  return Object.assign(seen, { ended });
+}
+
+describe.skipIf(skip !== undefined)("commands while the daemon is killed", () => {
+  let daemon: TestDaemon;
+  beforeAll(async () => {
+    daemon = await TestDaemon.start();
+  }, 60_000);
+  afterAll(async () => {
+    await daemon[Symbol.asyncDispose]();
+  });
+
+  test.each([[], ["--rm"]])("run %p gives the whole output and the exit code", async (...flags) => {
+    const command = watch(daemon.spawn(["run", ...flags, "busybox", "sh", "-c", count(600)]));
+    for (const seen of ["out 50\n", "out 250\n"]) {
+      await until(`it has printed ${seen}`, () => command.stdout.includes(seen));
+      await daemon.down("SIGKILL");
+      await daemon.up();
+    }
+    expect(await command.ended).toMatchObject({ stdout: lines("out", 600), stderr: lines("err", 600), status: 7 });
+  });
+
+  test("run --rm: what ended while there was no daemon is told by the next, which has removed it", async () => {
+    const command = watch(daemon.spawn(["run", "--rm", "busybox", "sh", "-c", count(200)]));
+    await until("it prints", () => command.stdout.includes("out 20\n"));
+    const { stdout } = await daemon.gantry(["ps", "-q", "--no-trunc"]);
+    const id = stdout.trim();
+    const record = join(daemon.root, "containers", id, "exit.json");
+    await daemon.down("SIGKILL");
+    await until("it has ended", () => existsSync(record));
+    await daemon.up();
+    expect(await command.ended).toMatchObject({ stdout: lines("out", 200), stderr: lines("err", 200), status: 7 });
+    expect((await daemon.gantry(["ps", "-aq", "--no-trunc"])).stdout).not.toContain(id);
+    const api = connectEngine(`unix://${daemon.socketPath}`);
+    expect(await (await api.waitContainer(id)).result).toEqual({ StatusCode: 7 });
+    await daemon.down("SIGKILL");
+    await daemon.up();
+    expect(await daemon.gantry(["wait", id])).toMatchObject({ stdout: "7\n", status: 0 });
+  });
+
+  test("a daemon that a command had started is started anew by the command", async () => {
+    await using other = await TestDaemon.start();
+    await other.down();
+    const pid = () => Number(readFileSync(join(other.state, "gantry.pid"), "utf8"));
+    const command = watch(other.spawn(["run", "--rm", "busybox", "sh", "-c", count(200)]));
+    await until("it prints", () => command.stdout.includes("out 20\n"));
+    const first = pid();
+    process.kill(first, "SIGKILL");
+    expect(await command.ended).toMatchObject({ stdout: lines("out", 200), stderr: lines("err", 200), status: 7 });
+    expect(pid()).not.toBe(first);
+    process.kill(pid(), "SIGTERM");
+    await until("it has ended", () => !existsSync(join(other.state, "gantry.pid")));
+  });
+
+  test("wait and logs -f go on", async () => {
+    await daemon.gantry(["run", "-d", "--name", "counts", "busybox", "sh", "-c", count(400)]);
+    const wait = watch(daemon.spawn(["wait", "counts"]));
+    const logs = watch(daemon.spawn(["logs", "-f", "--timestamps", "counts"]));
+    await until("the log is followed", () => logs.stdout.includes(" out 50\n"));
+    await daemon.down("SIGKILL");
+    await daemon.up();
+    const { stdout, stderr, status } = await logs.ended;
+    const texts = (output: string) => output.replaceAll(/^\S+ /gm, "");
+    expect([texts(stdout), texts(stderr), status]).toEqual([lines("out", 400), lines("err", 400), 0]);
+    expect(await wait.ended).toMatchObject({ stdout: "7\n", status: 0 });
+    await daemon.gantry(["rm", "counts"]);
+  });
+
+  test("run -i says that stdin is lost, and gives the output all the same", async () => {
+    const child = daemon.spawn(["run", "--rm", "-i", "busybox", "sh", "-c", `cat; ${count(100)}`]);
+    const command = watch(child);
+    child.stdin?.write("typed\n");
+    await until("it echoes", () => command.stdout === "typed\n");
+    await daemon.down("SIGKILL");
+    await daemon.up();
+    const { stdout, stderr, status } = await command.ended;
+    expect([stdout, status]).toEqual([`typed\n${lines("out", 100)}`, 7]);
+    expect(stderr).toBe(
+      `gantry: the daemon was restarted: what we read from here on does not reach the container\n${lines("err", 100)}`,
+    );
+  });
+});
