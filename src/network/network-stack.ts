@@ -1,4 +1,4 @@
-import { formatError, GantryError } from "../errors/gantry-error.ts";
+import { formatError, GantryError, isGantryError } from "../errors/gantry-error.ts";
 import { findLink, type Link, setLink } from "../linux/netlink/link.ts";
 import { NetlinkSocket } from "../linux/netlink/netlink-socket.ts";
 import { NetworkNamespace } from "../linux/netlink/network-namespace.ts";
@@ -273,7 +273,15 @@ export class NetworkStack implements Disposable {
     removeUnknownLinks(this.#host, this.#names.interfacePrefix, known);
     const bridges = new Set([...this.#networks.values()].map((network) => network.bridge));
     removeUnknownLinks(this.#host, this.#names.bridgePrefix, bridges);
-    for (const endpoint of endpoints) this.#restore(endpoint, pids.get(endpoint.containerId));
+    for (const endpoint of endpoints) {
+      try {
+        this.#restore(endpoint, pids.get(endpoint.containerId));
+      } catch (error) {
+        // One that has just ended has no namespace any more: its end is about to be recorded.
+        if (!isGantryError(error, "not-found"))
+          this.#warn(`the network of container ${endpoint.containerId} is not restored: ${formatError(error)}`);
+      }
+    }
     await this.#keeper.recover(endpoints);
     this.#firewall.apply();
   }

@@ -20,13 +20,14 @@ const LOST_WITH_THE_HOST = 255;
  */
 export async function recoverContainers(context: EngineContext): Promise<void> {
   const { parts } = context;
+  const taken: TakenUp[] = [];
   await Promise.all(
     context.records
       .list()
       .filter((record) => record.run !== undefined || isRunning(record))
       .map((record) =>
         context.locks
-          .run(record.id, () => recoverRun(context, record))
+          .run(record.id, async () => taken.push(...(await recoverRun(context, record))))
           .catch(context.warnOf(`cannot take up container ${record.name}`)),
       ),
   );
@@ -36,6 +37,8 @@ export async function recoverContainers(context: EngineContext): Promise<void> {
       .filter(isRunning)
       .map((record) => ({ containerId: record.id, pid: record.state.pid })),
   );
+  // Only now: an end that came in between would take away the network that is just being restored.
+  for (const { id, monitor } of taken) watchContainer(context, id, monitor);
   for (const record of context.records.list()) {
     if (!isLeftover(context, record)) continue;
     await context.locks
@@ -51,21 +54,28 @@ function isLeftover(context: EngineContext, record: ContainerRecord): boolean {
   return record.state.status !== "created" || record.createdInBoot !== context.parts.bootId;
 }
 
-async function recoverRun(context: EngineContext, record: ContainerRecord): Promise<void> {
+/** A container that runs on, with its monitor. */
+interface TakenUp {
+  readonly id: string;
+  readonly monitor: EngineMonitor;
+}
+
+/** What runs on: one or none. */
+async function recoverRun(context: EngineContext, record: ContainerRecord): Promise<readonly TakenUp[]> {
   const { parts, paths } = context;
   const { id, run } = record;
   context.live(id).wasTakenUp = true;
   if (run === undefined || run.bootId !== parts.bootId) {
     if (!isRunning(record)) {
       await undoLaunch(context, record);
-      return;
+      return [];
     }
     await endLocked(context, id, {
       exitCode: LOST_WITH_THE_HOST,
       oomKilled: false,
       finishedAtNs: parts.clock.nowNs(),
     });
-    return;
+    return [];
   }
   const found = await parts.supervisor.recover({
     socketPath: paths.socket(id),
@@ -75,11 +85,11 @@ async function recoverRun(context: EngineContext, record: ContainerRecord): Prom
   });
   if (!isMonitor(found)) {
     await recordEnd(context, record, found);
-    return;
+    return [];
   }
   if (!isRunning(record) && !(await hasStarted(found))) {
     await undoLaunch(context, record);
-    return;
+    return [];
   }
   const cgroup = parts.cgroups.open(id);
   if (record.state.status === "running") await cgroup.thaw();
@@ -103,7 +113,7 @@ async function recoverRun(context: EngineContext, record: ContainerRecord): Prom
     );
   }
   context.live(id).hasProcess(found, cgroup);
-  watchContainer(context, id, found);
+  return [{ id, monitor: found }];
 }
 
 function isMonitor(found: EngineMonitor | ExitRecord): found is EngineMonitor {
