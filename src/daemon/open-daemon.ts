@@ -5,6 +5,7 @@ import { ContentStore } from "../content/content-store.ts";
 import { dockerRoutes } from "../doors/docker/docker-routes.ts";
 import { type DockerDoor, serveDocker } from "../doors/docker/serve-docker.ts";
 import { createEngine, hostCgroups, readHostFacts } from "../engine/index.ts";
+import { formatError } from "../errors/gantry-error.ts";
 import { HostPacker } from "../image/from-host.ts";
 import { Images } from "../image/images.ts";
 import { LayerStore } from "../image/layer-store.ts";
@@ -117,6 +118,8 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   const traces = new TraceStore(monotonicUs);
   const quiet = parts.use(new QuietMoments(releaseMemory));
   let door: DockerDoor | undefined;
+  let collection: Promise<void> = Promise.resolve();
+  parts.defer(() => collection);
   parts.defer(() => door?.close());
   const owned = parts.move();
   return {
@@ -139,6 +142,11 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
         serverName: `gantry/${describeVersion().Version} (linux)`,
         warn,
       });
+      // What a pull left that was killed, or a removal that was: nobody waits for that.
+      collection = images.collect().then(
+        () => {},
+        (error) => warn(`cannot remove what no image needs any more: ${formatError(error)}`),
+      );
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -12,7 +12,8 @@ if (skip !== undefined) console.log(`skipped: ${skip}`);
 const count = (last: number) =>
   `i=0; while [ $i -lt ${last} ]; do echo out $i; echo err $i >&2; i=$((i+1)); usleep 1000; done; exit 7`;
 
-const lines = (word: string, last: number) => Array.from({ length: last }, (_, number) => `${word} ${number}\n`).join("");
+const lines = (word: string, last: number) =>
+  Array.from({ length: last }, (_, number) => `${word} ${number}\n`).join("");
 
 interface Finished {
   stdout: string;

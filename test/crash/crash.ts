@@ -1,0 +1,75 @@
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "../support/command.ts";
+import { daemonSkipReason, TestDaemon } from "../support/daemon.ts";
+import { type MadeLayer, makeArchive, makeLayer } from "../support/layers.ts";
+import { registrySkipReason, startRegistry } from "../support/registry.ts";
+import { CrashRun } from "./crash-run.ts";
+import { SeededRandom } from "./seeded-random.ts";
+
+/** Why the crash test cannot run here; undefined if it can. */
+export function crashSkipReason(): string | undefined {
+  return daemonSkipReason(["nft"]) ?? registrySkipReason();
+}
+
+/** Kills a daemon so many times. The same seed makes the same choices; what the machine does in between is its own. */
+export async function crash(kills: number, seed: number): Promise<ReadonlyMap<string, number>> {
+  await using daemon = await TestDaemon.start();
+  using registry = await startRegistry();
+  const shared = [layer("shared", 400, 2_000), layer("big", 3, 1_500_000)];
+  const pullable = [`${registry.host}/one:1`, `${registry.host}/two:1`];
+  for (const [index, name] of pullable.entries()) {
+    const path = join(daemon.directory, "image.tar");
+    writeFileSync(path, makeArchive(name, [...shared, layer(`own-${index}`, 20, 50_000)]));
+    await run([
+      "skopeo",
+      "copy",
+      "--quiet",
+      "--insecure-policy",
+      "--dest-tls-verify=false",
+      `oci-archive:${path}`,
+      `docker://${name}`,
+    ]);
+  }
+  const archive = { name: "loaded:1", bytes: makeArchive("loaded:1", [...shared, layer("loaded", 20, 50_000)]) };
+  const crashes = new CrashRun({ daemon, random: new SeededRandom(seed), pullable, archive });
+  let round = 0;
+  try {
+    for (; round < kills; round++) await crashes.round();
+    await crashes.end();
+    return crashes.broken;
+  } catch (error) {
+    const told = [...crashes.journal, "the daemon says:", daemon.log.trim()].map((line) => `  ${line}`).join("\n");
+    throw new Error(`seed ${seed}, kill ${round + 1}:\n${told}`, { cause: error });
+  }
+}
+
+/** A layer of files that nothing compresses. */
+function layer(folder: string, count: number, sizeBytes: number): MadeLayer {
+  return makeLayer([
+    { type: "directory", path: folder, mode: 0o755 },
+    ...Array.from({ length: count }, (_, number) => ({
+      type: "file" as const,
+      path: `${folder}/${number}`,
+      content: randomBytes(sizeBytes),
+    })),
+  ]);
+}
+
+/** `npm run test:crash -- [KILLS] [SEED]` */
+async function main(): Promise<void> {
+  const skip = crashSkipReason();
+  if (skip !== undefined) {
+    console.log(`skipped: ${skip}`);
+    return;
+  }
+  const kills = Number(process.argv[2] ?? 200);
+  const seed = Number(process.argv[3] ?? Date.now() % 1_000_000_000);
+  console.log(`${kills} kills, seed ${seed} (again: npm run test:crash -- ${kills} ${seed})`);
+  const broken = await crash(kills, seed);
+  const counts = [...broken].map(([what, count]) => `${what} ${count}`).join(", ");
+  console.log(`nothing was lost, nothing is left over; broken off: ${counts}`);
+}
+
+if (import.meta.main) await main();
