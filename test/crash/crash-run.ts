@@ -4,7 +4,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { ApiError } from "../../src/api/api-error.ts";
 import type { ContainerInspect } from "../../src/api/container.ts";
 import type { EngineApi } from "../../src/api/engine-api.ts";
-import { connectEngine } from "../../src/client/engine-client.ts";
 import { isGantryError } from "../../src/errors/gantry-error.ts";
 import { readBootId } from "../../src/platform/process-identity.ts";
 import { Database } from "../../src/platform/sqlite.ts";
@@ -51,7 +50,7 @@ export class CrashRun {
 
   constructor(parts: CrashRunParts) {
     this.#parts = parts;
-    this.#api = connectEngine(`unix://${parts.daemon.socketPath}`);
+    this.#api = parts.daemon.api();
     for (const name of [...parts.pullable, parts.archive.name]) this.#images.set(name, false);
   }
 

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { EngineApi } from "../../src/api/engine-api.ts";
+import { connectEngine } from "../../src/client/engine-client.ts";
+import { readAnnouncement } from "../../src/daemon/announcement.ts";
 import { hashRoot } from "../../src/daemon/root-hash.ts";
 import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import { clearHost } from "./clear-host.ts";
@@ -10,7 +13,8 @@ import { seedBusybox } from "./seed-images.ts";
 
 const repository = join(import.meta.dir, "../..");
 const bun = join(repository, "node_modules/bun/bin/bun.exe");
-const checkoutProgram = [bun, join(repository, "src/cli/main.ts")];
+const ENTRY = "src/cli/main.ts";
+const checkoutProgram = [bun, join(repository, ENTRY)];
 
 /** What a command printed, and the status that it ended with (128 + n after signal n). */
 export interface CommandResult {
@@ -39,6 +43,8 @@ export interface TestDaemonOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** The command that starts the program, for daemon and commands alike. @default the checkout's */
   readonly program?: readonly string[];
+  /** The checkout whose daemon is started first; later ones are of this checkout. @default this one */
+  readonly release?: string;
 }
 
 /** A daemon with a root, a state folder, a bridge and cgroups of its own; nothing of it is left when it is disposed. */
@@ -62,7 +68,7 @@ export class TestDaemon implements AsyncDisposable {
   static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
     const daemon = new TestDaemon(options.environment, options.program);
     try {
-      await daemon.up();
+      await daemon.up(options.release);
       if (options.busybox ?? true) {
         const { layout } = await seedBusybox();
         await daemon.loadLayout(layout, "busybox:latest");
@@ -85,8 +91,8 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   /** Starts the daemon on the same root again; resolves when it serves. */
-  async up(): Promise<void> {
-    const [file = "", ...first] = this.#program;
+  async up(release?: string): Promise<void> {
+    const [file = "", ...first] = release === undefined ? this.#program : [bun, join(release, ENTRY)];
     const child = spawn(file, [...first, ...this.#places(), "daemon"], {
       stdio: ["ignore", "ignore", "pipe"],
       env: { ...environment(), ...this.#environment },
@@ -114,6 +120,11 @@ export class TestDaemon implements AsyncDisposable {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await ended;
+  }
+
+  /** Calls it without a command. */
+  api(): EngineApi {
+    return connectEngine(`unix://${this.socketPath}`);
   }
 
   #places(): string[] {
@@ -186,6 +197,7 @@ export class TestDaemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
+      await this.#retireOther();
       if (this.#child === undefined && existsSync(this.root)) await this.up();
       const { stdout } = await this.gantry(["ps", "-aq"]);
       const ids = stdout.split("\n").filter((id) => id !== "");
@@ -195,6 +207,15 @@ export class TestDaemon implements AsyncDisposable {
       await clearHost(this.root);
       rmSync(this.directory, { recursive: true, force: true });
     }
+  }
+
+  /** Ends a daemon that a command has started here. */
+  async #retireOther(): Promise<void> {
+    const announcement = join(this.state, "daemon.json");
+    const other = readAnnouncement(announcement)?.pid;
+    if (other === undefined || other === this.pid) return;
+    process.kill(other, "SIGTERM");
+    await until("the daemon that a command started has ended", () => readAnnouncement(announcement) === undefined);
   }
 }
 
