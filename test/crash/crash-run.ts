@@ -8,7 +8,7 @@ import { isGantryError } from "../../src/errors/gantry-error.ts";
 import { readBootId } from "../../src/platform/process-identity.ts";
 import { Database } from "../../src/platform/sqlite.ts";
 import { type TestDaemon, until } from "../support/daemon.ts";
-import { census, monitorOf } from "./host-census.ts";
+import { monitorOf, takeCensus } from "./host-census.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import {
   allowedPhases,
@@ -347,26 +347,9 @@ export class CrashRun {
     }
   }
 
-  /** Nothing is left over and nothing is missing, as soon as what is just ending has ended. */
   async #countAll(): Promise<void> {
-    let found: string[] = [];
-    const isRight = async (): Promise<boolean> => {
-      const all = await this.#api.listContainers({ all: true });
-      const ids = all.map(({ Id }) => Id);
-      for (const id of ids) this.#everSeen.add(id);
-      const running = all.filter(({ State }) => State === "running");
-      const plugged = running.filter(({ HostConfig }) => HostConfig.NetworkMode === "bridge");
-      found = census(this.#parts.daemon, {
-        containers: ids,
-        running: running.map(({ Id }) => Id),
-        plugged: plugged.map(({ Id }) => Id),
-        everSeen: this.#everSeen,
-      });
-      return found.length === 0;
-    };
-    await until("nothing is left over", isRight).catch((error: unknown) => {
-      throw new Error(`${error instanceof Error ? error.message : error}:\n${found.join("\n")}`);
-    });
+    const found = await takeCensus(this.#parts.daemon, this.#everSeen);
+    if (found.length > 0) throw new Error(found.join("\n"));
   }
 }
 

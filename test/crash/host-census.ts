@@ -6,6 +6,7 @@ import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { Database } from "../../src/platform/sqlite.ts";
 import { findProgram } from "../support/command.ts";
+import { type TestDaemon, until } from "../support/daemon.ts";
 
 /** What a host should have of one daemon. */
 export interface Expected {
@@ -19,8 +20,29 @@ export interface Expected {
   readonly everSeen: ReadonlySet<string>;
 }
 
+/** What is too much or missing of a daemon that serves, as soon as what is just ending has ended. Empty when all is well. */
+export async function takeCensus(daemon: TestDaemon, everSeen: Set<string>): Promise<string[]> {
+  const api = daemon.api();
+  let found: string[] = [];
+  const isRight = async (): Promise<boolean> => {
+    const all = await api.listContainers({ all: true });
+    for (const { Id } of all) everSeen.add(Id);
+    const running = all.filter(({ State }) => State === "running");
+    const plugged = running.filter(({ HostConfig }) => HostConfig.NetworkMode === "bridge");
+    found = census(daemon, {
+      containers: all.map(({ Id }) => Id),
+      running: running.map(({ Id }) => Id),
+      plugged: plugged.map(({ Id }) => Id),
+      everSeen,
+    });
+    return found.length === 0;
+  };
+  await until("nothing is left over", isRight).catch(() => {});
+  return found;
+}
+
 /** Counts what is on the host and on the disk of one daemon, and says what is too much, or missing. Empty when all is well. */
-export function census(places: { readonly root: string; readonly state: string }, expected: Expected): string[] {
+function census(places: { readonly root: string; readonly state: string }, expected: Expected): string[] {
   const hash = hashRoot(places.root);
   return [
     ...mounts(places),
@@ -43,8 +65,9 @@ function compare(what: string, found: readonly string[], wanted: readonly string
 function mounts({ root, state }: { readonly root: string; readonly state: string }): string[] {
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
-    .filter((line) => line.includes(root) || line.includes(state))
-    .map((line) => `left over: mount ${line.split(" ")[4]}`);
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((path) => path.startsWith(`${root}/`) || path.startsWith(`${state}/`))
+    .map((path) => `left over: mount ${path}`);
 }
 
 function cgroups(hash: string): string[] {

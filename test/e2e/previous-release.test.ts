@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { daemonSkipReason, TestDaemon, until } from "../support/daemon.ts";
-import { previousRelease } from "../support/previous-release.ts";
+import { previousRelease, type Release } from "../support/previous-release.ts";
 
 const skip = daemonSkipReason(["git"]);
 if (skip !== undefined) console.log(`skipped: ${skip}`);
@@ -10,9 +10,11 @@ const ECHOES = "trap 'echo stopping; exit 4' TERM; echo begun; while read line; 
 
 describe.skipIf(skip !== undefined)("containers of a previous release", () => {
   let daemon: TestDaemon;
+  let release: Release;
 
   beforeAll(async () => {
-    daemon = await TestDaemon.start({ release: await previousRelease() });
+    release = await previousRelease();
+    daemon = await TestDaemon.start({ release: release.tree });
     for (const name of ["stops", "ends", "restarts"]) {
       const { status, stderr } = await daemon.gantry(["run", "-di", "--name", name, "busybox", "sh", "-c", ECHOES]);
       expect([status, stderr]).toEqual([0, ""]);
@@ -23,6 +25,7 @@ describe.skipIf(skip !== undefined)("containers of a previous release", () => {
   }, 120_000);
   afterAll(async () => {
     await daemon[Symbol.asyncDispose]();
+    release[Symbol.dispose]();
   });
 
   test("they run on, and their logs are read", async () => {

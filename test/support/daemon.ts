@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineApi } from "../../src/api/engine-api.ts";
@@ -8,7 +8,7 @@ import { readAnnouncement } from "../../src/daemon/announcement.ts";
 import { hashRoot } from "../../src/daemon/root-hash.ts";
 import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import { clearHost } from "./clear-host.ts";
-import { skipReason } from "./command.ts";
+import { run, skipReason } from "./command.ts";
 import { seedBusybox } from "./seed-images.ts";
 
 const repository = join(import.meta.dir, "../..");
@@ -45,6 +45,8 @@ export interface TestDaemonOptions {
   readonly program?: readonly string[];
   /** The checkout whose daemon is started first; later ones are of this checkout. @default this one */
   readonly release?: string;
+  /** The root is a file system of its own, so large; it can be filled. @default a folder */
+  readonly rootSizeBytes?: number;
 }
 
 /** A daemon with a root, a state folder, a bridge and cgroups of its own; nothing of it is left when it is disposed. */
@@ -55,6 +57,7 @@ export class TestDaemon implements AsyncDisposable {
   readonly socketPath = join(this.state, "gantry.sock");
   #child: ChildProcess | undefined;
   #log = "";
+  #hasMount = false;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #program: readonly string[];
 
@@ -68,6 +71,7 @@ export class TestDaemon implements AsyncDisposable {
   static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
     const daemon = new TestDaemon(options.environment, options.program);
     try {
+      if (options.rootSizeBytes !== undefined) await daemon.#mountRoot(options.rootSizeBytes);
       await daemon.up(options.release);
       if (options.busybox ?? true) {
         const { layout } = await seedBusybox();
@@ -205,8 +209,15 @@ export class TestDaemon implements AsyncDisposable {
     } finally {
       await this.down();
       await clearHost(this.root);
+      if (this.#hasMount) await run(["umount", this.root]);
       rmSync(this.directory, { recursive: true, force: true });
     }
+  }
+
+  async #mountRoot(sizeBytes: number): Promise<void> {
+    mkdirSync(this.root);
+    await run(["mount", "-t", "tmpfs", "-o", `size=${sizeBytes}`, "tmpfs", this.root]);
+    this.#hasMount = true;
   }
 
   /** Ends a daemon that a command has started here. */

@@ -24,14 +24,23 @@ function firstRelease(): string | undefined {
   return commit === "" || isWhole.stdout.trim() !== "false" ? undefined : commit;
 }
 
+/** Kept in the cache where it can be found again. */
+export interface Release extends Disposable {
+  readonly tree: string;
+}
+
 /**
  * A checkout of an earlier release, with its helper built: the oldest that the history has. Without a history (a shallow clone,
  * an archive) it is today's, whose helper leaves out what was added to its frames since.
  */
-export async function previousRelease(): Promise<string> {
+export async function previousRelease(): Promise<Release> {
   const commit = firstRelease();
-  const tree = join(CACHE, commit === undefined ? `release-${process.pid}` : `release-${commit}`);
-  if (commit !== undefined && existsSync(tree)) return tree;
+  const tree = join(CACHE, commit === undefined ? `release-of-${process.pid}` : `release-${commit}`);
+  const release = {
+    tree,
+    [Symbol.dispose]: () => (commit === undefined ? rmSync(tree, { recursive: true, force: true }) : undefined),
+  };
+  if (commit !== undefined && existsSync(tree)) return release;
   const making = `${tree}.${process.pid}.making`;
   rmSync(making, { recursive: true, force: true });
   mkdirSync(making, { recursive: true });
@@ -41,7 +50,7 @@ export async function previousRelease(): Promise<string> {
   await run([process.execPath, join(making, "scripts/build-native.ts")]);
   rmSync(tree, { recursive: true, force: true });
   renameSync(making, tree);
-  return tree;
+  return release;
 }
 
 function copyToday(tree: string): void {
