@@ -17,15 +17,18 @@ static struct line {
 	char bytes[LINE];
 } lines[2];
 
+/* A monitor that was killed in the middle of a write has left part of a record: what follows must not be taken for the rest of it. */
 static void open_file(void)
 {
-	char name[32];
+	char name[32], last = '\n';
 	off_t end;
 
 	snprintf(name, sizeof name, "%llu.log", (unsigned long long)file.number);
-	file.fd = openat(file.folder, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	file.fd = openat(file.folder, name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	end = file.fd < 0 ? 0 : lseek(file.fd, 0, SEEK_END);
 	file.size = end > 0 ? (uint64_t)end : 0;
+	if (end > 0 && pread(file.fd, &last, 1, end - 1) == 1 && last != '\n' && write(file.fd, "\n", 1) == 1)
+		file.size++;
 }
 
 void log_open(const char *folder, uint64_t first, uint64_t max_size, uint64_t max_files)

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { collect, EngineFixture } from "./engine-fixture.ts";
 
@@ -57,6 +57,55 @@ test("after a new boot what ran is marked exited, 255; what is left on the host 
     fixture = await EngineFixture.open({ directory, boot: "00000000-0000-0000-0000-000000000000" });
     expect(fixture.engine.inspect(id).state).toMatchObject({ status: "exited", exitCode: 255, pid: 0 });
     expect(fixture.leftovers()).toEqual([id]);
+  } finally {
+    await fixture[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test("what a killed monitor left of a line in the log does not swallow the next run's first", async () => {
+  await using fixture = await EngineFixture.open();
+  const { id } = await fixture.run({ command: ["echo", "one"] });
+  appendFileSync(join(fixture.engine.inspect(id).paths.log, "1.log"), "2026-01-01T00:00:0");
+  const { result } = fixture.engine.wait(id, { condition: "next-exit" });
+  await fixture.engine.start(id);
+  await result;
+  let log = "";
+  for await (const { bytes } of await fixture.engine.logs(id, { stdout: true, stderr: true }))
+    log += Buffer.from(bytes);
+  expect(log).toBe("one\none\n");
+});
+
+test("the end of a removed container is known by its id, after a restart too; its log while somebody may read it", async () => {
+  let fixture = await EngineFixture.open();
+  const { directory } = fixture;
+  try {
+    const { id } = await fixture.run({ command: ["sh", "-c", "exit 6"], autoRemove: true });
+    expect(await fixture.engine.wait(id).result).toEqual({ exitCode: 6 });
+    expect(() => fixture.engine.wait(id.slice(0, 12))).toThrow("No such container");
+    expect(existsSync(join(fixture.root, "kept-logs"))).toBe(false);
+
+    const config = { image: "box", network: { mode: "none" }, autoRemove: true, openStdin: true };
+    const follows = await fixture.engine.create({ ...config, command: ["sh", "-c", "cat; exit 7"] }, {});
+    await fixture.engine.start(follows.id);
+    const log = await fixture.engine.logs(follows.id, { stdout: true, stderr: true, follow: true });
+    const printed = log[Symbol.asyncIterator]();
+    const first = printed.next();
+    const session = await fixture.engine.attach(follows.id, { stdin: true });
+    await session.write(Buffer.from("one\n"));
+    await first;
+    const { result } = fixture.engine.wait(follows.id, { condition: "removed" });
+    await session.write(Buffer.from("two\n"));
+    await session.closeStdin();
+    expect(await result).toEqual({ exitCode: 7 });
+    const { value } = await printed.next();
+    expect(Buffer.from(value?.bytes ?? []).toString()).toBe("two\n");
+
+    await fixture.release();
+    fixture = await EngineFixture.open({ directory });
+    expect(await fixture.engine.wait(id, { condition: "removed" }).result).toEqual({ exitCode: 6 });
+    expect(await fixture.engine.wait(follows.id).result).toEqual({ exitCode: 7 });
+    expect(readdirSync(join(fixture.root, "kept-logs"))).toEqual([follows.id]);
   } finally {
     await fixture[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true, force: true });

@@ -2,7 +2,8 @@ import type { EngineState } from "../dependencies.ts";
 import type { WaitResult } from "../engine.ts";
 
 /** How long the end of a removed container can be asked for, by its whole id. */
-const KEPT_NS = 600n * 1_000_000_000n;
+export const EXIT_KEPT_MS = 600_000;
+const KEPT_NS = BigInt(EXIT_KEPT_MS) * 1_000_000n;
 /** How many are kept at most, however quickly containers come and go. */
 const KEPT_COUNT = 10_000;
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { EXIT_KEPT_MS } from "../container/exit-memory.ts";
 import type { EngineContext } from "../engine-context.ts";
 
 /**
@@ -13,6 +14,10 @@ export function keepLog(context: EngineContext, id: string): void {
   if (!existsSync(log)) return;
   mkdirSync(dirname(kept), { recursive: true, mode: 0o710 });
   renameSync(log, kept);
+  const sweep = (): void => {
+    if (!context.isClosed) sweepKeptLogs(context).catch(context.warnOf("cannot remove old logs"));
+  };
+  setTimeout(sweep, EXIT_KEPT_MS).unref();
 }
 
 /** Where the log of a container is now, removed or not. */

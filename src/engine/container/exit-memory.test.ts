@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { State } from "../../state/state.ts";
+import { ENGINE_MIGRATIONS } from "../engine-migrations.ts";
+import { ExitMemory } from "./exit-memory.ts";
+
+const MINUTE_NS = 60_000_000_000n;
+
+test("an end is kept for ten minutes, then forgotten", () => {
+  using state = State.open(":memory:", { migrations: ENGINE_MIGRATIONS, now: Date.now });
+  let nowNs = 0n;
+  const memory = new ExitMemory(state, () => nowNs);
+  const exit = { result: { exitCode: 3, error: "lost" }, hasLog: true, isTerminal: false };
+  memory.remember("a", exit);
+  nowNs = 9n * MINUTE_NS;
+  memory.remember("b", { ...exit, result: { exitCode: 0 } });
+  expect([memory.recall("a"), memory.recall("b")?.result]).toEqual([exit, { exitCode: 0 }]);
+  nowNs = 10n * MINUTE_NS;
+  expect(memory.recall("a")).toBeUndefined();
+  memory.prune();
+  expect(state.db.query("SELECT id FROM engine_exits").values()).toEqual([["b"]]);
+});
