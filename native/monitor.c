@@ -198,6 +198,8 @@ static int timeout_ms(void)
 {
 	if (self.state == ENDED || self.grace_end)
 		return 50;
+	if (!self.had_client)
+		return 1000;
 	return self.terminal_again > clock_now(CLOCK_MONOTONIC) ? (int)(TERMINAL_PAUSE / 1000000) : -1;
 }
 
@@ -244,6 +246,7 @@ static void run(void)
 		if (poll(polls, COUNT(polls), timeout_ms()) < 0 && errno != EINTR)
 			return;
 		serve(polls);
+		abandon_orphan();
 		if (self.grace_end && self.state != ENDED)
 			end_output();
 		if (self.grace_end && self.state != ENDED && self.child.output_fd < 0 && self.child.error_fd < 0 && daemon_had_its_chance())

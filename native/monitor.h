@@ -12,6 +12,8 @@ enum state { CREATED = 1, READY, STARTING, STARTED, FAILED, ENDED };
 #define GRACE (2 * NANOSECONDS)
 #define PATIENCE (10 * NANOSECONDS)
 #define LINGER (NANOSECONDS)
+/* How long a daemon may take to come to what it has launched. */
+#define WELCOME (30 * NANOSECONDS)
 /* A terminal whose last user closed it may be opened again: look from time to time. */
 #define TERMINAL_PAUSE (NANOSECONDS / 10)
 
@@ -43,6 +45,7 @@ size_t failure_size(const struct failure *failure);
 void close_fd(int *fd);
 
 /* ---- request.c */
+void abandon_orphan(void);
 int *input_fd(void);
 void close_stdin(void);
 void accept_client(void);

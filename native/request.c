@@ -2,6 +2,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <time.h>
+
 #include "monitor.h"
 
 static int start(void)
@@ -18,6 +20,19 @@ static int abandon(void)
 		return EALREADY;
 	self.abandoned = true;
 	return syscall(NR_PIDFD_SEND_SIGNAL, self.child.pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH ? errno : 0;
+}
+
+/* A daemon that was killed before it let init go is not coming back for it: the next one starts anew. */
+void abandon_orphan(void)
+{
+	bool has_client = false;
+
+	for (unsigned index = 0; index < CLIENTS; index++)
+		has_client |= clients[index].fd >= 0;
+	if (self.state > READY || self.abandoned || has_client)
+		return;
+	if (self.had_client || clock_now(CLOCK_MONOTONIC) - self.times.began > WELCOME)
+		abandon();
 }
 
 static int resize(const char *bytes, size_t length)

@@ -156,6 +156,8 @@ export interface EngineSupervisor {
     readonly init?: ProcessIdentity;
     readonly monitor?: ProcessIdentity;
   }): Promise<EngineMonitor | ExitRecord>;
+  /** True if a monitor listens at a socket. */
+  listens(socketPath: string): Promise<boolean>;
 }
 
 /** What the accounting of one container's cgroup says. */

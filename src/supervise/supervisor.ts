@@ -138,6 +138,16 @@ export class Supervisor {
     }
   }
 
+  /** True if a monitor listens at a socket. */
+  async listens(socketPath: string): Promise<boolean> {
+    try {
+      (await MonitorConnection.open(socketPath)).close();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /**
    * Starts a relay (native/relay.c) that outlives this process: holds published ports and forwards what reaches them.
    *

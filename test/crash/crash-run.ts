@@ -7,8 +7,9 @@ import type { EngineApi } from "../../src/api/engine-api.ts";
 import { isGantryError } from "../../src/errors/gantry-error.ts";
 import { readBootId } from "../../src/platform/process-identity.ts";
 import { Database } from "../../src/platform/sqlite.ts";
+import { run } from "../support/command.ts";
 import { type TestDaemon, until } from "../support/daemon.ts";
-import { monitorOf, takeCensus } from "./host-census.ts";
+import { monitorOf, mountsBelow, takeCensus } from "./host-census.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import {
   allowedPhases,
@@ -23,6 +24,7 @@ import {
 const KILLED = 137;
 const LOST_WITH_THE_HOST = 255;
 const CONTAINERS_AT_MOST = 6;
+const TAG = "tagged:1";
 
 export interface CrashRunParts {
   readonly daemon: TestDaemon;
@@ -42,6 +44,7 @@ export class CrashRun {
   readonly #images = new Map<string, boolean | undefined>();
   readonly #busy = new Set<string>();
   readonly #everSeen = new Set<string>();
+  readonly #execs = new Set<string>();
   /** What was done, newest last: told when something is wrong. */
   readonly journal: string[] = [];
   /** What was broken off by a kill, and how often. */
@@ -51,7 +54,7 @@ export class CrashRun {
   constructor(parts: CrashRunParts) {
     this.#parts = parts;
     this.#api = parts.daemon.api();
-    for (const name of [...parts.pullable, parts.archive.name]) this.#images.set(name, false);
+    for (const name of [...parts.pullable, parts.archive.name, TAG]) this.#images.set(name, false);
   }
 
   /** One kill, and what comes before and after it. */
@@ -67,6 +70,7 @@ export class CrashRun {
     await daemon.down("SIGKILL");
     await Promise.all(work);
     if (victim !== undefined && random.chance(0.1)) this.#killMonitor(victim);
+    if (random.chance(0.2)) this.#killExec();
     if (random.chance(0.08)) await this.#boot();
     await daemon.up();
     await this.#check();
@@ -142,10 +146,11 @@ export class CrashRun {
     if (names.length === 0) return undefined;
     const name = random.pick(names);
     const isThere = this.#images.get(name) === true;
-    const what = isThere ? "remove image" : name === archive.name ? "load" : "pull";
+    const what = isThere ? "remove image" : name === archive.name ? "load" : name === TAG ? "tag" : "pull";
     const perform = async (): Promise<void> => {
       this.#images.set(name, undefined);
       if (isThere) await this.#api.removeImage(name);
+      else if (name === TAG) await this.#api.tagImage("busybox", { repo: "tagged", tag: "1" });
       else if (name === archive.name) await drain(await this.#api.loadImages(once(archive.bytes)));
       else await drain(await this.#api.pullImage({ fromImage: name }));
       this.#images.set(name, !isThere);
@@ -160,7 +165,10 @@ export class CrashRun {
       name: `c${++this.#made}`,
       kind: random.pick<Kind>(["counts", "ends", "ends", "idles"]),
       isRemovedAtEnd: random.chance(0.3),
-      hasNetwork: random.chance(0.6),
+      hasNetwork: random.chance(0.7),
+      hasPort: random.chance(0.5),
+      hasVolume: random.chance(0.3),
+      sharesMemory: random.chance(0.3),
       id: undefined,
       phase: "absent",
       pending: "create",
@@ -185,9 +193,12 @@ export class CrashRun {
       {
         Image: "busybox",
         Cmd: ["sh", "-c", COMMANDS[container.kind]],
+        ...(container.hasVolume ? { Volumes: { "/data": {} } } : {}),
         HostConfig: {
           AutoRemove: container.isRemovedAtEnd,
           NetworkMode: container.hasNetwork ? "bridge" : "none",
+          ...(container.hasNetwork && container.hasPort ? { PortBindings: { "80/tcp": [{ HostPort: "" }] } } : {}),
+          ...(container.sharesMemory ? { IpcMode: "shareable" } : {}),
         },
       },
       { name: container.name },
@@ -212,6 +223,7 @@ export class CrashRun {
         AttachStderr: true,
       });
       this.#everSeen.add(Id);
+      this.#execs.add(Id);
       const { output } = await this.#api.startExec(Id);
       let text = "";
       for await (const { bytes } of output) text += Buffer.from(bytes);
@@ -239,7 +251,7 @@ export class CrashRun {
     container.pending = "remove";
     if (container.phase !== "created") container.statuses.add(KILLED);
     try {
-      await this.#api.removeContainer(container.name, { force: true });
+      await this.#api.removeContainer(container.name, { force: true, volumes: true });
     } catch (error) {
       // It removed itself, or is just doing so.
       if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 409)) throw error;
@@ -256,6 +268,14 @@ export class CrashRun {
     process.kill(pid, "SIGKILL");
   }
 
+  /** An exec that just runs loses its monitor. */
+  #killExec(): void {
+    const pid = [...this.#execs].map(monitorOf).find((found) => found !== undefined);
+    if (pid === undefined) return;
+    this.#note("kill -9 the monitor of an exec");
+    process.kill(pid, "SIGKILL");
+  }
+
   /** The machine goes down and comes up: no process of ours, an empty state folder, another boot id in what is recorded. */
   async #boot(): Promise<void> {
     this.#note("the machine boots");
@@ -268,6 +288,7 @@ export class CrashRun {
       if (container.phase === "running" || container.pending === "start") container.statuses.add(LOST_WITH_THE_HOST);
     }
     await until("no monitor is left", () => [...this.#everSeen].every((id) => monitorOf(id) === undefined));
+    for (const path of mountsBelow(state)) await run(["umount", "-l", path]);
     rmSync(state, { recursive: true, force: true });
     using database = new Database(join(root, "state.db"));
     database.run("UPDATE engine_containers SET record = replace(record, ?, ?)", [readBootId(), "an-earlier-boot"]);

@@ -14,8 +14,12 @@ export interface Expected {
   readonly containers: readonly string[];
   /** Of these, those that run. */
   readonly running: readonly string[];
-  /** Of these, those with an interface. */
+  /** Of these, those with an interface, with published ports, with a /dev/shm for others. */
   readonly plugged: readonly string[];
+  readonly published: readonly string[];
+  readonly sharing: readonly string[];
+  /** Names of volumes that containers have. */
+  readonly volumes: readonly string[];
   /** Ids of all containers and execs that there ever were: whose processes we look for. */
   readonly everSeen: ReadonlySet<string>;
 }
@@ -27,12 +31,18 @@ export async function takeCensus(daemon: TestDaemon, everSeen: Set<string>): Pro
   const isRight = async (): Promise<boolean> => {
     const all = await api.listContainers({ all: true });
     for (const { Id } of all) everSeen.add(Id);
-    const running = all.filter(({ State }) => State === "running");
-    const plugged = running.filter(({ HostConfig }) => HostConfig.NetworkMode === "bridge");
+    // One that has just removed itself is not there in the next look.
+    const known = await Promise.all(all.map(({ Id }) => api.inspectContainer(Id).catch(() => undefined)));
+    const inspected = known.filter((container) => container !== undefined);
+    const running = inspected.filter(({ State }) => State.Running);
+    const ids = (containers: typeof inspected) => containers.map(({ Id }) => Id);
     found = census(daemon, {
-      containers: all.map(({ Id }) => Id),
-      running: running.map(({ Id }) => Id),
-      plugged: plugged.map(({ Id }) => Id),
+      containers: ids(inspected),
+      running: ids(running),
+      plugged: ids(running.filter(({ HostConfig }) => HostConfig.NetworkMode === "bridge")),
+      published: ids(running.filter(({ HostConfig }) => Object.keys(HostConfig.PortBindings ?? {}).length > 0)),
+      sharing: ids(running.filter(({ HostConfig }) => HostConfig.IpcMode === "shareable")),
+      volumes: inspected.flatMap(({ Mounts }) => Mounts.flatMap(({ Name }) => Name ?? [])),
       everSeen,
     });
     return found.length === 0;
@@ -45,11 +55,12 @@ export async function takeCensus(daemon: TestDaemon, everSeen: Set<string>): Pro
 function census(places: { readonly root: string; readonly state: string }, expected: Expected): string[] {
   const hash = hashRoot(places.root);
   return [
-    ...mounts(places),
+    ...mounts(places, expected),
     ...compare("cgroup", cgroups(hash), expected.running),
     ...interfaces(hash, expected),
     ...tables(hash),
     ...compare("monitor", monitors(expected.everSeen), expected.running),
+    ...compare("relay", [...new Set(relays(hash))], expected.published),
     ...files(places, expected),
     ...store(places.root),
   ];
@@ -62,12 +73,19 @@ function compare(what: string, found: readonly string[], wanted: readonly string
   ];
 }
 
-function mounts({ root, state }: { readonly root: string; readonly state: string }): string[] {
+export function mountsBelow(folder: string): string[] {
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")
-    .filter((path) => path.startsWith(`${root}/`) || path.startsWith(`${state}/`))
-    .map((path) => `left over: mount ${path}`);
+    .filter((path) => path.startsWith(`${folder}/`));
+}
+
+function mounts({ root, state }: { readonly root: string; readonly state: string }, { sharing }: Expected): string[] {
+  return compare(
+    "mount",
+    [...mountsBelow(root), ...mountsBelow(state)],
+    sharing.map((id) => join(state, "shm", id.slice(0, 12))),
+  );
 }
 
 function cgroups(hash: string): string[] {
@@ -101,6 +119,13 @@ export function monitors(ids: ReadonlySet<string>): string[] {
     .map(({ args }) => args[2] ?? "");
 }
 
+/** Containers that have a relay. */
+function relays(hash: string): string[] {
+  return processes()
+    .filter(({ args }) => args[1] === "relay" && args[3]?.startsWith(`gantry-${hash}/`))
+    .map(({ args }) => args[3]?.split("/")[1] ?? "");
+}
+
 /** The process number of a container's monitor. */
 export function monitorOf(id: string): number | undefined {
   return processes().find(({ args }) => args[1] === "monitor" && args[2] === id)?.pid;
@@ -112,7 +137,7 @@ function processes(): { readonly pid: number; readonly args: readonly string[] }
     .flatMap((pid) => {
       try {
         const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-        return args[0]?.endsWith("gantry-helper") === true ? [{ pid: Number(pid), args }] : [];
+        return args[1] === "monitor" || args[1] === "relay" ? [{ pid: Number(pid), args }] : [];
       } catch {
         return [];
       }
@@ -124,14 +149,14 @@ function files({ root, state }: { readonly root: string; readonly state: string 
   return [
     ...compare("folder of container", namesIn(join(root, "containers")), expected.containers),
     ...compare("socket", namesIn(join(state, "monitors")), sockets),
-    ...compare("shared memory", namesIn(join(state, "shm")), []),
+    ...compare(
+      "shared memory",
+      namesIn(join(state, "shm")),
+      expected.sharing.map((id) => id.slice(0, 12)),
+    ),
     ...compare("unfinished blob", namesIn(join(root, "content/ingest")), []),
     ...compare("unfinished layer", namesIn(join(root, "snapshots/temporary")), []),
-    ...compare(
-      "volume",
-      namesIn(join(root, "volumes")).filter((name) => !name.startsWith(".")),
-      [],
-    ),
+    ...compare("volume", namesIn(join(root, "volumes")), expected.volumes),
   ];
 }
 

@@ -19,6 +19,9 @@ export interface TrackedContainer {
   readonly kind: Kind;
   readonly isRemovedAtEnd: boolean;
   readonly hasNetwork: boolean;
+  readonly hasPort: boolean;
+  readonly hasVolume: boolean;
+  readonly sharesMemory: boolean;
   id: string | undefined;
   phase: Phase;
   /** Asked of the daemon when it was killed. */

@@ -8,7 +8,7 @@ const skip = daemonSkipReason();
 if (skip !== undefined) console.log(`skipped: ${skip}`);
 
 const MIB = 1024 * 1024;
-const LINE = `${"0123456789abcdef".repeat(8)}\n`;
+const LINE = `${"0123456789abcdef".repeat(64)}\n`;
 const COUNT = Math.ceil((100 * MIB) / LINE.length);
 /** Above what the daemon has at rest. A client's own buffers are some hundred KiB; the rest is what the collector leaves lying. */
 const GROWTH_BYTES = 48 * MIB;

@@ -1,6 +1,6 @@
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isGantryError } from "../../errors/gantry-error.ts";
 import type { EngineMonitor, ExitRecord } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
@@ -176,12 +176,23 @@ async function removeUnknown(context: EngineContext): Promise<void> {
   await sweepKeptLogs(context);
   const sockets = new Set(running.map((record) => `${record.id.slice(0, 12)}.sock`));
   for (const name of namesIn(paths.sockets)) {
-    // Sockets of execs in running containers stay: their monitors remove them.
-    if (!sockets.has(name) && !(name.startsWith("x") && running.length > 0))
-      rmSync(join(paths.sockets, name), { force: true });
+    const path = join(paths.sockets, name);
+    // Execs in running containers go on: their monitors remove their sockets.
+    if (!sockets.has(name) && !(name.startsWith("x") && (await parts.supervisor.listens(path))))
+      rmSync(path, { force: true });
   }
+  for (const { id } of running) removeEndedExecs(context, id);
   const shared = new Set(running.map((record) => record.id.slice(0, 12)));
   for (const name of namesIn(paths.shm)) if (!shared.has(name)) unmountSharedMemory(join(paths.shm, name));
+}
+
+/** Nobody asks any more how execs ended whose daemon was killed. */
+function removeEndedExecs(context: EngineContext, id: string): void {
+  const folder = dirname(context.paths.execExitRecord(id, ""));
+  for (const name of namesIn(folder)) {
+    const [execId = ""] = name.split(".");
+    if (!existsSync(context.paths.execSocket(execId))) rmSync(join(folder, name), { force: true });
+  }
 }
 
 function namesIn(path: string): readonly string[] {
