@@ -1,7 +1,6 @@
 /* What clients ask of a monitor: start, abandon, resize, attach, input (src/supervise/frames.ts). */
 #include <signal.h>
 #include <sys/socket.h>
-
 #include <time.h>
 
 #include "monitor.h"

@@ -18,6 +18,8 @@ export interface EnsureDaemonOptions {
 }
 
 const POLL_MS = 5;
+/** How long a daemon that somebody else has just started on this root may take until it answers. */
+const RIVAL_MS = 5000;
 
 /**
  * Makes sure that a daemon of this build, or one that somebody else looks after, answers at the socket.
@@ -115,6 +117,7 @@ async function startDaemon(
     stdio: ["ignore", log, log],
   });
   let ending: string | undefined;
+  const deadlineOfRival = Math.min(deadline, performance.now() + RIVAL_MS);
   child.on("error", (error) => {
     ending = error.message;
   });
@@ -126,7 +129,7 @@ async function startDaemon(
   for (;;) {
     const answer = await tryConnect(locations.socketPath);
     if (typeof answer !== "string") return answer;
-    if (ending !== undefined) {
+    if (ending !== undefined && !(performance.now() < deadlineOfRival && (await isOwned(locations.root)))) {
       throw new GantryError("unavailable", `cannot start the daemon: ${ending.replace(/^gantry: /, "")}`);
     }
     if (performance.now() > deadline) {
@@ -136,6 +139,12 @@ async function startDaemon(
     }
     await sleep(POLL_MS);
   }
+}
+
+/** True if a daemon has this root: ours then lost the race, and it is the other that will answer. */
+async function isOwned(root: string): Promise<boolean> {
+  const { isRootLocked } = await import("../state/root-lock.ts");
+  return isRootLocked(root);
 }
 
 async function tryConnect(path: string): Promise<SocketStream | "no" | "denied"> {

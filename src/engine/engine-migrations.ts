@@ -20,7 +20,6 @@ export const ENGINE_MIGRATIONS: readonly Migration[] = [
         id TEXT NOT NULL UNIQUE,
         removed_ns INTEGER NOT NULL,
         exit_code INTEGER NOT NULL,
-        error TEXT NOT NULL,
         has_log INTEGER NOT NULL,
         is_terminal INTEGER NOT NULL
       ) STRICT;

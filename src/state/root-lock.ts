@@ -1,6 +1,6 @@
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { GantryError } from "../errors/gantry-error.ts";
+import { GantryError, isGantryError } from "../errors/gantry-error.ts";
 import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
 
@@ -8,6 +8,17 @@ import { SYS, syscall } from "../platform/libc.ts";
 const O_CLOEXEC = 0o2000000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+
+/** True if a process has the root at this moment. */
+export function isRootLocked(root: string): boolean {
+  try {
+    lockRoot(root)[Symbol.dispose]();
+    return false;
+  } catch (error) {
+    if (isGantryError(error, "conflict")) return true;
+    throw error;
+  }
+}
 
 /**
  * Takes a root for this process, until it is disposed or the process ends, however it ends (flock(2)). The file says who has it.

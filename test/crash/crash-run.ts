@@ -174,6 +174,7 @@ export class CrashRun {
       pending: "create",
       run: undefined,
       statuses: new Set(),
+      isLost: false,
       lines: 0,
     };
     this.#containers.set(container.name, container);
@@ -265,6 +266,7 @@ export class CrashRun {
     if (pid === undefined) return;
     this.#note(`kill -9 the monitor of ${container.name}`);
     container.statuses.add(KILLED);
+    container.isLost = true;
     process.kill(pid, "SIGKILL");
   }
 
@@ -333,6 +335,8 @@ export class CrashRun {
     }
     if (phase === "ended" && !container.statuses.has(state.ExitCode))
       throw new Error(`${container.name} ended with ${state.ExitCode}, not ${[...container.statuses]}`);
+    if (phase === "ended" && state.Error !== "" && !(container.isLost && state.Error.startsWith("monitor lost")))
+      throw new Error(`${container.name} says: ${state.Error}`);
     this.#everSeen.add(found.Id);
     await this.#checkLog(container, phase === "ended" && state.ExitCode === STATUS);
     Object.assign(container, { id: found.Id, phase, pending: undefined });

@@ -30,6 +30,8 @@ export interface TrackedContainer {
   run: { readonly pid: number; readonly startedAt: string } | undefined;
   /** Statuses that it may have ended with. */
   readonly statuses: Set<number>;
+  /** Its monitor was killed. */
+  isLost: boolean;
   /** Lines that were seen in its log. */
   lines: number;
 }

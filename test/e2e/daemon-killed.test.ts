@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ChildProcess } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readStartTime } from "../../src/platform/process-identity.ts";
+import { monitorOf, takeCensus } from "../crash/host-census.ts";
 import { daemonSkipReason, TestDaemon, until } from "../support/daemon.ts";
 
-const skip = daemonSkipReason();
+const skip = daemonSkipReason(["nft"]);
 if (skip !== undefined) console.log(`skipped: ${skip}`);
 
 /** Prints numbered lines on both streams until the file /go is there or `last` is reached, then ends with 7. */
@@ -29,6 +31,18 @@ function watch(child: ChildProcess): Finished & { readonly ended: Promise<Finish
     child.once("close", (status) => resolve(Object.assign(seen, { status }))),
   );
   return Object.assign(seen, { ended });
+}
+
+/** Resolves when so many clients have been connected to a daemon for a while: longer than any short call takes. */
+async function connected(daemon: TestDaemon, count: number): Promise<void> {
+  let looks = 0;
+  await until(`${count} clients are connected`, () => {
+    // The daemon's ends have the socket's path; 03 is "connected" (net/unix/af_unix.c, unix_seq_show).
+    const sockets = readFileSync("/proc/net/unix", "utf8").split("\n");
+    const found = sockets.filter((line) => line.endsWith(` ${daemon.socketPath}`) && line.split(" ")[5] === "03");
+    looks = found.length === count ? looks + 1 : 0;
+    return looks === 10;
+  });
 }
 
 describe.skipIf(skip !== undefined)("commands while the daemon is killed", () => {
@@ -84,6 +98,7 @@ describe.skipIf(skip !== undefined)("commands while the daemon is killed", () =>
     const wait = watch(daemon.spawn(["wait", "counts"]));
     const logs = watch(daemon.spawn(["logs", "-f", "--timestamps", "counts"]));
     await until("the log is followed", () => logs.stdout.includes(" out 50\n"));
+    await connected(daemon, 2);
     await daemon.down("SIGKILL");
     await daemon.up();
     const { stdout, stderr, status } = await logs.ended;
@@ -106,4 +121,30 @@ describe.skipIf(skip !== undefined)("commands while the daemon is killed", () =>
       `gantry: the daemon was restarted: what we read from here on does not reach the container\n${lines("err", 100)}`,
     );
   });
+});
+
+describe.skipIf(skip !== undefined)("when a monitor is killed", () => {
+  test.each([true, false])(
+    "its container is killed and recorded as 137, whether the daemon lives (%p) or not",
+    async (lives) => {
+      await using daemon = await TestDaemon.start();
+      const { stdout } = await daemon.gantry(["run", "-d", "busybox", "sleep", "1000"]);
+      const id = stdout.trim();
+      const { State: before } = await daemon.api().inspectContainer(id);
+      const waiting = lives ? watch(daemon.spawn(["wait", id])) : undefined;
+      if (!lives) await daemon.down("SIGKILL");
+      process.kill(monitorOf(id) ?? Number.NaN, "SIGKILL");
+      if (!lives) await daemon.up();
+      const waited = waiting === undefined ? daemon.gantry(["wait", id]) : waiting.ended;
+      expect(await waited).toMatchObject({ stdout: "137\n", status: 0 });
+      expect((await daemon.api().inspectContainer(id)).State).toMatchObject({
+        Status: "exited",
+        ExitCode: 137,
+        Error: "monitor lost: it was killed, so that nobody knows how the container ended",
+      });
+      expect(readStartTime(before.Pid)).toBeUndefined();
+      expect(await daemon.gantry(["wait", id])).toMatchObject({ stdout: "137\n" });
+      expect(await takeCensus(daemon, new Set([id]))).toEqual([]);
+    },
+  );
 });

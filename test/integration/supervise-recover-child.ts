@@ -4,7 +4,7 @@ import { Supervisor } from "../../src/supervise/index.ts";
 import { bootId } from "./supervise-fixture.ts";
 
 /** A daemon for the tests that kill it: launches what it is told, starts it, says so, and waits for its death. */
-const [helperPath, optionsPath] = process.argv.slice(2);
+const [helperPath, optionsPath, how] = process.argv.slice(2);
 const options = JSON.parse(readFileSync(optionsPath ?? "", "utf8"), (_, value) =>
   value !== null && typeof value === "object" && "$bigint" in value
     ? BigInt(value.$bigint)
@@ -13,6 +13,6 @@ const options = JSON.parse(readFileSync(optionsPath ?? "", "utf8"), (_, value) =
       : value,
 ) as LaunchOptions;
 const monitor = await new Supervisor({ helperPath: helperPath ?? "", bootId }).launch(options);
-await monitor.start();
+if (how !== "unstarted") await monitor.start();
 writeSync(1, `${JSON.stringify({ init: monitor.init, monitor: monitor.monitor })}\n`);
 setInterval(() => {}, 1000);

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HELPER_PATH } from "../../scripts/build-native.ts";
 import { isAlive, type LaunchOptions, type ProcessIdentity, readLog } from "../../src/supervise/index.ts";
+import { until } from "../support/daemon.ts";
 import { bootId, collect, Fixture } from "./supervise-fixture.ts";
 
 let fixture: Fixture;
@@ -17,6 +18,7 @@ const sh = (script: string): string[] => ["sh", "-c", script];
 
 async function daemonWith(
   options: LaunchOptions,
+  how: "started" | "unstarted" = "started",
 ): Promise<{ child: ChildProcess; init: ProcessIdentity; monitor: ProcessIdentity }> {
   const path = `${options.exitPath}.options`;
   writeFileSync(
@@ -26,7 +28,7 @@ async function daemonWith(
       return value instanceof Uint8Array ? { $bytes: Buffer.from(value).toString("base64") } : value;
     }),
   );
-  const child = spawn(process.execPath, [join(import.meta.dir, "supervise-recover-child.ts"), HELPER_PATH, path], {
+  const child = spawn(process.execPath, [join(import.meta.dir, "supervise-recover-child.ts"), HELPER_PATH, path, how], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [text] = (await once(child.stdout ?? child, "data")) as [Buffer];
@@ -76,6 +78,16 @@ describe("when the daemon is killed", () => {
       Array.from({ length: 50000 }, (_, index) => index + 1),
     );
     expect(existsSync(options.socketPath)).toBe(false);
+  });
+
+  test("a container that was not let go is given up by its monitor, without anybody's help", async () => {
+    const options = fixture.options(fixture.plan(fixture.spec(["sleep", "100"])));
+    const { child, init, monitor } = await daemonWith(options, "unstarted");
+    expect(isAlive(init, bootId)).toBe(true);
+    await kill(child);
+    await until("both are gone", () => !isAlive(init, bootId) && !isAlive(monitor, bootId));
+    expect([existsSync(options.socketPath), existsSync(options.exitPath)]).toEqual([false, false]);
+    expect(existsSync(`${options.exitPath}.tmp`)).toBe(false);
   });
 
   test("signals to its group reach neither monitor nor container", async () => {

@@ -5,6 +5,7 @@ import type { EngineContext } from "../engine-context.ts";
 import { type ContainerRecord, isRunning } from "./container-record.ts";
 import { removeLocked } from "./remove-container.ts";
 import { unmountSharedMemory } from "./shared-memory.ts";
+import { MONITOR_LOST } from "./wait-result.ts";
 
 const RETRY_MS = 1000;
 
@@ -57,6 +58,7 @@ export async function endLocked(context: EngineContext, id: string, exit: ExitRe
       exitCode: exit.exitCode,
       oomKilled: isOomKilled,
       finishedAtNs: exit.finishedAtNs,
+      error: exit.monitorLost === true ? MONITOR_LOST : record.state.error,
     },
     network: record.network === undefined ? undefined : { mode: record.network.mode },
   };

@@ -9,11 +9,11 @@ test("an end is kept for ten minutes, then forgotten", () => {
   using state = State.open(":memory:", { migrations: ENGINE_MIGRATIONS, now: Date.now });
   let nowNs = 0n;
   const memory = new ExitMemory(state, () => nowNs);
-  const exit = { result: { exitCode: 3, error: "lost" }, hasLog: true, isTerminal: false };
+  const exit = { exitCode: 3, hasLog: true, isTerminal: false };
   memory.remember("a", exit);
   nowNs = 9n * MINUTE_NS;
-  memory.remember("b", { ...exit, result: { exitCode: 0 } });
-  expect([memory.recall("a"), memory.recall("b")?.result]).toEqual([exit, { exitCode: 0 }]);
+  memory.remember("b", { ...exit, exitCode: 0 });
+  expect([memory.recall("a"), memory.recall("b")?.exitCode]).toEqual([exit, 0]);
   nowNs = 10n * MINUTE_NS;
   expect(memory.recall("a")).toBeUndefined();
   memory.prune();

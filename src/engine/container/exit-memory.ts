@@ -1,5 +1,4 @@
 import type { EngineState } from "../dependencies.ts";
-import type { WaitResult } from "../engine.ts";
 
 /** How long the end of a removed container can be asked for, by its whole id. */
 export const EXIT_KEPT_MS = 600_000;
@@ -9,7 +8,7 @@ const KEPT_COUNT = 10_000;
 
 /** What is left of a container that was removed. */
 export interface RememberedExit {
-  readonly result: WaitResult;
+  readonly exitCode: number;
   /** Its log stays as long as this: somebody may still be reading it. */
   readonly hasLog: boolean;
   readonly isTerminal: boolean;
@@ -17,7 +16,6 @@ export interface RememberedExit {
 
 interface ExitRow {
   readonly exit_code: number;
-  readonly error: string;
   readonly has_log: number;
   readonly is_terminal: number;
 }
@@ -39,17 +37,10 @@ export class ExitMemory {
   remember(id: string, exit: RememberedExit): void {
     const { seq } = this.#state.db
       .query(
-        `INSERT INTO engine_exits (id, removed_ns, exit_code, error, has_log, is_terminal)
-         VALUES (?, ?, ?, ?, ?, ?) RETURNING seq`,
+        `INSERT INTO engine_exits (id, removed_ns, exit_code, has_log, is_terminal)
+         VALUES (?, ?, ?, ?, ?) RETURNING seq`,
       )
-      .get(
-        id,
-        this.#nowNs(),
-        exit.result.exitCode,
-        exit.result.error ?? "",
-        exit.hasLog ? 1 : 0,
-        exit.isTerminal ? 1 : 0,
-      ) as { seq: number };
+      .get(id, this.#nowNs(), exit.exitCode, exit.hasLog ? 1 : 0, exit.isTerminal ? 1 : 0) as { seq: number };
     this.#state.db.run("DELETE FROM engine_exits WHERE seq <= ?", [seq - KEPT_COUNT]);
     this.prune();
   }
@@ -57,11 +48,11 @@ export class ExitMemory {
   /** By the whole id only: a name may be another container's by now. */
   recall(id: string): RememberedExit | undefined {
     const row = this.#state.db
-      .query("SELECT exit_code, error, has_log, is_terminal FROM engine_exits WHERE id = ? AND removed_ns > ?")
+      .query("SELECT exit_code, has_log, is_terminal FROM engine_exits WHERE id = ? AND removed_ns > ?")
       .get(id, this.#nowNs() - KEPT_NS) as ExitRow | null;
     if (row === null) return undefined;
     return {
-      result: { exitCode: row.exit_code, ...(row.error === "" ? {} : { error: row.error }) },
+      exitCode: row.exit_code,
       hasLog: row.has_log !== 0,
       isTerminal: row.is_terminal !== 0,
     };

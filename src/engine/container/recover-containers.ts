@@ -138,10 +138,6 @@ async function recordEnd(context: EngineContext, record: ContainerRecord, exit: 
     return;
   }
   await endLocked(context, record.id, exit);
-  const current = context.records.get(record.id);
-  if (exit.monitorLost !== true || current === undefined) return;
-  const error = "its monitor was killed, so that nobody knows how it ended";
-  context.records.update({ ...current, state: { ...current.state, error } }, []);
 }
 
 async function undoLaunch(context: EngineContext, record: ContainerRecord): Promise<void> {

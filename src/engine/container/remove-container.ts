@@ -60,7 +60,7 @@ export async function removeLocked(
   live.isBeingRemoved = true;
   const keepsLog = live.hasReaders;
   // As Docker, without the reason of a start that failed: who started it was told, and clients take it for a failed wait.
-  const result = { exitCode: record.state.exitCode };
+  const { exitCode } = record.state;
   const { images, volumes } = context.parts;
   const doomed = options.volumes
     ? record.anonymousVolumes.filter((volume) => volumeUsers(context, volume).every((user) => user === id))
@@ -69,7 +69,7 @@ export async function removeLocked(
     images.release(holderOf(id));
     volumes.doom(doomed);
     if (hasRun(record))
-      context.exits.remember(id, { result, hasLog: keepsLog, isTerminal: record.config.tty === true });
+      context.exits.remember(id, { exitCode, hasLog: keepsLog, isTerminal: record.config.tty === true });
   });
   try {
     if (keepsLog) keepLog(context, id);
@@ -79,7 +79,7 @@ export async function removeLocked(
     context.warnOf(`cannot remove all files of container ${record.name}`)(error);
   } finally {
     live.dropSessions();
-    live.settleRemoval(result);
+    live.settleRemoval({ exitCode });
     context.forget(id);
   }
 }

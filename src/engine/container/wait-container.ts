@@ -2,6 +2,7 @@ import { GantryError } from "../../errors/gantry-error.ts";
 import type { Engine, WaitCondition, WaitResult } from "../engine.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { isRunning } from "./container-record.ts";
+import { waitResultOf } from "./wait-result.ts";
 
 /**
  * Waits for a container. Registered when this returns; the answer comes after the end of the output was delivered. One that
@@ -13,14 +14,14 @@ export function waitForContainer(
   options: { readonly condition?: WaitCondition; readonly signal?: AbortSignal } = {},
 ): ReturnType<Engine["wait"]> {
   const gone = context.records.get(name) === undefined ? context.exits.recall(name) : undefined;
-  if (gone !== undefined) return { registered: Promise.resolve(), result: Promise.resolve(gone.result) };
+  if (gone !== undefined)
+    return { registered: Promise.resolve(), result: Promise.resolve({ exitCode: gone.exitCode }) };
   const record = context.records.resolve(name);
   const live = context.live(record.id);
   const { condition = "not-running", signal } = options;
-  const { exitCode, error } = record.state;
   const isOver = condition === "not-running" && !isRunning(record);
   const ended: Promise<WaitResult> = isOver
-    ? Promise.resolve({ exitCode, ...(error === "" ? {} : { error }) })
+    ? Promise.resolve(waitResultOf(record.state))
     : condition === "removed"
       ? live.removal(signal)
       : live.nextExit(signal);
