@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readStartTime } from "../../src/platform/process-identity.ts";
 import { monitorOf, takeCensus } from "../crash/host-census.ts";
@@ -9,9 +10,13 @@ import { daemonSkipReason, TestDaemon, until } from "../support/daemon.ts";
 const skip = daemonSkipReason(["nft"]);
 if (skip !== undefined) console.log(`skipped: ${skip}`);
 
-/** Prints numbered lines on both streams until the file /go is there or `last` is reached, then ends with 7. */
+/** Prints so many numbered lines on both streams, then ends with 7. */
 const count = (last: number) =>
   `i=0; while [ $i -lt ${last} ]; do echo out $i; echo err $i >&2; i=$((i+1)); usleep 1000; done; exit 7`;
+
+/** As `count`, but in the middle it waits until there is the file `go` in the folder that it has at /host. */
+const countGated = (last: number) =>
+  count(last).replace("usleep", `[ $i -ne ${last / 2} ] || while [ ! -e /host/go ]; do usleep 5000; done; usleep`);
 
 const lines = (word: string, last: number) =>
   Array.from({ length: last }, (_, number) => `${word} ${number}\n`).join("");
@@ -31,6 +36,16 @@ function watch(child: ChildProcess): Finished & { readonly ended: Promise<Finish
     child.once("close", (status) => resolve(Object.assign(seen, { status }))),
   );
   return Object.assign(seen, { ended });
+}
+
+/** A folder for a container that waits until its gate is opened. */
+function makeGate(): Disposable & { readonly directory: string; open(): void } {
+  const directory = mkdtempSync(join(tmpdir(), "gantry-gate-"));
+  return {
+    directory,
+    open: () => writeFileSync(join(directory, "go"), ""),
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  };
 }
 
 /** Resolves when so many clients have been connected to a daemon for a while: longer than any short call takes. */
@@ -65,12 +80,15 @@ describe.skipIf(skip !== undefined)("commands while the daemon is killed", () =>
   });
 
   test("run --rm: what ended while there was no daemon is told by the next, which has removed it", async () => {
-    const command = watch(daemon.spawn(["run", "--rm", "busybox", "sh", "-c", count(200)]));
+    using gate = makeGate();
+    const args = ["--rm", "-v", `${gate.directory}:/host`, "busybox", "sh", "-c", countGated(200)];
+    const command = watch(daemon.spawn(["run", ...args]));
     await until("it prints", () => command.stdout.includes("out 20\n"));
     const { stdout } = await daemon.gantry(["ps", "-q", "--no-trunc"]);
     const id = stdout.trim();
     const record = join(daemon.root, "containers", id, "exit.json");
     await daemon.down("SIGKILL");
+    gate.open();
     await until("it has ended", () => existsSync(record));
     await daemon.up();
     expect(await command.ended).toMatchObject({ stdout: lines("out", 200), stderr: lines("err", 200), status: 7 });
@@ -94,11 +112,14 @@ describe.skipIf(skip !== undefined)("commands while the daemon is killed", () =>
   });
 
   test("wait and logs -f go on", async () => {
-    await daemon.gantry(["run", "-d", "--name", "counts", "busybox", "sh", "-c", count(400)]);
+    using gate = makeGate();
+    const args = ["-d", "--name", "counts", "-v", `${gate.directory}:/host`, "busybox", "sh", "-c", countGated(400)];
+    expect((await daemon.gantry(["run", ...args])).status).toBe(0);
     const wait = watch(daemon.spawn(["wait", "counts"]));
     const logs = watch(daemon.spawn(["logs", "-f", "--timestamps", "counts"]));
     await until("the log is followed", () => logs.stdout.includes(" out 50\n"));
     await connected(daemon, 2);
+    gate.open();
     await daemon.down("SIGKILL");
     await daemon.up();
     const { stdout, stderr, status } = await logs.ended;
