@@ -175,6 +175,7 @@ export class CrashRun {
       run: undefined,
       statuses: new Set(),
       isLost: false,
+      starts: 0,
       lines: 0,
     };
     this.#containers.set(container.name, container);
@@ -210,6 +211,7 @@ export class CrashRun {
 
   async #start(container: TrackedContainer): Promise<void> {
     container.pending = "start";
+    container.starts++;
     if (container.kind === "ends") container.statuses.add(STATUS);
     await this.#api.startContainer(container.name);
     Object.assign(container, { phase: "running", pending: undefined });
@@ -349,17 +351,25 @@ export class CrashRun {
     if (!statuses.has(StatusCode)) throw new Error(`${name} ended with ${StatusCode}, not ${[...statuses]}`);
   }
 
-  /** Every line once, in order. */
+  /** Every line of each run once, in order. */
   async #checkLog(container: TrackedContainer, isWhole: boolean): Promise<void> {
     if (container.kind === "idles") return;
     let text = "";
     const options = { stdout: true, stderr: true };
     for await (const { bytes } of await this.#api.containerLogs(container.name, options)) text += Buffer.from(bytes);
     const lines = text.split("\n").slice(0, -1);
-    const wrong = lines.findIndex((line, number) => line !== String(number));
-    if (wrong >= 0) throw new Error(`line ${wrong} of the log of ${container.name} is ${JSON.stringify(lines[wrong])}`);
+    let runs = 0;
+    let ofRun = 0;
+    for (const [number, line] of lines.entries()) {
+      if (line === "0" && runs < container.starts) {
+        runs++;
+        ofRun = 0;
+      }
+      if (line !== String(ofRun++))
+        throw new Error(`line ${number} of the log of ${container.name} is ${JSON.stringify(line)}`);
+    }
     if (lines.length < container.lines) throw new Error(`the log of ${container.name} has lost lines`);
-    if (isWhole && lines.length !== LINES) throw new Error(`the log of ${container.name} has ${lines.length} lines`);
+    if (isWhole && ofRun !== LINES) throw new Error(`the last run in the log of ${container.name} has ${ofRun} lines`);
     container.lines = lines.length;
   }
 

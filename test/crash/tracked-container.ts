@@ -32,6 +32,8 @@ export interface TrackedContainer {
   readonly statuses: Set<number>;
   /** Its monitor was killed. */
   isLost: boolean;
+  /** How often it was asked to start: one that was broken off may have run, and a boot may have ended that. */
+  starts: number;
   /** Lines that were seen in its log. */
   lines: number;
 }

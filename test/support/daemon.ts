@@ -14,7 +14,8 @@ import { seedBusybox } from "./seed-images.ts";
 const repository = join(import.meta.dir, "../..");
 const bun = join(repository, "node_modules/bun/bin/bun.exe");
 const ENTRY = "src/cli/main.ts";
-const checkoutProgram = [bun, join(repository, ENTRY)];
+/** The command line of this checkout, from its sources. */
+export const checkoutProgram = [bun, join(repository, ENTRY)];
 
 /** What a command printed, and the status that it ended with (128 + n after signal n). */
 export interface CommandResult {
