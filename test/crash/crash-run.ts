@@ -21,6 +21,8 @@ import {
   type TrackedContainer,
 } from "./tracked-container.ts";
 
+/** What led to a failure may lie many kills back. */
+const JOURNAL_LINES = 300;
 const KILLED = 137;
 const LOST_WITH_THE_HOST = 255;
 const CONTAINERS_AT_MOST = 6;
@@ -69,6 +71,8 @@ export class CrashRun {
     this.#note("kill -9 the daemon");
     await daemon.down("SIGKILL");
     await Promise.all(work);
+    for (const line of daemon.log.split("\n"))
+      if (line !== "" && !line.includes("ready at")) this.#note(`  it said: ${line}`);
     if (victim !== undefined && random.chance(0.1)) this.#killMonitor(victim);
     if (random.chance(0.2)) this.#killExec();
     if (random.chance(0.08)) await this.#boot();
@@ -86,7 +90,7 @@ export class CrashRun {
 
   #note(what: string): void {
     this.journal.push(what);
-    if (this.journal.length > 60) this.journal.shift();
+    if (this.journal.length > JOURNAL_LINES) this.journal.shift();
   }
 
   #running(): readonly TrackedContainer[] {
