@@ -166,7 +166,8 @@ export class CrashRun {
   #creation(): Wish {
     const { random } = this.#parts;
     const container: TrackedContainer = {
-      name: `c${++this.#made}`,
+      // Not of hexadecimal digits: a name that is not there would be taken for the beginning of an id.
+      name: `box${++this.#made}`,
       kind: random.pick<Kind>(["counts", "ends", "ends", "idles"]),
       isRemovedAtEnd: random.chance(0.3),
       hasNetwork: random.chance(0.7),
