@@ -55,10 +55,10 @@ export async function benchGrowth({ gantry }: BenchPeers): Promise<readonly Row[
   // The plot has those between.
   const ends = [points[0], points.at(-1)].filter((point) => point !== undefined);
   return ends.flatMap((point): Row[] => [
-    { what: `next \`run --rm\` while ${containers(point.count)} run`, unit: "ms", values: { gantry: point.runMs } },
-    { what: `\`ps\` while ${containers(point.count)} run`, unit: "ms", values: { gantry: point.psMs } },
+    { what: `next \`run --rm\` beside ${containers(point.count)}`, unit: "ms", values: { gantry: point.runMs } },
+    { what: `\`ps\` beside ${containers(point.count)}`, unit: "ms", values: { gantry: point.psMs } },
     {
-      what: `the daemon while ${containers(point.count)} run (resident)`,
+      what: `the daemon beside ${containers(point.count)} (resident)`,
       unit: "MB",
       values: { gantry: point.daemonMegabytes },
     },
