@@ -69,7 +69,7 @@ export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },
     environment: options.environment ?? {},
-    workingDirectory: "/work",
+    workingDirectory: "/here",
     userId: 0,
     now: () => NOW_MS,
     monotonic: async () => ({ nowUs: () => 1000, beganUs: 0 }),

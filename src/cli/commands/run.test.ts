@@ -211,7 +211,7 @@ describe("run", () => {
         Labels: { a: "b" },
         StopTimeout: 3,
         HostConfig: {
-          Binds: ["/work/data:/data:ro"],
+          Binds: ["/here/data:/data:ro"],
           NetworkMode: "host",
           AutoRemove: true,
           ReadonlyRootfs: true,

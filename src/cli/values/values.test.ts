@@ -35,7 +35,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseExposed,
   splitImageName,
   ports: (text) => parsePortSpecs([text]),
-  volume: (text) => parseVolumeSpec(text, { workingDirectory: "/work" }),
+  volume: (text) => parseVolumeSpec(text, { workingDirectory: "/here" }),
   timestamp: (text) => parseTimestamp(text, { nowMs: 0, localOffsetMinutes: () => 0 }),
   keyValueFile: (text) => parseKeyValueFile(Buffer.from(text), "file"),
 };
@@ -189,11 +189,11 @@ describe("mounts and volumes", () => {
   test("-v: relative sources are made absolute, names stay", () => {
     expect(
       ["/a:/b:ro,z", "./a:/b", "..:/b", "data:/b", "/anon"].map((text) =>
-        parseVolumeSpec(text, { workingDirectory: "/work" }),
+        parseVolumeSpec(text, { workingDirectory: "/here" }),
       ),
     ).toEqual([
       { kind: "bind", bind: "/a:/b:ro,z" },
-      { kind: "bind", bind: "/work/a:/b" },
+      { kind: "bind", bind: "/here/a:/b" },
       { kind: "bind", bind: "/:/b" },
       { kind: "bind", bind: "data:/b" },
       { kind: "anonymous", target: "/anon" },
