@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 /** A process's own share of memory: its pages, those that it shares divided among who shares them (proc(5), smaps_rollup). */
 export function proportionalBytes(pid: number): number {
@@ -9,18 +9,4 @@ export function proportionalBytes(pid: number): number {
 /** What a process has resident, shared pages included. */
 export function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
-}
-
-/** Processes whose command line contains a text. */
-export function processesOf(text: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        return readFileSync(`/proc/${name}/cmdline`, "utf8").includes(text);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }

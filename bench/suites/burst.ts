@@ -1,6 +1,7 @@
+import { processesWith } from "../../test/support/daemon.ts";
 import { alternate, type Contender, runToEnd } from "../alternate.ts";
 import type { BenchPeers } from "../bench-peers.ts";
-import { processesOf, proportionalBytes, residentBytes } from "../memory-use.ts";
+import { proportionalBytes, residentBytes } from "../memory-use.ts";
 import type { EnginePeer } from "../peers/peer.ts";
 import type { Row } from "../report.ts";
 import { target, valuesOf } from "./run.ts";
@@ -41,9 +42,9 @@ function burst(peer: EnginePeer): Contender {
 /** What supervision costs for each container that idles, and a daemon that has nothing to do. */
 async function memoryOf(peer: EnginePeer): Promise<{ readonly idle: number; readonly each: number }> {
   const idle = peer.daemons().reduce((sum, pid) => sum + residentBytes(pid), 0);
-  const before = new Set(processesOf(peer.supervisor));
+  const before = new Set(processesWith(peer.supervisor));
   const ids = await startAll(peer);
-  const supervisors = processesOf(peer.supervisor).filter((pid) => !before.has(pid));
+  const supervisors = processesWith(peer.supervisor).filter((pid) => !before.has(pid));
   const each = supervisors.reduce((sum, pid) => sum + proportionalBytes(pid), 0) / COUNT;
   removeAll(peer, ids);
   return { idle: idle / MEGABYTE, each: each / MEGABYTE };

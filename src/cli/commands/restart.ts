@@ -1,26 +1,15 @@
 import { defineCommand } from "../command.ts";
-import { parseSeconds } from "../container/run-flags.ts";
+import { STOP_FLAGS, stopOptions } from "../container/stop-flags.ts";
 import { eachTarget } from "../each-target.ts";
-import { textFlag, valueFlag } from "../flags/flag.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  flags: {
-    signal: textFlag("Signal to send to the container", { short: "s" }),
-    timeout: valueFlag("int", parseSeconds, "Seconds to wait before killing the container, -1 for ever", {
-      short: "t",
-      aliases: ["time"],
-    }),
-  },
+  flags: STOP_FLAGS,
   arguments: { min: 1 },
-  async run({ terminal, connect }, { flags: { signal, timeout }, positionals }) {
+  async run({ terminal, connect }, { flags, positionals }) {
     const api = await connect();
-    const options = {
-      ...(signal === undefined ? {} : { signalName: signal }),
-      ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
-    };
     return eachTarget(terminal, positionals, async (name) => {
-      await api.restartContainer(name, options);
+      await api.restartContainer(name, stopOptions(flags));
       return name;
     });
   },
