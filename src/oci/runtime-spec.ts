@@ -20,6 +20,7 @@ export interface Process {
   readonly cwd: string;
   readonly env?: readonly string[];
   readonly args?: readonly string[];
+  /** The specification wants it; runc takes its absence for root. */
   readonly user: User;
   readonly capabilities?: Capabilities;
   readonly rlimits?: readonly Rlimit[];
@@ -27,6 +28,41 @@ export interface Process {
   readonly apparmorProfile?: string;
   readonly selinuxLabel?: string;
   readonly oomScoreAdj?: number;
+  readonly scheduler?: Scheduler;
+  readonly ioPriority?: IoPriority;
+  readonly execCPUAffinity?: CpuAffinity;
+}
+
+/** sched_setattr(2). */
+export interface Scheduler {
+  readonly policy:
+    | "SCHED_OTHER"
+    | "SCHED_FIFO"
+    | "SCHED_RR"
+    | "SCHED_BATCH"
+    | "SCHED_ISO"
+    | "SCHED_IDLE"
+    | "SCHED_DEADLINE";
+  readonly nice?: number;
+  readonly priority?: number;
+  /** `SCHED_FLAG_…` */
+  readonly flags?: readonly string[];
+  /** Nanoseconds, these three; for SCHED_DEADLINE. */
+  readonly runtime?: number;
+  readonly deadline?: number;
+  readonly period?: number;
+}
+
+/** ioprio_set(2). */
+export interface IoPriority {
+  readonly class: "IOPRIO_CLASS_RT" | "IOPRIO_CLASS_BE" | "IOPRIO_CLASS_IDLE";
+  readonly priority: number;
+}
+
+/** Lists of processors like `0-3,7`: until the process is in its cgroup, and from then on. For exec alone. */
+export interface CpuAffinity {
+  readonly initial?: string;
+  readonly final?: string;
 }
 
 export interface User {
@@ -57,6 +93,9 @@ export interface Mount {
   readonly type?: string;
   readonly source?: string;
   readonly options?: readonly string[];
+  /** For the options `idmap` and `ridmap`. */
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
 }
 
 export interface Hook {
@@ -117,8 +156,13 @@ export interface Resources {
     readonly limit?: number;
     readonly reservation?: number;
     readonly swap?: number;
+    /** Deprecated: accepted and without effect, as the specification has it since 1.0.2. */
+    readonly kernel?: number;
+    readonly kernelTCP?: number;
     readonly swappiness?: number;
     readonly disableOOMKiller?: boolean;
+    readonly useHierarchy?: boolean;
+    readonly checkBeforeUpdate?: boolean;
   };
   readonly cpu?: {
     readonly shares?: number;
@@ -132,15 +176,40 @@ export interface Resources {
     readonly mems?: string;
     readonly idle?: number;
   };
-  readonly pids?: { readonly limit: number };
+  readonly pids?: { readonly limit?: number };
   readonly blockIO?: {
     readonly weight?: number;
+    readonly leafWeight?: number;
+    readonly weightDevice?: readonly WeightDevice[];
     readonly throttleReadBpsDevice?: readonly ThrottleDevice[];
     readonly throttleWriteBpsDevice?: readonly ThrottleDevice[];
     readonly throttleReadIOPSDevice?: readonly ThrottleDevice[];
     readonly throttleWriteIOPSDevice?: readonly ThrottleDevice[];
   };
+  readonly hugepageLimits?: readonly HugepageLimit[];
+  readonly network?: { readonly classID?: number; readonly priorities?: readonly InterfacePriority[] };
+  /** By name of the device. */
+  readonly rdma?: Readonly<Record<string, { readonly hcaHandles?: number; readonly hcaObjects?: number }>>;
   readonly unified?: Readonly<Record<string, string>>;
+}
+
+export interface HugepageLimit {
+  /** `2MB`, `1GB`: as in the names of the cgroup's files. */
+  readonly pageSize: string;
+  /** Bytes. */
+  readonly limit: number;
+}
+
+export interface InterfacePriority {
+  readonly name: string;
+  readonly priority: number;
+}
+
+export interface WeightDevice {
+  readonly major: number;
+  readonly minor: number;
+  readonly weight?: number;
+  readonly leafWeight?: number;
 }
 
 export interface ThrottleDevice {
@@ -202,7 +271,11 @@ export interface Linux {
   readonly namespaces?: readonly Namespace[];
   readonly uidMappings?: readonly IdMapping[];
   readonly gidMappings?: readonly IdMapping[];
+  /** In seconds and nanoseconds, by clock. */
+  readonly timeOffsets?: Readonly<Record<string, { readonly secs?: number; readonly nanosecs?: number }>>;
   readonly devices?: readonly Device[];
+  /** Interfaces of the host that move into the container, by name, and their names there. */
+  readonly netDevices?: Readonly<Record<string, { readonly name?: string }>>;
   readonly cgroupsPath?: string;
   readonly resources?: Resources;
   readonly rootfsPropagation?: RootfsPropagation;
@@ -211,4 +284,26 @@ export interface Linux {
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
   readonly mountLabel?: string;
+  readonly personality?: { readonly domain: "LINUX" | "LINUX32"; readonly flags?: readonly string[] };
+  readonly intelRdt?: IntelRdt;
+  readonly memoryPolicy?: MemoryPolicy;
+}
+
+/** Folders of resctrl: Documentation/filesystems/resctrl.rst. */
+export interface IntelRdt {
+  readonly closID?: string;
+  readonly schemata?: readonly string[];
+  readonly l3CacheSchema?: string;
+  readonly memBwSchema?: string;
+  readonly enableMonitoring?: boolean;
+}
+
+/** set_mempolicy(2). */
+export interface MemoryPolicy {
+  /** `MPOL_…` */
+  readonly mode: string;
+  /** A list like `0-1,3`. */
+  readonly nodes?: string;
+  /** `MPOL_F_…` */
+  readonly flags?: readonly string[];
 }

@@ -46,7 +46,7 @@ export function planCgroup(resources: Resources, host: CgroupHost): readonly Cgr
   if (resources.devices !== undefined) writes.push(...planDevices(resources.devices, host));
   if (resources.cpu !== undefined) writes.push(...planCpu(resources.cpu, host));
   if (resources.memory !== undefined) writes.push(...planMemory(resources.memory, host));
-  if (resources.pids !== undefined) writes.push(planPids(resources.pids.limit, host));
+  if (resources.pids?.limit !== undefined) writes.push(planPids(resources.pids.limit, host));
   if (resources.blockIO !== undefined) writes.push(...planBlockIo(resources.blockIO, host));
   if (resources.unified !== undefined) writes.push(...planUnified(resources.unified, host));
   return writes;
