@@ -103,6 +103,12 @@ step_function step_rlimit, step_oom_score, step_umask, step_session, step_boundi
 	step_no_new_privileges, step_change_directory, step_seccomp, step_environment, step_execute;
 step_function step_become_init;
 
+/* ---- listener.c: a seccomp filter that asks an agent */
+extern int agent_fd;
+bool agent_connect(const struct step *step);
+step_function step_seccomp_listener;
+void install_with_listener(unsigned flags, const struct filter_program *filter);
+
 /* ---- log.c: the CRI log format, in numbered files */
 enum { STREAM_OUT = 1, STREAM_ERROR = 2 };
 void log_open(const char *folder, uint64_t number, uint64_t max_size, uint64_t max_files);

@@ -173,6 +173,7 @@ static step_function *const functions[STEP_LAST + 1] = {
 	[STEP_BECOME_INIT] = step_become_init,
 	[STEP_ENVIRONMENT] = step_environment,
 	[STEP_EXECUTE] = step_execute,
+	[STEP_SECCOMP_LISTENER] = step_seccomp_listener,
 };
 
 /* Whatever the daemon's runtime did to signals (SIGPIPE and SIGXFSZ ignored, all blocked by the monitor) ends here. */

@@ -69,6 +69,7 @@ struct filter_program {
 	const void *instructions;
 };
 #define SECCOMP_FILTER 1
+#define FILTER_NEW_LISTENER 8u
 
 #define MAGIC_PROC 0x9fa0
 #define MAGIC_DEVPTS 0x1cd1

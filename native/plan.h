@@ -130,8 +130,11 @@
 #define ENVIRONMENT_VARIABLES 0
 #define STEP_EXECUTE 38
 #define EXECUTE_ARGUMENTS 0
+#define STEP_SECCOMP_LISTENER 105
+#define SECCOMP_LISTENER_PATH 0
+#define SECCOMP_LISTENER_MESSAGE 1
 
-#define STEP_LAST 38
+#define STEP_LAST 105
 
 /* For each step: it exists, how many numbers, how many strings, whether a list of strings follows, whether the last string is raw bytes. */
 #define PLAN_SHAPES { \
@@ -173,6 +176,7 @@
 	[STEP_BECOME_INIT] = {1, 0, 0, 0, 0}, \
 	[STEP_ENVIRONMENT] = {1, 0, 0, 1, 0}, \
 	[STEP_EXECUTE] = {1, 0, 0, 1, 0}, \
+	[STEP_SECCOMP_LISTENER] = {1, 0, 1, 1, 0}, \
 }
 
 #endif

@@ -165,7 +165,9 @@ void step_seccomp(const struct step *step)
 		errno = EINVAL;
 		fail("program");
 	}
-	if (syscall(SYS_seccomp, SECCOMP_FILTER, (unsigned)number(step, SECCOMP_FLAGS), &filter) < 0)
+	if (number(step, SECCOMP_FLAGS) & FILTER_NEW_LISTENER)
+		install_with_listener((unsigned)number(step, SECCOMP_FLAGS), &filter);
+	else if (syscall(SYS_seccomp, SECCOMP_FILTER, (unsigned)number(step, SECCOMP_FLAGS), &filter) < 0)
 		fail("%s", "");
 }
 

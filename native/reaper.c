@@ -46,6 +46,9 @@ void step_become_init(const struct step *step)
 	int program;
 
 	(void)step;
+	/* listener.c may have said that nobody waits for children */
+	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR)
+		fail("signals");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	program = fork();

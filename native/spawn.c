@@ -91,6 +91,8 @@ static bool prepare(const struct plan *plan, uint64_t *flags, int *cgroup, struc
 			done = join_pid_namespace(step);
 		else if (step->op == STEP_ENTER_CGROUP && number(step, ENTER_CGROUP_VERSION) == 2)
 			done = (*cgroup = open(string(step, ENTER_CGROUP_PATH), O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0;
+		else if (step->op == STEP_SECCOMP_LISTENER)
+			done = agent_connect(step);
 		if (!done)
 			return failed(failure, index, "");
 	}
@@ -117,22 +119,26 @@ static long clone_into(uint64_t flags, int *pidfd, int *cgroup)
 	return syscall(NR_CLONE3, &arguments, sizeof arguments);
 }
 
-/* Leaves init with 0–2, 3 (the monitor) and, for exec, 4 (the pidfd whose namespaces it joins): nothing else of the host. */
+/* Leaves init with 0–2, 3 (the monitor), for exec 4 (the pidfd whose namespaces it joins), and 5 (a seccomp agent): nothing else of the host. */
 _Noreturn static void become_child(const struct plan *plan, int status, int input, int output, int error)
 {
-	int fds[] = {input, output, error, status, target_pidfd < 0 ? status : target_pidfd};
+	int fds[] = {input, output, error, status, target_pidfd < 0 ? status : target_pidfd, agent_fd < 0 ? status : agent_fd};
 
-	/* Out of the way of 0–4 first, so that none is overwritten before its turn. */
+	/* Out of the way of 0–5 first, so that none is overwritten before its turn. */
 	for (unsigned index = 0; index < COUNT(fds); index++)
 		fds[index] = fcntl(fds[index], F_DUPFD_CLOEXEC, 10);
 	for (unsigned index = 0; index < COUNT(fds); index++)
 		if (fds[index] < 0 || dup3(fds[index], (int)index, index > 2 ? O_CLOEXEC : 0) < 0)
 			_exit(125);
-	syscall(NR_CLOSE_RANGE, 5, ~0u, 0);
+	syscall(NR_CLOSE_RANGE, COUNT(fds), ~0u, 0);
 	if (target_pidfd >= 0)
 		target_pidfd = 4;
 	else
 		close(4);
+	if (agent_fd >= 0)
+		agent_fd = 5;
+	else
+		close(5);
 	init_run(plan);
 }
 
@@ -188,5 +194,7 @@ bool spawn_init(const struct plan *plan, const struct step *options, struct chil
 		close(cgroup);
 	if (target_pidfd >= 0)
 		close(target_pidfd);
+	if (agent_fd >= 0)
+		close(agent_fd);
 	return send(child->status_fd, &(char){WORD_ASSEMBLE}, 1, MSG_NOSIGNAL) == 1;
 }

@@ -192,7 +192,10 @@ describe("run", () => {
     const folder = mkdtempSync(join(tmpdir(), "gantry-cli-"));
     try {
       writeFileSync(join(folder, "env"), "# comment\nA=1\nFROM_OUTSIDE\nMISSING\n");
-      writeFileSync(join(folder, "seccomp.json"), '{ "defaultAction": "SCMP_ACT_ALLOW" }');
+      writeFileSync(
+        join(folder, "seccomp.json"),
+        '{ "defaultAction": "SCMP_ACT_ALLOW",\n "x": [ 18446744073709551615, "a \\" b" ] }',
+      );
       const played = play();
       const line = `-dit --rm --name x -e B=2 -eC=3 --env-file ${folder}/env -w /w -u 1:2 --group-add g -h host -v ./data:/data:ro -v /anon --mount type=tmpfs,dst=/t,tmpfs-size=1m --tmpfs /tmp:size=1k --read-only -m 64m --cpus .5 --cap-add NET_ADMIN --security-opt seccomp=${folder}/seccomp.json --device /dev/null:r --entrypoint= --init -p 127.0.0.1:8080:80 -p 9000-9001:90-91/udp --net host -l a=b --stop-timeout 3 img cmd -x`;
       await run(played, line, { environment: { FROM_OUTSIDE: "yes" } });
@@ -220,7 +223,7 @@ describe("run", () => {
           CapAdd: ["NET_ADMIN"],
           GroupAdd: ["g"],
           Init: true,
-          SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'],
+          SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW","x":[18446744073709551615,"a \\" b"]}'],
           Tmpfs: { "/tmp": "size=1k" },
           Mounts: [{ Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 1024 * 1024 } }],
           Devices: [{ PathOnHost: "/dev/null", PathInContainer: "/dev/null", CgroupPermissions: "r" }],

@@ -48,6 +48,12 @@ function readLabels(flags: Parsed["flags"], surroundings: RequestSurroundings): 
   return toRecord([...fromFiles, ...flags.label]);
 }
 
+/** JSON without its white space, each number as it is written: arguments of system calls have 64 bits. */
+function compactJson(text: string): string {
+  JSON.parse(text);
+  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, "$1");
+}
+
 /** `--security-opt` as the API takes it: a seccomp profile is read here, and sent. */
 function readSecurityOptions(options: readonly string[], surroundings: RequestSurroundings): string[] {
   return options.map((option) => {
@@ -66,7 +72,7 @@ function readSecurityOptions(options: readonly string[], surroundings: RequestSu
       throw new Error(`opening seccomp profile (${value}) failed: ${error instanceof Error ? error.message : error}`);
     }
     try {
-      return `seccomp=${JSON.stringify(JSON.parse(profile))}`;
+      return `seccomp=${compactJson(profile)}`;
     } catch (error) {
       throw new Error(
         `compacting json for seccomp profile (${value}) failed: ${error instanceof Error ? error.message : error}`,

@@ -30,8 +30,7 @@ function parseSecurityOptions(options: readonly string[]): Pick<SecurityConfig, 
         break;
       case "seccomp":
         if (value === undefined || value === "") throw invalid(option);
-        if (value === "builtin") break;
-        if (value !== "unconfined") checkProfile(value);
+        if (value !== "unconfined" && value !== "builtin") checkProfile(value);
         parsed = { ...parsed, seccomp: value };
         break;
       case "apparmor":

@@ -9,6 +9,7 @@ import { Undo } from "../undo.ts";
 import { writeContainerFiles } from "./container-files.ts";
 import { networkOf } from "./container-network.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import { forProcess } from "./container-security.ts";
 import { watchContainer } from "./end-container.ts";
 import { parseNamespaceMode, parseNetworkMode } from "./namespace-mode.ts";
 import { planContainerSpec } from "./plan-container-spec.ts";
@@ -79,7 +80,9 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
   const plan = planContainer(spec, {
     rootfs: { type: "overlay", lower: record.snapshot.lower, upper: paths.upper(id), work: paths.work(id) },
     cgroups: cgroup.folders,
-    ...(facts.seccomp === undefined ? {} : { seccomp: facts.seccomp }),
+    ...(facts.seccomp === undefined
+      ? {}
+      : { seccomp: forProcess(facts.seccomp, { id, status: "creating", bundle: paths.directory(id) }) }),
     init: config.init === true && isOwn(record.config.namespaces?.pid),
     links: ROOT_LINKS,
   });

@@ -5,7 +5,7 @@ import type { NamespaceType, Process } from "../../oci/runtime-spec.ts";
 import { resolveCapabilities } from "../../runtime/capabilities/index.ts";
 import { planExec } from "../../runtime/plan/index.ts";
 import type { ContainerRecord } from "../container/container-record.ts";
-import { planSeccomp } from "../container/container-security.ts";
+import { forProcess, planSeccomp } from "../container/container-security.ts";
 import { readUsersOfProcess } from "../container/image-files.ts";
 import { processEnv } from "../container/merge-image-config.ts";
 import { resolveUser } from "../container/resolve-user.ts";
@@ -72,7 +72,16 @@ async function launch(
     startTime: init.startTime,
     namespaces: NAMESPACES,
     cgroups: cgroup.folders,
-    ...(planned.seccomp === undefined ? {} : { seccomp: planned.seccomp }),
+    ...(planned.seccomp === undefined
+      ? {}
+      : {
+          seccomp: forProcess(planned.seccomp, {
+            id: record.id,
+            status: "running",
+            pid: init.pid,
+            bundle: paths.directory(record.id),
+          }),
+        }),
   });
   const exitPath = paths.execExitRecord(record.id, exec.id);
   mkdirSync(dirname(exitPath), { recursive: true, mode: 0o700 });

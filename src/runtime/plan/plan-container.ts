@@ -6,7 +6,7 @@ import { NAMESPACE_FLAGS, namespaceFlag } from "./namespaces.ts";
 import { planDevices } from "./plan-devices.ts";
 import { planLink } from "./plan-link.ts";
 import { type CgroupFolder, parseTarget, planMounts } from "./plan-mounts.ts";
-import { planProcess, type SeccompFilter } from "./plan-process.ts";
+import { planListenerStep, planProcess, type SeccompFilter } from "./plan-process.ts";
 import type { Plan, PlanStep } from "./steps.ts";
 
 /** How "/" comes about. */
@@ -52,6 +52,7 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
   const mounts = planMounts(spec.mounts ?? [], options.cgroups);
   return {
     steps: [
+      ...planListenerStep(options.seccomp),
       ...planNamespaces(linux, planCgroups(options.cgroups)),
       ...planPropagation(linux),
       ...mounts.sources,

@@ -2,7 +2,7 @@ import type { NamespaceType, Process } from "../../oci/runtime-spec.ts";
 import { namespaceFlag } from "./namespaces.ts";
 import { planCgroups } from "./plan-container.ts";
 import type { CgroupFolder } from "./plan-mounts.ts";
-import { planProcess, type SeccompFilter } from "./plan-process.ts";
+import { planListenerStep, planProcess, type SeccompFilter } from "./plan-process.ts";
 import type { Plan } from "./steps.ts";
 
 export interface ExecPlanOptions {
@@ -22,6 +22,7 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
   return {
     steps: [
       // While the host's folders are still in sight.
+      ...planListenerStep(options.seccomp),
       ...planCgroups(options.cgroups),
       {
         op: "join-process",

@@ -10,6 +10,16 @@ export interface SeccompFilter {
   readonly program: Uint8Array;
   /** SECCOMP_FILTER_FLAG_ bits. */
   readonly flags: number;
+  /** Who answers the calls that the filter asks about (`planListener`): with the flag NEW_LISTENER, and only then. */
+  readonly listener?: { readonly path: string; readonly message: readonly string[] };
+}
+
+/** Connects the agent of a filter. It comes first, while the host's files are in sight. */
+export function planListenerStep(seccomp: SeccompFilter | undefined): PlanStep[] {
+  if (seccomp?.listener === undefined) return [];
+  const { path, message } = seccomp.listener;
+  const cause = "linux.seccomp.listenerPath";
+  return [{ op: "seccomp-listener", path, message, cause, task: `connect to the seccomp agent at ${path}` }];
 }
 
 /** RLIMIT_… numbers (include/uapi/asm-generic/resource.h). */

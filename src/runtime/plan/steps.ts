@@ -93,6 +93,8 @@ export const STEPS = {
   "become-init": { number: 36, fields: {} },
   environment: { number: 37, fields: { variables: "list" } },
   execute: { number: 38, fields: { arguments: "list" } },
+  // Connected by the monitor; init finds out its number. Between the parts of the message that number stands.
+  "seccomp-listener": { number: 105, fields: { path: "string", message: "list" } },
 } as const satisfies Readonly<Record<string, StepDefinition>>;
 
 export type FieldType = "number" | "string" | "list" | "bytes";

@@ -176,6 +176,7 @@ describe("compileSeccomp", () => {
       run(
         {
           defaultAction: "SCMP_ACT_LOG",
+          listenerPath: "/run/agent.sock",
           syscalls: [{ names: ["read"], action, ...(errnoRet !== undefined && { errnoRet }) }],
         },
         0,
@@ -192,7 +193,9 @@ describe("compileSeccomp", () => {
       compileSeccomp({ defaultAction: "SCMP_ACT_ALLOW", ...profile }, { arch: "x86_64" }).flags;
     expect(flags({ flags: ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"] })).toBe(2);
     expect(flags({ flags: ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"] })).toBe(4);
-    expect(flags({ syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }] })).toBe(8);
+    const notify: Partial<Seccomp> = { syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }], flags: [] };
+    expect(flags({ ...notify, listenerPath: "/run/agent.sock" })).toBe(8);
+    expect(() => flags(notify)).toThrow("linux.seccomp.listenerPath is not set");
     expect(() => flags({ flags: ["SECCOMP_FILTER_FLAG_X"] })).toThrow("unknown flag");
     expect(() => flags({ syscalls: [{ names: ["write"], action: "SCMP_ACT_NOTIFY" }] })).toThrow("SCMP_ACT_NOTIFY");
   });

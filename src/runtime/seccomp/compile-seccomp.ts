@@ -3,12 +3,14 @@ import type { Seccomp } from "../../oci/runtime-spec.ts";
 import { BPF, BpfWriter, MAX_INSTRUCTIONS, type Target } from "./bpf-writer.ts";
 import { encodeAction, isPermissive } from "./seccomp-action.ts";
 import {
+  ARCHITECTURE_NAMES,
   findArchitecture,
   type NativeArchitecture,
   nativeArchitecture,
   type SeccompArchitecture,
   X32_BIT,
 } from "./seccomp-architecture.ts";
+import { encodeFlags } from "./seccomp-flags.ts";
 import { type Condition, type Decision, decideSyscalls, lastNamedSyscall } from "./syscall-decisions.ts";
 
 export interface CompiledSeccomp {
@@ -18,22 +20,18 @@ export interface CompiledSeccomp {
   readonly flags: number;
 }
 
+export interface CompileSeccompOptions {
+  readonly arch: NativeArchitecture;
+  /** The running kernel's release: flags that it lacks are refused. @default every flag is there */
+  readonly kernelVersion?: string;
+}
+
 // struct seccomp_data (include/uapi/linux/seccomp.h), low word first on both machines.
 const OFFSET_NUMBER = 0;
 const OFFSET_ARCHITECTURE = 4;
 const OFFSET_ARGUMENTS = 16;
 
 const ENOSYS = 38;
-const FLAG_NEW_LISTENER = 1 << 3;
-
-/** TSYNC is left out: the filter is set by a process with one thread, just before it executes another program. */
-const FLAGS: Readonly<Record<string, number>> = {
-  SECCOMP_FILTER_FLAG_TSYNC: 0,
-  SECCOMP_FILTER_FLAG_LOG: 1 << 1,
-  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 1 << 2,
-  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 1 << 5,
-};
-
 function writeWordTest(
   out: BpfWriter,
   word: { readonly offset: number; readonly mask: number },
@@ -131,7 +129,7 @@ function architecturesOf(profile: Seccomp, native: NativeArchitecture): readonly
   for (const name of profile.architectures ?? []) {
     const found = findArchitecture(name);
     if (found !== undefined) all.add(found);
-    else if (!/^SCMP_ARCH_[A-Z0-9_]+$/.test(name)) {
+    else if (!ARCHITECTURE_NAMES.includes(name)) {
       throw new GantryError(
         "invalid-argument",
         `linux.seccomp.architectures: unknown architecture ${JSON.stringify(name)}`,
@@ -142,23 +140,15 @@ function architecturesOf(profile: Seccomp, native: NativeArchitecture): readonly
   return [...all];
 }
 
-function flagsOf(profile: Seccomp): number {
-  let flags = 0;
-  for (const name of profile.flags ?? []) {
-    const flag = Object.hasOwn(FLAGS, name) ? FLAGS[name] : undefined;
-    if (flag === undefined)
-      throw new GantryError("unsupported", `linux.seccomp.flags: unknown flag ${JSON.stringify(name)}`);
-    flags |= flag;
-  }
+/** As runc: whoever installs the filter has to write to hand the descriptor on, and could not wait for its own answer. */
+function refuseDeadlock(profile: Seccomp): void {
   const notifies = (profile.syscalls ?? []).filter((rule) => rule.action === "SCMP_ACT_NOTIFY");
-  // As runc: whoever installs the filter has to write to hand the descriptor on, and could not wait for its own answer.
   if (profile.defaultAction === "SCMP_ACT_NOTIFY" || notifies.some((rule) => rule.names.includes("write"))) {
     throw new GantryError(
       "invalid-argument",
       "linux.seccomp: SCMP_ACT_NOTIFY can be neither the default nor for write",
     );
   }
-  return notifies.length > 0 ? flags | FLAG_NEW_LISTENER : flags;
 }
 
 /**
@@ -174,10 +164,11 @@ function flagsOf(profile: Seccomp): number {
  * Stricter than libseccomp in two places, where it can be got around: see `isNarrowArgument`, and 32-bit x86's
  * `socketcall` and `ipc` in `decideSyscalls`.
  *
- * @throws `invalid-argument` naming the place in the specification; `unsupported` for an unknown flag.
+ * @throws `invalid-argument` naming the place in the specification; `unsupported` for a flag that is not known or not there.
  */
-export function compileSeccomp(profile: Seccomp, options: { readonly arch: NativeArchitecture }): CompiledSeccomp {
-  const flags = flagsOf(profile);
+export function compileSeccomp(profile: Seccomp, options: CompileSeccompOptions): CompiledSeccomp {
+  refuseDeadlock(profile);
+  const flags = encodeFlags(profile, options.kernelVersion);
   const fallback: Target = {
     returns: encodeAction(profile.defaultAction, profile.defaultErrnoRet, "linux.seccomp.defaultAction"),
   };

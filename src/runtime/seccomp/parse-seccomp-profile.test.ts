@@ -10,7 +10,7 @@ function names(rules: readonly object[]): readonly string[] {
     defaultAction: "SCMP_ACT_ERRNO",
     syscalls: rules.map((rule) => ({ action: "SCMP_ACT_ALLOW", ...rule })),
   });
-  return parseSeccompProfile(json, OPTIONS).syscalls?.flatMap((rule) => rule.names) ?? [];
+  return parseSeccompProfile(json, OPTIONS)?.syscalls?.flatMap((rule) => rule.names) ?? [];
 }
 
 describe("parseSeccompProfile", () => {
@@ -21,8 +21,8 @@ describe("parseSeccompProfile", () => {
       { architecture: "SCMP_ARCH_RISCV64", subArchitectures: null },
     ];
     const json = JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", archMap });
-    expect(parseSeccompProfile(json, OPTIONS).architectures).toEqual(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]);
-    expect(parseSeccompProfile(json, { ...OPTIONS, arch: "aarch64" }).architectures).toEqual([
+    expect(parseSeccompProfile(json, OPTIONS)?.architectures).toEqual(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]);
+    expect(parseSeccompProfile(json, { ...OPTIONS, arch: "aarch64" })?.architectures).toEqual([
       "SCMP_ARCH_AARCH64",
       "SCMP_ARCH_ARM",
     ]);
@@ -48,7 +48,26 @@ describe("parseSeccompProfile", () => {
   test("keeps arguments beyond 2^53 exact", () => {
     const json =
       '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":1,"value":18446744073709551615,"op":"SCMP_CMP_EQ"}]}]}';
-    expect(parseSeccompProfile(json, OPTIONS).syscalls?.[0]?.args?.[0]?.value).toBe(0xffff_ffff_ffff_ffffn);
+    expect(parseSeccompProfile(json, OPTIONS)?.syscalls?.[0]?.args?.[0]?.value).toBe(0xffff_ffff_ffff_ffffn);
+  });
+
+  test("one that says nothing is no filter", () => {
+    for (const json of [
+      "{}",
+      '{"defaultAction":"","syscalls":null}',
+      '{"architectures":["SCMP_ARCH_X86_64"],"syscalls":[]}',
+    ])
+      expect(parseSeccompProfile(json, OPTIONS)).toBeUndefined();
+    expect(() => parseSeccompProfile('{"syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}', OPTIONS)).toThrow(
+      "defaultAction must be one of",
+    );
+    expect(() => parseSeccompProfile("[]", OPTIONS)).toThrow("the profile must be an object");
+  });
+
+  test("keeps apart no list of flags and an empty one", () => {
+    const flags = (text: string): unknown =>
+      parseSeccompProfile(`{"defaultAction":"SCMP_ACT_ALLOW"${text}}`, OPTIONS)?.flags;
+    expect([flags(""), flags(',"flags":null'), flags(',"flags":[]')]).toEqual([undefined, undefined, []]);
   });
 
   test("names every problem with its path", () => {

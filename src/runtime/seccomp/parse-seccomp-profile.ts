@@ -1,29 +1,12 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Seccomp, SeccompAction, SeccompArgument, SeccompOperator } from "../../oci/runtime-spec.ts";
+import { SECCOMP_ACTIONS } from "./seccomp-action.ts";
 import { nativeArchitecture } from "./seccomp-architecture.ts";
 import { type ConditionalRule, type RuleFilter, type SelectRulesOptions, selectRules } from "./select-rules.ts";
+import { SECCOMP_OPERATORS } from "./syscall-decisions.ts";
 
-const ACTIONS: ReadonlySet<string> = new Set<SeccompAction>([
-  "SCMP_ACT_KILL",
-  "SCMP_ACT_KILL_THREAD",
-  "SCMP_ACT_KILL_PROCESS",
-  "SCMP_ACT_TRAP",
-  "SCMP_ACT_ERRNO",
-  "SCMP_ACT_TRACE",
-  "SCMP_ACT_ALLOW",
-  "SCMP_ACT_LOG",
-  "SCMP_ACT_NOTIFY",
-]);
-
-const OPERATORS: ReadonlySet<string> = new Set<SeccompOperator>([
-  "SCMP_CMP_NE",
-  "SCMP_CMP_LT",
-  "SCMP_CMP_LE",
-  "SCMP_CMP_EQ",
-  "SCMP_CMP_GE",
-  "SCMP_CMP_GT",
-  "SCMP_CMP_MASKED_EQ",
-]);
+const ACTIONS: ReadonlySet<string> = new Set(SECCOMP_ACTIONS);
+const OPERATORS: ReadonlySet<string> = new Set(SECCOMP_OPERATORS);
 
 /** A profile is read as a whole; Docker's own has 20 KB. */
 const MAX_PROFILE_BYTES = 1024 * 1024;
@@ -151,11 +134,12 @@ function readArchitectures(
 
 /**
  * Reads a profile as `--security-opt seccomp=FILE` takes it: the OCI form, or Docker's with `archMap`, `includes` and
- * `excludes`, which are resolved here for one container.
+ * `excludes`, which are resolved here for one container. Undefined when it says nothing, neither default nor rules: that
+ * is no filter (moby/profiles: seccomp/seccomp_linux.go).
  *
  * @throws `invalid-argument` with every problem of the document and its path.
  */
-export function parseSeccompProfile(json: string, options: SelectRulesOptions): Seccomp {
+export function parseSeccompProfile(json: string, options: SelectRulesOptions): Seccomp | undefined {
   if (json.length > MAX_PROFILE_BYTES) {
     throw new GantryError("invalid-argument", `the seccomp profile is longer than ${MAX_PROFILE_BYTES} bytes`);
   }
@@ -167,6 +151,11 @@ export function parseSeccompProfile(json: string, options: SelectRulesOptions): 
   }
   const reader = new Reader();
   const profile = reader.object(document, "the profile");
+  const rules = reader
+    .array(profile.syscalls, "syscalls")
+    .map((value, index) => readRule(reader, value, `syscalls[${index}]`));
+  const isEmpty = rules.length === 0 && (profile.defaultAction ?? "") === "";
+  if (isEmpty && reader.problems.length === 0) return undefined;
   const defaultErrnoRet = reader.integer(profile.defaultErrnoRet, "defaultErrnoRet");
   const listenerPath = reader.text(profile.listenerPath, "listenerPath");
   const listenerMetadata = reader.text(profile.listenerMetadata, "listenerMetadata");
@@ -174,13 +163,11 @@ export function parseSeccompProfile(json: string, options: SelectRulesOptions): 
     defaultAction: reader.oneOf<SeccompAction>(profile.defaultAction, "defaultAction", ACTIONS) ?? "SCMP_ACT_ERRNO",
     ...(defaultErrnoRet !== undefined && { defaultErrnoRet: Number(defaultErrnoRet) }),
     architectures: readArchitectures(reader, profile, nativeArchitecture(options.arch).name),
-    flags: reader.texts(profile.flags, "flags"),
+    // An empty list is one: without any, compileSeccomp chooses.
+    ...(profile.flags !== undefined && profile.flags !== null && { flags: reader.texts(profile.flags, "flags") }),
     ...(listenerPath !== undefined && { listenerPath }),
     ...(listenerMetadata !== undefined && { listenerMetadata }),
   } satisfies Seccomp;
-  const rules = reader
-    .array(profile.syscalls, "syscalls")
-    .map((value, index) => readRule(reader, value, `syscalls[${index}]`));
   if (reader.problems.length > 0) {
     throw new GantryError("invalid-argument", `the seccomp profile is not valid: ${reader.problems.join("; ")}`);
   }

@@ -14,6 +14,9 @@ const RETURN_VALUES: Readonly<Record<SeccompAction, number>> = {
   SCMP_ACT_ALLOW: 0x7fff_0000,
 };
 
+/** All actions by name. */
+export const SECCOMP_ACTIONS = Object.keys(RETURN_VALUES).sort() as readonly SeccompAction[];
+
 const EPERM = 1;
 
 /**

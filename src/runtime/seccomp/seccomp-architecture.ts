@@ -47,6 +47,12 @@ const ARCHITECTURES: readonly SeccompArchitecture[] = [
   { name: "SCMP_ARCH_ARM", audit: AUDIT_ARCH_ARM, column: "arm", argumentBits: 32, numberBase: 0 },
 ];
 
+/** Every name that the specification knows (config-linux.md, "Seccomp"); those without a table cannot run here. */
+export const ARCHITECTURE_NAMES: readonly string[] = [
+  "AARCH64 ARM LOONGARCH64 M68K MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PARISC PARISC64 PPC PPC64 PPC64LE",
+  "RISCV64 S390 S390X SH SHEB X32 X86 X86_64",
+].flatMap((line) => line.split(" ").map((name) => `SCMP_ARCH_${name}`));
+
 /** The architecture of the specification's name, or undefined when this program has no table for it. */
 export function findArchitecture(name: string): SeccompArchitecture | undefined {
   return ARCHITECTURES.find((architecture) => architecture.name === name);

@@ -33,7 +33,8 @@ function parseVersion(text: string): readonly [number, number] {
   return [Number(match[1]), Number(match[2])];
 }
 
-function hasKernel(running: string | undefined, needed: string): boolean {
+/** True if the running kernel is at least the needed one; one that is not known is. */
+export function hasKernel(running: string | undefined, needed: string): boolean {
   const [major, minor] = parseVersion(needed);
   if (running === undefined) return true;
   const [runningMajor, runningMinor] = parseVersion(running);

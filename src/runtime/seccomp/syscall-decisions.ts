@@ -1,5 +1,5 @@
 import { GantryError } from "../../errors/gantry-error.ts";
-import type { Seccomp, SeccompArgument, SeccompRule } from "../../oci/runtime-spec.ts";
+import type { Seccomp, SeccompArgument, SeccompOperator, SeccompRule } from "../../oci/runtime-spec.ts";
 import { findMultiplexer } from "./multiplexed-syscalls.ts";
 import { isNarrowArgument } from "./narrow-arguments.ts";
 import { encodeAction, isPermissive } from "./seccomp-action.ts";
@@ -25,6 +25,17 @@ export interface ConditionalAction {
 
 /** What happens to one system call: the first entry whose conditions hold decides, else the profile's default. */
 export type Decision = readonly ConditionalAction[];
+
+/** All comparisons by name. */
+export const SECCOMP_OPERATORS: readonly SeccompOperator[] = [
+  "SCMP_CMP_EQ",
+  "SCMP_CMP_GE",
+  "SCMP_CMP_GT",
+  "SCMP_CMP_LE",
+  "SCMP_CMP_LT",
+  "SCMP_CMP_MASKED_EQ",
+  "SCMP_CMP_NE",
+];
 
 const MASKS = { 32: 0xffff_ffffn, 64: 0xffff_ffff_ffff_ffffn } as const;
 

@@ -66,12 +66,15 @@ export interface SpecInput {
   readonly oomScoreAdj?: number;
 }
 
+/** The version of the specification that is written here. */
+export const OCI_VERSION = "1.2.0";
+
 /** The OCI specification that Docker would make of a container (moby: daemon/oci_linux.go). Pure. */
 export function planSpec(input: SpecInput): RuntimeSpec {
   const { capabilities, isPrivileged } = input;
   const rootfsPropagation = planRootfsPropagation(input.mounts);
   return {
-    ociVersion: "1.2.0",
+    ociVersion: OCI_VERSION,
     root: { path: input.rootPath, ...(input.isRootReadOnly ? { readonly: true } : {}) },
     process: {
       ...(input.isTerminal ? { terminal: true } : {}),
