@@ -2,7 +2,8 @@ import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { unlink } from "node:fs/promises";
 import { GantryError } from "../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm, finishDigest } from "../oci/digest.ts";
+import { type Digest, digestAlgorithm } from "../oci/digest.ts";
+import { finishDigest } from "../oci/hash-digest.ts";
 import { diskError } from "./disk-error.ts";
 
 /** What a blob must turn out to be. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GantryError } from "../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm, digestOf, isDigest } from "../oci/digest.ts";
+import { type Digest, digestAlgorithm, isDigest } from "../oci/digest.ts";
+import { digestOf } from "../oci/hash-digest.ts";
 import type { Descriptor } from "../oci/image.ts";
 import { MANIFEST_BYTES_MAX, type ManifestDocument, parseManifest } from "../oci/manifest.ts";
 import { MEDIA_TYPES } from "../oci/media-types.ts";

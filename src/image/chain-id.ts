@@ -1,4 +1,5 @@
-import { type Digest, digestOf } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
+import { digestOf } from "../oci/hash-digest.ts";
 
 declare const brand: unique symbol;
 

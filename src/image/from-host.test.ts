@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { makeElf } from "../../test/support/make-elf.ts";
 import { formatLdCache, parseLdCache } from "../elf/ld-cache.ts";
-import { digestOf } from "../oci/digest.ts";
+import { digestOf } from "../oci/hash-digest.ts";
 import { HostFiles } from "./from-host/host-files.ts";
 import type { PackedEntry } from "./from-host/packing-list.ts";
 import { streamTar } from "./from-host/tar-stream.ts";

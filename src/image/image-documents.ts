@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { ContentStore } from "../content/content-store.ts";
 import { GantryError } from "../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm, digestOf } from "../oci/digest.ts";
+import { type Digest, digestAlgorithm } from "../oci/digest.ts";
+import { digestOf } from "../oci/hash-digest.ts";
 import type { ImageConfig } from "../oci/image.ts";
 import {
   CONFIG_BYTES_MAX,

@@ -3,7 +3,7 @@ import { closeSync, constants, fsyncSync, openSync, readSync } from "node:fs";
 import { createGzip } from "node:zlib";
 import { diskError } from "../content/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
-import { finishDigest } from "../oci/digest.ts";
+import { finishDigest } from "../oci/hash-digest.ts";
 import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
 import type { SparseSegment, TarEntryType } from "../tar/tar-header.ts";

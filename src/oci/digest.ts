@@ -1,5 +1,3 @@
-import { createHash, type Hash } from "node:crypto";
-
 declare const brand: unique symbol;
 
 /** A content address, `sha256:<64 hex digits>` or `sha512:<128 hex digits>` (OCI image-spec, descriptor.md, Digests). */
@@ -21,14 +19,4 @@ export function digestAlgorithm(digest: Digest): "sha256" | "sha512" {
 /** The hexadecimal part. */
 export function digestHex(digest: Digest): string {
   return digest.slice(digest.indexOf(":") + 1);
-}
-
-/** The digest of bytes held in memory. */
-export function digestOf(bytes: Uint8Array | string, algorithm: "sha256" | "sha512" = "sha256"): Digest {
-  return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}` as Digest;
-}
-
-/** Ends a running hash and gives its digest. The hash cannot be used afterwards. */
-export function finishDigest(hash: Hash, algorithm: "sha256" | "sha512" = "sha256"): Digest {
-  return `${algorithm}:${hash.digest("hex")}` as Digest;
 }

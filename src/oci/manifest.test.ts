@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { digestOf } from "./digest.ts";
+import { digestOf } from "./hash-digest.ts";
 import { parseImageConfig, parseManifest } from "./manifest.ts";
 import { MEDIA_TYPES } from "./media-types.ts";
 

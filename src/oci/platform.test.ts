@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { digestOf } from "./digest.ts";
+import { digestOf } from "./hash-digest.ts";
 import type { Descriptor, Platform } from "./image.ts";
 import {
   choosePlatform,

@@ -15,7 +15,7 @@ import {
 import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import { NetworkNamespace } from "../../src/linux/netlink/network-namespace.ts";
 import { raiseLoopback } from "../../src/network/plug.ts";
-import { digestOf } from "../../src/oci/digest.ts";
+import { digestOf } from "../../src/oci/hash-digest.ts";
 import type { ImageExecutionConfig } from "../../src/oci/image.ts";
 import { parseAvailableCapabilities } from "../../src/runtime/capabilities/index.ts";
 import { State } from "../../src/state/state.ts";

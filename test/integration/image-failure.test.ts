@@ -9,7 +9,7 @@ import { LayerStore } from "../../src/image/layer-store.ts";
 import { IMAGE_MIGRATIONS } from "../../src/image/migrations.ts";
 import { SnapshotStore } from "../../src/image/snapshot-store.ts";
 import { LayerWorkers } from "../../src/image/unpack/layer-workers.ts";
-import { digestOf } from "../../src/oci/digest.ts";
+import { digestOf } from "../../src/oci/hash-digest.ts";
 import type { ImageConfig, ImageManifest } from "../../src/oci/image.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { State } from "../../src/state/state.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { formatError, isGantryError } from "../../src/errors/gantry-error.ts";
-import { digestOf } from "../../src/oci/digest.ts";
+import { digestOf } from "../../src/oci/hash-digest.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../../src/tar/tar-writer.ts";
 import { skipReason } from "../support/command.ts";

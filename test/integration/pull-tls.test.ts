@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RegistryClient } from "../../src/distribution/registry-client.ts";
 import { formatError } from "../../src/errors/gantry-error.ts";
-import { digestOf } from "../../src/oci/digest.ts";
+import { digestOf } from "../../src/oci/hash-digest.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { parseReference } from "../../src/oci/reference.ts";
 import { run, skipReason } from "../support/command.ts";

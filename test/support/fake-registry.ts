@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { digestOf } from "../../src/oci/hash-digest.ts";
 import type { Descriptor, Platform } from "../../src/oci/image.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 

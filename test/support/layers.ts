@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
-import { type Digest, digestHex, digestOf } from "../../src/oci/digest.ts";
+import { type Digest, digestHex } from "../../src/oci/digest.ts";
+import { digestOf } from "../../src/oci/hash-digest.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { encodeTarHeader, type TarEntry, tarEnd, tarPadding } from "../../src/tar/tar-writer.ts";
 

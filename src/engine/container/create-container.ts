@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
@@ -51,7 +51,7 @@ export async function createContainer(
     const snapshot = await inSpan(trace, "see to its layers", () => parts.images.ensureSnapshot(image));
     const files = context.paths.files(id);
     undo.push(() => rm(files.directory, { recursive: true, force: true }));
-    await makeFolders(context, id);
+    makeFolders(context, id);
     const tree = new LayeredTree(snapshot.lower);
     const mounts = await prepareMounts(context, { id, config, imageVolumes: effective.volumes, tree, undo });
     const record: ContainerRecord = {
@@ -166,10 +166,10 @@ function planWarnings(config: ContainerConfig): readonly string[] {
   return isHost && hasPorts ? ["Published ports are discarded when using host network mode"] : [];
 }
 
-async function makeFolders(context: EngineContext, id: string): Promise<void> {
+function makeFolders(context: EngineContext, id: string): void {
   const { log, directory } = context.paths.files(id);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o710 });
+    mkdirSync(directory, { recursive: true, mode: 0o710 });
     // Their modes show in the container: "upper" is its root folder.
     mkdirSync(context.paths.upper(id), { mode: 0o755 });
     // By this file programs tell that they are in a container, as Docker's have it.

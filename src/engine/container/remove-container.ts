@@ -73,6 +73,8 @@ export async function removeLocked(
   });
   try {
     if (keepsLog) keepLog(context, id);
+    // Its files, which nobody can name any more, need not be waited for.
+    if (doomed.length === 0) live.settleRemoval({ exitCode });
     await rm(context.paths.directory(id), { recursive: true, force: true });
     for (const name of doomed) await volumes.remove(name, { force: true, usedBy: volumeUsers(context, name) });
   } catch (error) {

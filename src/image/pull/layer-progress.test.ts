@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { digestOf } from "../../oci/digest.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
 import type { ProgressEvent } from "../progress-event.ts";
 import { LayerProgress } from "./layer-progress.ts";
 

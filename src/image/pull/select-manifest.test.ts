@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ResolvedManifest } from "../../distribution/registry-client.ts";
 import { formatError } from "../../errors/gantry-error.ts";
-import { digestOf } from "../../oci/digest.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
 import type { Descriptor, Platform } from "../../oci/image.ts";
 import { parseManifest } from "../../oci/manifest.ts";
 import { MEDIA_TYPES } from "../../oci/media-types.ts";

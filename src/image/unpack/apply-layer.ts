@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { finishDigest } from "../../oci/digest.ts";
+import { finishDigest } from "../../oci/hash-digest.ts";
 import { TarReader } from "../../tar/tar-reader.ts";
 import type { AppliedLayer } from "./applied-layer.ts";
 import { LayerApplier } from "./layer-applier.ts";

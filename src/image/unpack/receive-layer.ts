@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import { diskError } from "../../content/disk-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { finishDigest } from "../../oci/digest.ts";
+import { finishDigest } from "../../oci/hash-digest.ts";
 import { decompress } from "../decompress.ts";
 import { applyLayer } from "./apply-layer.ts";
 import type { ReceivedLayer, ReceiveTask } from "./worker-protocol.ts";

@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { diskError } from "../../content/disk-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { finishDigest } from "../../oci/digest.ts";
+import { finishDigest } from "../../oci/hash-digest.ts";
 import type { TarHeader } from "../../tar/tar-header.ts";
 import { TarReader } from "../../tar/tar-reader.ts";
 import { decompress } from "../decompress.ts";
