@@ -88,8 +88,14 @@ export interface EngineNetwork {
       readonly hostname: string;
       readonly ports: readonly PortRequest[];
       readonly mac?: string;
+      /** A network namespace that was made in advance will do. */
+      readonly takesSandbox?: boolean;
     },
   ): Promise<EngineEndpoint>;
+  /** The path of a network namespace to join that has the endpoint already; undefined: it is made with the process. */
+  sandbox(containerId: string): string | undefined;
+  /** The container's process is in its network namespace. Idempotent. */
+  letGo(containerId: string): void;
   /** Plugs the endpoint into the network namespace of `pid` and publishes its ports. */
   connect(endpoint: EngineEndpoint, pid: number): Promise<void>;
   /** Only `lo`, up. */

@@ -1,7 +1,7 @@
 import { GantryError } from "../errors/gantry-error.ts";
 import { formatIpv4, parseIpv4 } from "../linux/netlink/ipv4-address.ts";
 import { DEFAULT_NETWORK } from "./default-network.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { EndpointPlace } from "./endpoint.ts";
 import type { NetworkRecord } from "./network-records.ts";
 import { chooseAddress, contains, parseSubnet, subnetSize } from "./subnet.ts";
 
@@ -13,7 +13,7 @@ import { chooseAddress, contains, parseSubnet, subnetSize } from "./subnet.ts";
  */
 export function chooseEndpointAddress(
   network: NetworkRecord,
-  endpoints: readonly Endpoint[],
+  endpoints: readonly EndpointPlace[],
   requested: string | undefined,
 ): string {
   const subnet = parseSubnet(network.subnet);

@@ -17,9 +17,8 @@ export interface PortBinding {
   readonly hostPort: number;
 }
 
-/** A container's place in a network. */
-export interface Endpoint {
-  readonly containerId: string;
+/** Where in a network something is, and by which interface. */
+export interface EndpointPlace {
   readonly network: string;
   readonly ifname: "eth0";
   /** IPv4, without the prefix length. */
@@ -29,6 +28,11 @@ export interface Endpoint {
   readonly mac: string;
   /** The host's end of the pair of interfaces. */
   readonly hostInterface: string;
+}
+
+/** A container's place in a network. */
+export interface Endpoint extends EndpointPlace {
+  readonly containerId: string;
   readonly hostname: string;
   /** Further names under which others on the same network find it; the default network has no names. */
   readonly aliases: readonly string[];

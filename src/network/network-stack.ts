@@ -5,7 +5,7 @@ import { NetworkNamespace } from "../linux/netlink/network-namespace.ts";
 import { ensureBridge, listHostSubnets, removeUnknownLinks } from "./bridge.ts";
 import { DEFAULT_NETWORK, planDefaultNetwork } from "./default-network.ts";
 import { describeNetworks, findNetwork } from "./describe-networks.ts";
-import type { Endpoint, NetworkDescription, PortRequest } from "./endpoint.ts";
+import type { Endpoint, EndpointPlace, NetworkDescription, PortRequest } from "./endpoint.ts";
 import { chooseEndpointAddress } from "./endpoint-address.ts";
 import { Firewall } from "./firewall.ts";
 import { withHostLock } from "./host-lock.ts";
@@ -16,9 +16,13 @@ import type { NetworkRecord, NetworkRecords } from "./network-records.ts";
 import { plugIn, raiseLoopback, unplug } from "./plug.ts";
 import { PortKeeper } from "./port-keeper.ts";
 import type { StartRelay } from "./relay.ts";
+import { type Sandbox, SpareSandboxes } from "./spare-sandboxes.ts";
 import { parseSubnet } from "./subnet.ts";
 
 const DEFAULT_LOCK_PATH = "/run/gantry-net.lock";
+/** What interfaces are labelled with that wait for a container. */
+const SPARE_ALIAS = "spare";
+const NAME_OWNER_MS = 100;
 
 export interface NetworkStackOptions {
   readonly records: NetworkRecords;
@@ -43,6 +47,12 @@ export interface AllocateOptions {
   readonly mac?: string;
   /** An address that the container insists on; not in the default network. */
   readonly requestedAddress?: string;
+  /**
+   * A network namespace that was made in advance will do: `sandbox` then tells whether there is one.
+   *
+   * @default false
+   */
+  readonly takesSandbox?: boolean;
 }
 
 /** A container's process whose network namespace is to be connected. */
@@ -62,6 +72,9 @@ export class NetworkStack implements Disposable {
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #leaving = new LeavingInterfaces();
+  readonly #spares: SpareSandboxes;
+  /** Until their containers' processes are in them. */
+  readonly #sandboxes = new Map<string, Sandbox>();
   #socket: NetlinkSocket | undefined;
 
   constructor(options: NetworkStackOptions) {
@@ -73,6 +86,13 @@ export class NetworkStack implements Disposable {
     this.#keeper = new PortKeeper({ rootHash: options.rootHash, startRelay: options.startRelay, warn });
     const state = () => ({ networks: [...this.#networks.values()], endpoints: [...this.#endpoints.values()] });
     this.#firewall = new Firewall(this.#names, { state, warn });
+    this.#spares = new SpareSandboxes({
+      choosePlace: () => this.#chooseSparePlace(),
+      plugIn: ({ place, namespace }) =>
+        plugIn(this.#host, place, { bridge: this.#bridge(place), namespace, alias: SPARE_ALIAS }),
+      unplug: (place) => unplug(this.#host, place),
+      warn,
+    });
   }
 
   get #host(): NetlinkSocket {
@@ -116,6 +136,7 @@ export class NetworkStack implements Disposable {
 
   /** Closes sockets. Containers, rules and relays go on. Idempotent. */
   close(): void {
+    this.#spares[Symbol.dispose]();
     this.#leaving.flush();
     this.#keeper[Symbol.dispose]();
     this.#firewall[Symbol.dispose]();
@@ -132,6 +153,7 @@ export class NetworkStack implements Disposable {
    * Running containers lose their network.
    */
   async removeAll(): Promise<void> {
+    this.#spares[Symbol.dispose]();
     this.#leaving.flush();
     await this.#keeper.recover([]);
     for (const containerId of this.#endpoints.keys()) this.#keeper.release(containerId);
@@ -152,20 +174,16 @@ export class NetworkStack implements Disposable {
     // The only wait: what is free is decided and recorded in one go.
     if (options.ports.length > 0) await this.#keeper.settled();
     const network = this.#network(options.network);
-    const others = [...this.#endpoints.values()];
-    const address = chooseEndpointAddress(network, others, options.requestedAddress);
-    const used = others.flatMap((endpoint) => endpoint.ports);
-    const takenNames = new Set([...others.map((other) => other.hostInterface), ...this.#leaving.names()]);
+    const mac = parseMac(options.mac);
+    const used = [...this.#endpoints.values()].flatMap((endpoint) => endpoint.ports);
     const ports = this.#keeper.take(containerId, options.ports, used);
+    const isUsual = options.takesSandbox === true && mac === undefined && !options.requestedAddress;
+    const sandbox = isUsual && network.name === DEFAULT_NETWORK ? this.#spares.take(network.bridge) : undefined;
+    const place = sandbox?.place ?? this.#choosePlace(network, containerId, options.requestedAddress);
     const endpoint: Endpoint = {
+      ...place,
+      ...(mac === undefined ? {} : { mac }),
       containerId,
-      network: network.name,
-      ifname: "eth0",
-      address,
-      prefixLength: parseSubnet(network.subnet).prefixLength,
-      gateway: network.gateway,
-      mac: parseMac(options.mac) ?? macOf(address),
-      hostInterface: chooseInterfaceName(this.#names, containerId, takenNames),
       hostname: options.hostname,
       aliases: options.aliases ?? [],
       dns: [],
@@ -175,11 +193,54 @@ export class NetworkStack implements Disposable {
       this.#records.saveEndpoint(endpoint);
     } catch (error) {
       this.#keeper.release(containerId);
+      sandbox?.namespace[Symbol.dispose]();
       throw error;
     }
     this.#endpoints.set(containerId, endpoint);
-    this.#networks.set(network.name, { ...network, lastAddress: address });
+    if (sandbox !== undefined) this.#sandboxes.set(containerId, sandbox);
     return endpoint;
+  }
+
+  /** Where a next endpoint is to be. The address is not chosen again soon, whether it is used or not. */
+  #choosePlace(network: NetworkRecord, owner: string, requestedAddress?: string): EndpointPlace {
+    const others = [...this.#endpoints.values(), ...this.#spares.places()];
+    const address = chooseEndpointAddress(network, others, requestedAddress);
+    const takenNames = new Set([...others.map((other) => other.hostInterface), ...this.#leaving.names()]);
+    this.#networks.set(network.name, { ...network, lastAddress: address });
+    return {
+      network: network.name,
+      ifname: "eth0",
+      address,
+      prefixLength: parseSubnet(network.subnet).prefixLength,
+      gateway: network.gateway,
+      mac: macOf(address),
+      hostInterface: chooseInterfaceName(this.#names, owner, takenNames),
+    };
+  }
+
+  #chooseSparePlace(): EndpointPlace | undefined {
+    const network = this.#networks.get(DEFAULT_NETWORK);
+    if (network === undefined) return undefined;
+    try {
+      return this.#choosePlace(network, SPARE_ALIAS);
+    } catch (error) {
+      if (isGantryError(error, "exhausted")) return undefined;
+      throw error;
+    }
+  }
+
+  /** The path of a network namespace that a container's process is to join, plugged in already, if its endpoint came with one. */
+  sandbox(containerId: string): string | undefined {
+    const sandbox = this.#sandboxes.get(containerId);
+    return sandbox && `/proc/${process.pid}/fd/${sandbox.namespace.descriptor}`;
+  }
+
+  /** The container's process is in its network namespace, which from now on lives as long as that. Idempotent. */
+  letGo(containerId: string): void {
+    const sandbox = this.#sandboxes.get(containerId);
+    if (sandbox === undefined) return;
+    this.#sandboxes.delete(containerId);
+    sandbox.namespace[Symbol.dispose]();
   }
 
   #network(name: string): NetworkRecord {
@@ -195,7 +256,8 @@ export class NetworkStack implements Disposable {
   async connect(endpoint: Endpoint, pid: number): Promise<void> {
     const relays = this.#keeper.handOver(endpoint);
     try {
-      this.#plugIn(endpoint, pid);
+      if (this.#sandboxes.has(endpoint.containerId)) this.#nameOwner(endpoint);
+      else this.#plugIn(endpoint, pid);
       this.#firewall.passForeign();
     } catch (error) {
       // The relays' own failure, if any, says less.
@@ -214,11 +276,19 @@ export class NetworkStack implements Disposable {
 
   #plugIn(endpoint: Endpoint, pid: number): void {
     using namespace = NetworkNamespace.ofProcess(pid);
-    plugIn(this.#host, endpoint, { bridge: this.#bridge(endpoint), namespace });
+    plugIn(this.#host, endpoint, { bridge: this.#bridge(endpoint), namespace, alias: endpoint.containerId });
+  }
+
+  /** After the start, which need not wait for it: the kernel's lock on interfaces is taken by every container that ends. */
+  #nameOwner(endpoint: Endpoint): void {
+    const { containerId: alias, hostInterface: name } = endpoint;
+    setTimeout(() => {
+      if (this.#endpoints.has(alias)) this.#socket?.tryPerform([setLink({ name }, { alias })]);
+    }, NAME_OWNER_MS).unref();
   }
 
   /** The endpoint's bridge; made again if someone removed it. */
-  #bridge(endpoint: Endpoint): Link {
+  #bridge(endpoint: EndpointPlace): Link {
     const network = this.#network(endpoint.network);
     const link = findLink(this.#host, { name: network.bridge });
     return link?.isUp === true ? link : ensureBridge(this.#host, network);
@@ -243,6 +313,8 @@ export class NetworkStack implements Disposable {
     const endpoint = this.#endpoints.get(containerId);
     if (endpoint === undefined) return;
     this.#endpoints.delete(containerId);
+    this.letGo(containerId);
+    this.#spares.stir();
     if (endpoint.ports.length > 0) this.#firewall.unpublish(endpoint);
     this.#keeper.release(containerId);
     this.#records.deleteEndpoints(containerId);
@@ -289,6 +361,7 @@ export class NetworkStack implements Disposable {
   #restore(endpoint: Endpoint, pid: number | undefined): void {
     const bridge = this.#bridge(endpoint);
     const link = findLink(this.#host, { name: endpoint.hostInterface });
+    if (link !== undefined && link.alias !== endpoint.containerId) this.#nameOwner(endpoint);
     if (link === undefined && pid !== undefined) this.#plugIn(endpoint, pid);
     else if (link !== undefined && link.master !== bridge.index) {
       // The bridge was removed and made again meanwhile.

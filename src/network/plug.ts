@@ -4,7 +4,7 @@ import { createVethPair, deleteLink, findLink, type Link, setLink } from "../lin
 import { NetlinkSocket } from "../linux/netlink/netlink-socket.ts";
 import { type NetworkNamespace, withNetworkNamespace } from "../linux/netlink/network-namespace.ts";
 import { addRoute } from "../linux/netlink/route.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { EndpointPlace } from "./endpoint.ts";
 import { setNetworkParameter } from "./host-settings.ts";
 
 /** The loopback is the first interface of every network namespace. */
@@ -28,35 +28,38 @@ export function raiseLoopback(namespace: NetworkNamespace): void {
  */
 export function plugIn(
   host: NetlinkSocket,
-  endpoint: Endpoint,
-  options: { bridge: Link; namespace: NetworkNamespace },
+  place: EndpointPlace,
+  options: {
+    readonly bridge: Link;
+    readonly namespace: NetworkNamespace;
+    /** Whose it is: the name has room for a few digits only. */
+    readonly alias: string;
+  },
 ): void {
-  const { bridge, namespace } = options;
-  const name = endpoint.hostInterface;
+  const { bridge, namespace, alias } = options;
+  const name = place.hostInterface;
   const create = createVethPair(name, {
     master: bridge.index,
     ...(bridge.mtu === undefined ? {} : { mtu: bridge.mtu }),
-    peer: { name: CONTAINER_INTERFACE, namespaceDescriptor: namespace.descriptor, mac: endpoint.mac },
+    peer: { name: CONTAINER_INTERFACE, namespaceDescriptor: namespace.descriptor, mac: place.mac },
   });
   try {
     host.perform([create]);
   } catch (error) {
     if (!isGantryError(error, "already-exists")) throw error;
-    unplug(host, endpoint);
+    unplug(host, place);
     host.perform([create]);
   }
   try {
-    // The whole id: the name has room for a few digits only.
-    const alias = endpoint.containerId;
     host.perform([setLink({ name }, { isUp: true, isHairpin: true, isWithoutIpv6LinkLocal: true, alias })]);
-    withNetworkNamespace(namespace, () => configureInside(endpoint));
+    withNetworkNamespace(namespace, () => configureInside(place));
   } catch (error) {
-    unplug(host, endpoint);
+    unplug(host, place);
     throw error;
   }
 }
 
-function configureInside(endpoint: Endpoint): void {
+function configureInside(place: EndpointPlace): void {
   using socket = NetlinkSocket.open("route");
   const link = findLink(socket, { name: CONTAINER_INTERFACE });
   if (link === undefined) throw new GantryError("internal", `${CONTAINER_INTERFACE} is not in the network namespace`);
@@ -64,16 +67,16 @@ function configureInside(endpoint: Endpoint): void {
   setNetworkParameter(`ipv6/conf/${CONTAINER_INTERFACE}/disable_ipv6`, "1");
   socket.perform([
     setLink({ index: LOOPBACK_INDEX }, { isUp: true }),
-    addAddress({ linkIndex: link.index, address: endpoint.address, prefixLength: endpoint.prefixLength }),
+    addAddress({ linkIndex: link.index, address: place.address, prefixLength: place.prefixLength }),
     setLink({ index: link.index }, { isUp: true }),
-    addRoute({ destination: undefined, prefixLength: 0, gateway: endpoint.gateway, linkIndex: link.index }),
+    addRoute({ destination: undefined, prefixLength: 0, gateway: place.gateway, linkIndex: link.index }),
   ]);
 }
 
 /** Removes an endpoint's interfaces, if the end of the namespace has not done so. Idempotent. */
-export function unplug(host: NetlinkSocket, endpoint: Pick<Endpoint, "hostInterface">): void {
+export function unplug(host: NetlinkSocket, place: Pick<EndpointPlace, "hostInterface">): void {
   try {
-    host.perform([deleteLink({ name: endpoint.hostInterface })]);
+    host.perform([deleteLink({ name: place.hostInterface })]);
   } catch (error) {
     if (!isGantryError(error, "not-found")) throw error;
   }

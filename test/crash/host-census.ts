@@ -6,7 +6,7 @@ import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { Database } from "../../src/platform/sqlite.ts";
 import { findProgram } from "../support/command.ts";
-import { type TestDaemon, until } from "../support/daemon.ts";
+import { pluggedInterfaces, type TestDaemon, until } from "../support/daemon.ts";
 
 /** What a host should have of one daemon. */
 export interface Expected {
@@ -95,7 +95,7 @@ function cgroups(hash: string): string[] {
 
 function interfaces(hash: string, { plugged }: Expected): string[] {
   const names = namesIn("/sys/class/net");
-  const count = names.filter((name) => name.startsWith(`gv${hash}`)).length;
+  const count = pluggedInterfaces(hash).length;
   const bridges = names.filter((name) => name.startsWith(`gn${hash}`)).length;
   return [
     ...(count === plugged.length ? [] : [`${count} interfaces instead of ${plugged.length}`]),

@@ -195,6 +195,8 @@ export class EngineFixture implements AsyncDisposable {
 const NETWORK: EngineNetwork = {
   allocate: () => Promise.reject(new Error("these tests have no bridge")),
   connect: async () => undefined,
+  sandbox: () => undefined,
+  letGo() {},
   loopback(pid) {
     using namespace = NetworkNamespace.ofProcess(pid);
     raiseLoopback(namespace);

@@ -187,7 +187,7 @@ export class TestDaemon implements AsyncDisposable {
         .filter((name) => /^[0-9a-f]{12}/.test(name))
         .map((name) => join(folder, name)),
     );
-    const interfaces = namesIn("/sys/class/net").filter((name) => name.startsWith(`gv${hash}`));
+    const interfaces = pluggedInterfaces(hash);
     return [...inside, ...interfaces];
   }
 
@@ -276,4 +276,17 @@ export function processesWith(text: string): number[] {
       }
     })
     .map(Number);
+}
+
+/** The interfaces of a daemon's containers; those that wait for one are the daemon's own. */
+export function pluggedInterfaces(rootHash: string): string[] {
+  return namesIn("/sys/class/net").filter((name) => name.startsWith(`gv${rootHash}`) && !isSpare(name));
+}
+
+function isSpare(name: string): boolean {
+  try {
+    return readFileSync(`/sys/class/net/${name}/ifalias`, "utf8").trim() === "spare";
+  } catch {
+    return true; // gone meanwhile
+  }
 }

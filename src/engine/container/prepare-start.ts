@@ -83,7 +83,14 @@ function planShm(context: EngineContext, record: ContainerRecord, undo: Undo): S
 }
 
 /** Finds out all that the specification of this run depends on. */
-export function gatherStartFacts(context: EngineContext, record: ContainerRecord, joined: Joined): StartFacts {
+export function gatherStartFacts(
+  context: EngineContext,
+  record: ContainerRecord,
+  joined: Omit<Joined, keyof Disposable> & {
+    /** The path of a network namespace that was made for this container in advance. */
+    readonly sandbox: string | undefined;
+  },
+): StartFacts {
   const { parts, paths } = context;
   const { security = {} } = record.config;
   const tree = new LayeredTree([paths.upper(record.id), ...record.snapshot.lower]);
@@ -112,7 +119,10 @@ export function gatherStartFacts(context: EngineContext, record: ContainerRecord
     ...(seccomp === undefined ? {} : { seccomp }),
     mounts: planContainerMounts(context, record, { filesOf: joined.filesOf }),
     shm: joined.shm,
-    namespaces: joined.choices,
+    namespaces:
+      joined.sandbox === undefined
+        ? joined.choices
+        : { ...joined.choices, network: { path: joined.sandbox, isFresh: true } },
     cgroupsPath: parts.cgroups.pathOf(record.id),
   };
 }

@@ -65,7 +65,7 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
   using joined = joinNamespaces(context, record, undo);
   const facts = await inSpan(trace, "gather the facts", () => {
     writeContainerFiles(context, record, { mode: plainMode, ...(endpoint === undefined ? {} : { endpoint }) });
-    return gatherStartFacts(context, record, joined);
+    return gatherStartFacts(context, record, { ...joined, sandbox: parts.network.sandbox(id) });
   });
   const spec = planContainerSpec(record, facts);
 
@@ -108,6 +108,7 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
   undo.push(() => giveUp(monitor, cgroup));
 
   await both(monitor.ready(), plugIn(context, { mode: plainMode, endpoint, pid: monitor.init.pid, trace }));
+  parts.network.letGo(id);
   await inSpan(trace, "attach, execute the program", async () => {
     await live.connect(monitor);
     await monitor.start();
@@ -157,6 +158,7 @@ async function allocate(context: EngineContext, record: ContainerRecord, undo: U
   return await context.parts.network.allocate(record.id, {
     network: "bridge",
     hostname: record.effective.hostname,
+    takesSandbox: true,
     ports: [
       ...(network.publish ?? []),
       ...exposed

@@ -4,6 +4,8 @@ import { describeErrno } from "../../platform/errno.ts";
 import { SYS, syscall } from "../../platform/libc.ts";
 
 const CLONE_NEWNET = 0x40000000;
+/** That of the calling thread. */
+const CURRENT = "/proc/thread-self/ns/net";
 
 /** A network namespace held open by a descriptor: its process may end without another taking its place under our hands. */
 export class NetworkNamespace implements Disposable {
@@ -28,11 +30,28 @@ export class NetworkNamespace implements Disposable {
     }
   }
 
+  /** A new one, empty but for `lo`; gone when nothing holds it any more. */
+  static create(): NetworkNamespace {
+    using home = NetworkNamespace.open(CURRENT);
+    const made = syscall(SYS.unshare, CLONE_NEWNET);
+    if (made < 0) throw new GantryError("internal", `cannot make a network namespace: ${describeErrno(-made)}`);
+    try {
+      return NetworkNamespace.open(CURRENT);
+    } finally {
+      goHome(home);
+    }
+  }
+
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     closeSync(this.descriptor);
   }
+}
+
+/** When the way back fails the process ends: nothing that it did afterwards could be trusted. */
+function goHome(home: NetworkNamespace): void {
+  if (syscall(SYS.setns, home.descriptor, CLONE_NEWNET) < 0) process.abort();
 }
 
 function isPromise(value: unknown): boolean {
@@ -43,11 +62,10 @@ function isPromise(value: unknown): boolean {
  * Runs `action` with the calling thread inside of `namespace`, and returns to the thread's own namespace.
  *
  * `action` must be synchronous: whatever ran between its parts would run in the wrong namespace; a promise is refused.
- * Sockets opened inside stay in that namespace, and `/proc/sys/net` is that namespace's. When the way back fails, the process
- * ends: nothing that it did afterwards could be trusted.
+ * Sockets opened inside stay in that namespace, and `/proc/sys/net` is that namespace's.
  */
 export function withNetworkNamespace<Result>(namespace: NetworkNamespace, action: () => Result): Result {
-  using home = NetworkNamespace.open("/proc/thread-self/ns/net");
+  using home = NetworkNamespace.open(CURRENT);
   const entered = syscall(SYS.setns, namespace.descriptor, CLONE_NEWNET);
   if (entered < 0) {
     throw new GantryError("internal", `cannot enter a network namespace: ${describeErrno(-entered)}`);
@@ -56,7 +74,7 @@ export function withNetworkNamespace<Result>(namespace: NetworkNamespace, action
   try {
     result = action();
   } finally {
-    if (syscall(SYS.setns, home.descriptor, CLONE_NEWNET) < 0) process.abort();
+    goHome(home);
   }
   if (isPromise(result)) throw new GantryError("internal", "withNetworkNamespace takes synchronous actions only");
   return result;

@@ -13,8 +13,8 @@ import { DEFAULT_MOUNTS, DEFAULT_SHM_SIZE_BYTES } from "./default-mounts.ts";
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from "./default-paths.ts";
 import { DEFAULT_SYSCTLS } from "./default-sysctls.ts";
 
-/** A namespace of the container's own, the host's, or the one behind a path. */
-export type NamespaceChoice = "new" | "host" | { readonly path: string };
+/** A namespace of the container's own, the host's, or the one behind a path; `isFresh`: nobody else is in it, nor will be. */
+export type NamespaceChoice = "new" | "host" | { readonly path: string; readonly isFresh?: boolean };
 
 /** A mount that the container's creator asked for, or a file that the engine binds over the image's. */
 export type SpecMount =
@@ -101,11 +101,15 @@ export function planSpec(input: SpecInput): RuntimeSpec {
       },
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
       ...(input.seccomp === undefined ? {} : { seccomp: input.seccomp }),
-      ...(input.namespaces.network === "new" ? { sysctl: knownOf(input.knownSysctls) } : {}),
+      ...(isOwn(input.namespaces.network) ? { sysctl: knownOf(input.knownSysctls) } : {}),
       maskedPaths: isPrivileged ? [] : [...DEFAULT_MASKED_PATHS, ...(input.furtherMaskedPaths ?? [])],
       readonlyPaths: isPrivileged ? [] : DEFAULT_READONLY_PATHS,
     },
   };
+}
+
+function isOwn(choice: NamespaceChoice): boolean {
+  return choice === "new" || (typeof choice === "object" && choice.isFresh === true);
 }
 
 function knownOf(known: readonly string[]): Record<string, string> {
