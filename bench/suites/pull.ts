@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connectEngine } from "../../src/client/engine-client.ts";
 import { run } from "../../test/support/command.ts";
 import { startRegistry } from "../../test/support/registry.ts";
-import { pushSeed, seedDebian } from "../../test/support/seed-images.ts";
+import { pushSeed, seedDebian, seedVariants } from "../../test/support/seed-images.ts";
 import { alternate, type Contender } from "../alternate.ts";
 import type { BenchPeers } from "../bench-peers.ts";
 import { residentBytes } from "../memory-use.ts";
@@ -23,16 +23,34 @@ async function runAside({ command, environment }: EnginePeer, args: readonly str
   if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${errors.trim()}`);
 }
 
-function pulls(peer: EnginePeer, name: string): Contender {
+const ROUNDS = { rounds: 5, warmUps: 1 };
+
+/**
+ * Each round pulls another image, and nothing is removed before the last: ext4 passes over inodes that were freed a moment ago
+ * one by one (fs/ext4/ialloc.c, recently_deleted), which makes whoever comes next many times as slow.
+ */
+function pulls(peer: EnginePeer, names: readonly string[]): Contender {
   const flags = peer.name === "podman" ? ["--tls-verify=false"] : [];
+  const left = [...names];
   return {
     name: peer.name,
     async run() {
       const startedAt = performance.now();
-      await runAside(peer, ["pull", "-q", ...flags, name]);
-      const took = performance.now() - startedAt;
-      await runAside(peer, ["rmi", "-f", name]);
-      return took;
+      await runAside(peer, ["pull", "-q", ...flags, left.pop() ?? ""]);
+      return performance.now() - startedAt;
+    },
+  };
+}
+
+/** The same files made by one that only makes files. */
+function copies(rootfs: string, folder: string): Contender {
+  let count = 0;
+  return {
+    name: "bare",
+    async run() {
+      const startedAt = performance.now();
+      await run(["cp", "-a", rootfs, join(folder, `copy-${count++}`)]);
+      return performance.now() - startedAt;
     },
   };
 }
@@ -69,23 +87,18 @@ async function watchPull(
 /** A real Debian, one layer, from a registry of this machine. */
 export async function benchPull({ gantry, engines }: BenchPeers): Promise<readonly Row[]> {
   using registry = await startRegistry();
+  using folder = temporaryFolder();
   const seed = await seedDebian();
-  const name = `${registry.host}/debian:bookworm`;
-  await pushSeed(seed, name);
-  const copy: Contender = {
-    name: "bare",
-    async run() {
-      const folder = mkdtempSync(join(tmpdir(), "gantry-bench-copy-"));
-      const startedAt = performance.now();
-      await run(["cp", "-a", seed.rootfs, join(folder, "rootfs")]);
-      const took = performance.now() - startedAt;
-      rmSync(folder, { recursive: true, force: true });
-      return took;
-    },
-  };
-  const contenders = [...[gantry, ...engines].map((peer) => pulls(peer, name)), copy];
-  const times = valuesOf(await alternate(contenders, { rounds: 3, warmUps: 1 }));
-  const { pingMs, peakBytes } = await watchPull(gantry, name);
+  const tags = Array.from({ length: ROUNDS.rounds + ROUNDS.warmUps }, (_, index) => `v${index}`);
+  const names = tags.map((tag) => `${registry.host}/debian:${tag}`);
+  for (const [index, variant] of (await seedVariants(seed, folder.path, tags)).entries()) {
+    await pushSeed(variant, names[index] ?? "");
+  }
+  const everybody = [gantry, ...engines];
+  const contenders = [...everybody.map((peer) => pulls(peer, names)), copies(seed.rootfs, folder.path)];
+  const times = valuesOf(await alternate(contenders, ROUNDS));
+  for (const peer of everybody) await runAside(peer, ["rmi", "-f", ...names]);
+  const { pingMs, peakBytes } = await watchPull(gantry, names[0] ?? "");
   return [
     {
       what: "pull and unpack Debian from a local registry (bare: a plain copy)",
@@ -101,4 +114,9 @@ export async function benchPull({ gantry, engines }: BenchPeers): Promise<readon
     },
     { what: "the daemon's peak meanwhile (resident)", unit: "MB", values: { gantry: peakBytes / MEGABYTE } },
   ];
+}
+
+function temporaryFolder(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), "gantry-bench-pull-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }

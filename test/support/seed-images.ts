@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type Digest, digestHex } from "../../src/oci/digest.ts";
 import { digestOf, finishDigest } from "../../src/oci/hash-digest.ts";
@@ -109,12 +118,36 @@ async function hashFile(path: string): Promise<Digest> {
   return finishDigest(hash);
 }
 
-async function writeLayout(rootfs: string, layout: string, config: object): Promise<void> {
+/** As many images as there are names: the seed's files, and one more that makes each layer another. */
+export async function seedVariants(image: SeedImage, folder: string, names: readonly string[]): Promise<SeedImage[]> {
+  const variants: SeedImage[] = [];
+  for (const name of names) {
+    const layout = join(folder, name, "layout");
+    const more = join(folder, name, "more");
+    mkdirSync(more, { recursive: true });
+    writeFileSync(join(more, `variant-${name}`), name);
+    await writeLayout(image.rootfs, layout, {}, more);
+    variants.push({ layout, rootfs: image.rootfs });
+  }
+  return variants;
+}
+
+/** @param more a folder whose files go into the layer too. */
+async function writeLayout(rootfs: string, layout: string, config: object, more?: string): Promise<void> {
   const blobs = join(layout, "blobs/sha256");
   mkdirSync(blobs, { recursive: true });
   const tar = join(blobs, "layer.tar");
   const how = ["--sort=name", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--format=pax"];
-  await run(["tar", ...how, "-C", rootfs, "-cf", tar, "."]);
+  await run([
+    "tar",
+    ...how,
+    "-C",
+    rootfs,
+    "-cf",
+    tar,
+    ".",
+    ...(more === undefined ? [] : ["-C", more, ...readdirSync(more)]),
+  ]);
   const diffId = await hashFile(tar);
   await run(["gzip", "-n", tar]);
   const layerDigest = await hashFile(`${tar}.gz`);
