@@ -1,14 +1,17 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { packLayer } from "../../src/image/pack-layer.ts";
 import { applyLayer } from "../../src/image/unpack/apply-layer.ts";
 import { finishLayer } from "../../src/image/unpack/finish-layer.ts";
 import { DEFAULT_LAYER_LIMITS } from "../../src/image/unpack/layer-limits.ts";
 import { LayerWorkers } from "../../src/image/unpack/layer-workers.ts";
 import { removeTree } from "../../src/image/unpack/remove-tree.ts";
+import { digestOf } from "../../src/oci/hash-digest.ts";
 import { encodeTarHeader, type TarEntry, tarEnd, tarPadding } from "../../src/tar/tar-writer.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "gantry-unpack-"));
@@ -262,5 +265,53 @@ describe("removing a tree", () => {
     expect(existsSync(top)).toBe(false);
     expect(readFileSync(join(kept, "file"), "utf8")).toBe("x");
     rmSync(kept, { recursive: true });
+  });
+});
+
+describe("a large layer is decompressed by one thread and unpacked by another", () => {
+  const LARGE = 8 << 20;
+  // Random bytes stay as many when they are compressed.
+  const noise = Buffer.from(randomBytes(LARGE / 2).toString("latin1"), "latin1").toString("hex");
+  const large: Given = { type: "file", path: "large", text: noise };
+
+  async function receive(packed: Uint8Array, options: { readonly signal?: AbortSignal } = {}) {
+    const directory = folder();
+    async function* pieces(): AsyncGenerator<Uint8Array, void> {
+      for (let offset = 0; offset < packed.length; offset += 300_000) yield packed.subarray(offset, offset + 300_000);
+    }
+    const received = await workers.receive(pieces(), { directory, blobBytesMax: LARGE * 2, ...options });
+    return { directory, received };
+  }
+
+  test("hashes and files are those of one thread", async () => {
+    const tar = Buffer.concat(tarOf(large, { type: "file", path: "last", text: "x" }));
+    for (const packed of [tar, gzipSync(tar)]) {
+      const { directory, received } = await receive(packed);
+      expect(received).toMatchObject({
+        digest: digestOf(packed),
+        sizeBytes: packed.length,
+        applied: { diffId: digestOf(tar), entries: 2 },
+      });
+      expect(readFileSync(join(directory, "large"), "latin1")).toBe(noise);
+      expect(readFileSync(join(directory, "last"), "latin1")).toBe("x");
+    }
+  });
+
+  test("what either finds wrong is told, and a next layer comes through", async () => {
+    const hostile = gzipSync(Buffer.concat(tarOf(large, { type: "file", path: "../evil" }, large)));
+    await expect(receive(hostile)).rejects.toThrow(/"\.\.\/evil".*leaves the layer/);
+    const tar = Buffer.concat(tarOf(large));
+    await expect(receive(gzipSync(tar).subarray(0, -LARGE / 4))).rejects.toMatchObject({ code: "data-loss" });
+    const { received } = await receive(tar);
+    expect(received.applied?.diffId).toBe(digestOf(tar));
+  });
+
+  test("giving up ends both", async () => {
+    const tar = Buffer.concat(tarOf(large));
+    const reason = new AbortController();
+    const packed = gzipSync(tar);
+    const received = receive(packed, { signal: reason.signal });
+    reason.abort();
+    await expect(received).rejects.toMatchObject({ code: "cancelled" });
   });
 });

@@ -1,7 +1,8 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import { startWorker, type WorkerThread } from "../../platform/worker.ts";
-import type { LowerWork } from "./applied-layer.ts";
+import type { AppliedLayer, LowerWork } from "./applied-layer.ts";
 import { ByteWindow } from "./byte-window.ts";
+import { HandedOnPieces } from "./handed-on-pieces.ts";
 import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "./layer-limits.ts";
 import type {
   FromWorker,
@@ -20,6 +21,8 @@ const UNPACK_WORKER_PATH = "src/image/unpack/unpack-worker.ts";
 const WINDOW_BYTES = 8 << 20;
 const PIECE_BYTES = 1 << 20;
 const IDLE_THREADS_MAX = 2;
+/** From this size on, a layer is decompressed by one thread and unpacked by another; a smaller one is done sooner by one. */
+const TWO_THREADS_BYTES = 4 << 20;
 /** A thread has some 10 MB: worth keeping between two layers, and not between two pulls. */
 const IDLE_MS = 3000;
 
@@ -45,7 +48,10 @@ export interface ReceiveOptions extends TaskOptions {
 /** Bytes that come, or a file that has them. */
 export type LayerSource = AsyncIterable<Uint8Array> | { readonly path: string };
 
-/** Sends a stream in pieces, no more of it at once than the window allows. The bytes are copied: the source may use its buffers again. */
+/**
+ * Sends a stream in pieces, no more of it at once than the window allows. The bytes are copied, since the source may use its
+ * buffers again; those that were handed on are nobody else's.
+ */
 async function feed(
   source: AsyncIterable<Uint8Array>,
   window: ByteWindow,
@@ -53,9 +59,10 @@ async function feed(
 ): Promise<void> {
   for await (const chunk of source) {
     for (let offset = 0; offset < chunk.byteLength; offset += PIECE_BYTES) {
-      const bytes = new Uint8Array(chunk.subarray(offset, offset + PIECE_BYTES));
+      const isOurs = source instanceof HandedOnPieces && chunk.byteLength <= PIECE_BYTES;
+      const bytes = isOurs ? chunk : new Uint8Array(chunk.subarray(offset, offset + PIECE_BYTES));
       if (!(await window.acquire(bytes.byteLength))) return;
-      post({ kind: "chunk", bytes }, [bytes.buffer]);
+      post({ kind: "chunk", bytes }, [bytes.buffer as ArrayBuffer]);
     }
   }
   post({ kind: "end" }, []);
@@ -72,6 +79,36 @@ export class LayerWorkers implements AsyncDisposable {
 
   /** One streamed pass: hash, keep, decompress, hash, unpack. On failure the folder and the file are the caller's to remove. */
   async receive(source: LayerSource, options: ReceiveOptions = {}): Promise<ReceivedLayer> {
+    const { directory, blobBytesMax = 0 } = options;
+    const isLarge = blobBytesMax >= TWO_THREADS_BYTES && navigator.hardwareConcurrency > 1;
+    if (directory === undefined || !isLarge) return await this.#receive(source, options, {});
+    const failure = new AbortController();
+    const signal = AbortSignal.any([failure.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+    const pieces = new HandedOnPieces();
+    const fail = (reason: unknown): never => {
+      failure.abort(reason);
+      throw reason;
+    };
+    const task = { kind: "apply", directory, limits: options.limits ?? DEFAULT_LAYER_LIMITS } as const;
+    const receiving = this.#receive(source, { ...options, signal }, { pieces }).then((received) => {
+      // The thread may be somebody else's by the time the last pieces are taken.
+      pieces.onTaken = () => {};
+      pieces.end();
+      return received;
+    }, fail);
+    const applying = this.#run(task, { signal }, pieces).catch(fail);
+    const [received, applied] = await Promise.allSettled([receiving, applying]);
+    if (failure.signal.aborted) throw failure.signal.reason;
+    if (received.status === "rejected") throw received.reason;
+    if (applied.status === "rejected") throw applied.reason;
+    return { ...received.value, applied: applied.value as AppliedLayer };
+  }
+
+  async #receive(
+    source: LayerSource,
+    options: ReceiveOptions,
+    { pieces }: { readonly pieces?: HandedOnPieces },
+  ): Promise<ReceivedLayer> {
     const stream = "path" in source ? undefined : source;
     const task: WorkerTask = {
       kind: "receive",
@@ -80,9 +117,10 @@ export class LayerWorkers implements AsyncDisposable {
       ...("path" in source ? { sourcePath: source.path } : {}),
       ...(options.blobPath === undefined ? {} : { blobPath: options.blobPath }),
       ...(options.blobBytesMax === undefined ? {} : { blobBytesMax: options.blobBytesMax }),
-      ...(options.directory === undefined ? {} : { directory: options.directory }),
+      ...(pieces !== undefined ? { handsOn: true } : {}),
+      ...(pieces !== undefined || options.directory === undefined ? {} : { directory: options.directory }),
     };
-    return (await this.#run(task, options, stream)) as ReceivedLayer;
+    return (await this.#run(task, { ...options, pieces }, stream)) as ReceivedLayer;
   }
 
   /** Completes an unpacked layer from those below it (topmost first), and syncs it. */
@@ -111,7 +149,11 @@ export class LayerWorkers implements AsyncDisposable {
     return (await this.#run({ kind: "pack", directory, format, outputPath, compression }, options)) as PackedLayer;
   }
 
-  async #run(task: WorkerTask, options: TaskOptions, source?: AsyncIterable<Uint8Array>): Promise<unknown> {
+  async #run(
+    task: WorkerTask,
+    options: TaskOptions & { readonly pieces?: HandedOnPieces | undefined },
+    source?: AsyncIterable<Uint8Array>,
+  ): Promise<unknown> {
     options.signal?.throwIfAborted();
     if (this.#isClosed) throw new GantryError("unavailable", "the image store is closing");
     const thread = this.#idle.pop() ?? startWorker(UNPACK_WORKER_PATH);
@@ -123,6 +165,7 @@ export class LayerWorkers implements AsyncDisposable {
       const from = message as FromWorker;
       if (from.kind === "taken") window.release(from.bytes);
       else if (from.kind === "progress") options.onProgress?.(from.bytes);
+      else if (from.kind === "unpacked") options.pieces?.push(from.bytes);
       else if (from.kind === "done") {
         isReusable = true;
         resolve(from.result);
@@ -140,6 +183,7 @@ export class LayerWorkers implements AsyncDisposable {
     };
     options.signal?.addEventListener("abort", abort, { once: true });
     const post = (message: ToWorker, transfer: readonly ArrayBuffer[] = []): void => thread.post(message, transfer);
+    if (options.pieces !== undefined) options.pieces.onTaken = (bytes) => post({ kind: "room", bytes });
     post({ kind: "task", task });
     if (source !== undefined) feed(source, window, post).then(undefined, reject);
     try {

@@ -30,11 +30,19 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
 }
 
+/** What becomes of a layer's bytes on their way. */
+export interface ReceiveHooks {
+  /** Takes how many bytes have come so far. */
+  readonly onProgress: (bytes: number) => void;
+  /** Takes the decompressed bytes, for a task that hands them on. */
+  readonly handOn: (bytes: Uint8Array) => Promise<void>;
+}
+
 /** One pass over a layer as it is stored: hash, keep, decompress, hash, unpack. Whatever is asked for, all bytes are read. */
 export async function receiveLayer(
   task: ReceiveTask,
   source: AsyncIterable<Uint8Array>,
-  onProgress: (bytes: number) => void,
+  { onProgress, handOn }: ReceiveHooks,
 ): Promise<ReceivedLayer> {
   const hash = createHash(task.blobAlgorithm);
   const kept = task.blobPath === undefined ? undefined : openSync(task.blobPath, "wx", 0o600);
@@ -54,6 +62,7 @@ export async function receiveLayer(
   try {
     const bytes = packed();
     const { directory, limits } = task;
+    if (task.handsOn === true) for await (const piece of decompress(bytes, limits)) await handOn(piece);
     const applied =
       directory === undefined ? undefined : await applyLayer(decompress(bytes, limits), directory, { limits });
     for await (const _rest of bytes);

@@ -1,6 +1,8 @@
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { workerPort } from "../../platform/worker.ts";
 import { packLayerToFile } from "../pack-layer.ts";
+import { applyLayer } from "./apply-layer.ts";
+import { ByteWindow } from "./byte-window.ts";
 import { finishLayer } from "./finish-layer.ts";
 import { readFilePieces, receiveLayer } from "./receive-layer.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -10,10 +12,13 @@ import type { FromWorker, ToWorker, WorkerTask } from "./worker-protocol.ts";
 /** The entry point of the threads of `LayerWorkers`. */
 const port = workerPort();
 const PROGRESS_BYTES = 1 << 18;
+/** How many decompressed bytes may be on their way to the thread that unpacks them. */
+const HANDED_ON_BYTES = 8 << 20;
 
 let queue: Uint8Array[] = [];
 let isEnded = false;
 let wake: (() => void) | undefined;
+let handedOn = new ByteWindow(HANDED_ON_BYTES);
 
 function post(message: FromWorker): void {
   port.post(message);
@@ -45,14 +50,22 @@ function progress(): (bytes: number) => void {
   };
 }
 
+/** A piece may be a part of a buffer that is used again: what goes is a copy. */
+async function handOn(piece: Uint8Array): Promise<void> {
+  const bytes = new Uint8Array(piece);
+  await handedOn.acquire(bytes.byteLength);
+  port.post({ kind: "unpacked", bytes } satisfies FromWorker, [bytes.buffer]);
+}
+
 async function perform(task: WorkerTask): Promise<unknown> {
   switch (task.kind) {
     case "receive":
-      return await receiveLayer(
-        task,
-        task.sourcePath === undefined ? incoming() : readFilePieces(task.sourcePath),
-        progress(),
-      );
+      return await receiveLayer(task, task.sourcePath === undefined ? incoming() : readFilePieces(task.sourcePath), {
+        onProgress: progress(),
+        handOn,
+      });
+    case "apply":
+      return await applyLayer(incoming(), task.directory, { limits: task.limits });
     case "finish":
       return finishLayer(task.directory, task.lower, task.work);
     case "remove":
@@ -67,6 +80,7 @@ async function perform(task: WorkerTask): Promise<unknown> {
 async function run(task: WorkerTask): Promise<void> {
   queue = [];
   isEnded = false;
+  handedOn = new ByteWindow(HANDED_ON_BYTES);
   try {
     post({ kind: "done", result: await perform(task) });
   } catch (error) {
@@ -84,6 +98,10 @@ port.onMessage((message) => {
   const to = message as ToWorker;
   if (to.kind === "task") {
     void run(to.task);
+    return;
+  }
+  if (to.kind === "room") {
+    handedOn.release(to.bytes);
     return;
   }
   if (to.kind === "chunk") queue.push(to.bytes);

@@ -15,6 +15,15 @@ export interface ReceiveTask {
   readonly blobBytesMax?: number;
   /** Where to unpack to: an empty folder. */
   readonly directory?: string;
+  /** Instead of unpacking, hands the decompressed bytes on in `unpacked` messages. @default false */
+  readonly handsOn?: boolean;
+  readonly limits: LayerLimits;
+}
+
+/** Unpacks the decompressed bytes that come into an empty folder. */
+export interface ApplyTask {
+  readonly kind: "apply";
+  readonly directory: string;
   readonly limits: LayerLimits;
 }
 
@@ -78,19 +87,21 @@ export interface PackedLayer {
   readonly sizeBytes: number;
 }
 
-export type WorkerTask = ReceiveTask | FinishTask | RemoveTask | SplitTask | PackTask;
+export type WorkerTask = ReceiveTask | ApplyTask | FinishTask | RemoveTask | SplitTask | PackTask;
 
 /** What goes to the thread. One task at a time. */
 export type ToWorker =
   | { readonly kind: "task"; readonly task: WorkerTask }
   | { readonly kind: "chunk"; readonly bytes: Uint8Array }
   | { readonly kind: "end" }
-  | { readonly kind: "abort" };
+  /** So many bytes of the `unpacked` ones were taken on. */
+  | { readonly kind: "room"; readonly bytes: number };
 
 /** What comes from it. */
 export type FromWorker =
   | { readonly kind: "taken"; readonly bytes: number }
   | { readonly kind: "progress"; readonly bytes: number }
+  | { readonly kind: "unpacked"; readonly bytes: Uint8Array }
   | { readonly kind: "done"; readonly result: unknown }
   | {
       readonly kind: "failed";
