@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { connectEngine } from "../../src/client/engine-client.ts";
 import { alternate, type Contender, type Measured, runToEnd } from "../alternate.ts";
 import type { BenchPeers } from "../bench-peers.ts";
@@ -37,7 +40,8 @@ export async function benchRun({ gantry, engines, bundle }: BenchPeers): Promise
   const alone = valuesOf(
     await alternate([...everybody.map((peer) => runOnce(peer, ["--network", "none"])), ...runtimes], ROUNDS),
   );
-  const shares = await alternate([ownShare(gantry)], ROUNDS);
+  using nothing = await buildNothing();
+  const shares = await alternate([ownShare(gantry), nothing], ROUNDS);
   const api = await alternate([createAndStart(gantry.socketPath, gantry.image), ...runtimes], {
     rounds: 40,
     warmUps: 20,
@@ -47,7 +51,7 @@ export async function benchRun({ gantry, engines, bundle }: BenchPeers): Promise
     { what: "`run --rm IMAGE true`", unit: "ms", values: bridged, ...target("1/15 of docker", bridged.docker, 1 / 15) },
     { what: "the same without network", unit: "ms", values: alone, ...target("runc", alone.runc, 1) },
     {
-      what: "a command line alone (`ps -q`)",
+      what: "a command line alone (`ps -q`; bare: a Bun program that does nothing)",
       unit: "ms",
       values: valuesOf(shares),
       target: { text: "10 ms", limit: 10 },
@@ -58,6 +62,30 @@ export async function benchRun({ gantry, engines, bundle }: BenchPeers): Promise
 
 export function target(text: string, value: number | undefined, share: number): Pick<Row, "target"> {
   return value === undefined ? {} : { target: { text, limit: value * share } };
+}
+
+/** The least that a command line in this runtime can cost. */
+async function buildNothing(): Promise<Contender & Disposable> {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-bench-nothing-"));
+  const source = join(folder, "nothing.ts");
+  const program = join(folder, "nothing");
+  writeFileSync(source, "process.exit(0);\n");
+  await Bun.build({
+    entrypoints: [source],
+    target: "bun",
+    format: "esm",
+    minify: true,
+    bytecode: true,
+    compile: { outfile: program },
+  });
+  return {
+    name: "bare",
+    async run() {
+      runToEnd([program]);
+      return undefined;
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }
 
 /** What a command costs that asks the daemon for next to nothing. */

@@ -90,7 +90,6 @@ export class NetworkStack implements Disposable {
       choosePlace: () => this.#chooseSparePlace(),
       plugIn: ({ place, namespace }) =>
         plugIn(this.#host, place, { bridge: this.#bridge(place), namespace, alias: SPARE_ALIAS }),
-      unplug: (place) => unplug(this.#host, place),
       warn,
     });
   }

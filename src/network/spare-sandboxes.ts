@@ -15,13 +15,15 @@ export interface SpareSandboxesOptions {
   readonly choosePlace: () => EndpointPlace | undefined;
   /** Plugs a fresh namespace in. On failure nothing is left on the host. */
   readonly plugIn: (sandbox: Sandbox) => void;
-  /** Removes the interfaces. Idempotent. */
-  readonly unplug: (place: EndpointPlace) => void;
   readonly warn: (sentence: string) => void;
 }
 
-/** How many are kept. Each takes an address, two interfaces and some 100 KB of the kernel's memory. */
-const KEPT = 2;
+/**
+ * How many are kept: as many as were taken within a while, in these bounds. Each has an address, two interfaces and some 100 KB
+ * of the kernel's memory.
+ */
+const KEPT = { min: 2, max: 16 } as const;
+const DEMAND_MS = 10_000;
 /** Without a start or an end for this long, the next is made. */
 const QUIET_MS = 8;
 
@@ -34,7 +36,10 @@ const QUIET_MS = 8;
 export class SpareSandboxes implements Disposable {
   readonly #options: SpareSandboxesOptions;
   readonly #spares: Sandbox[] = [];
+  /** When one was asked for, in the last while. */
+  #demand: number[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #shrinking: NodeJS.Timeout | undefined;
   #isWanted = false;
   #isOff = false;
 
@@ -50,6 +55,7 @@ export class SpareSandboxes implements Disposable {
   /** One that is still as it was made, in the network that this bridge is of; the caller's from now on. */
   take(bridge: string): Sandbox | undefined {
     this.#isWanted = true;
+    this.#demand.push(performance.now());
     this.stir();
     for (;;) {
       const spare = this.#spares.shift();
@@ -60,15 +66,33 @@ export class SpareSandboxes implements Disposable {
 
   /** Something was started or has ended: no good moment to make one, but soon. */
   stir(): void {
-    if (!this.#isWanted || this.#isOff || this.#spares.length >= KEPT) return;
+    if (!this.#isWanted || this.#isOff || this.#spares.length >= this.#wanted()) return;
     this.#timer?.refresh();
     this.#timer ??= setTimeout(() => this.#add(), QUIET_MS).unref();
+  }
+
+  #wanted(): number {
+    const since = performance.now() - DEMAND_MS;
+    this.#demand = this.#demand.filter((at) => at > since).slice(-KEPT.max);
+    return Math.max(KEPT.min, this.#demand.length);
+  }
+
+  /** Gives up what is no longer asked for. */
+  #shrink(): void {
+    this.#shrinking = undefined;
+    for (const spare of this.#spares.splice(this.#wanted())) this.#drop(spare);
+    if (this.#spares.length > KEPT.min) this.#shrinkLater();
+  }
+
+  #shrinkLater(): void {
+    this.#shrinking ??= setTimeout(() => this.#shrink(), DEMAND_MS).unref();
   }
 
   /** Removes all that nobody has taken, and makes no more. Idempotent. */
   [Symbol.dispose](): void {
     this.#isOff = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#shrinking);
     for (const spare of this.#spares.splice(0)) this.#drop(spare);
   }
 
@@ -78,6 +102,7 @@ export class SpareSandboxes implements Disposable {
     if (this.#isOff || place === undefined) return;
     try {
       this.#spares.push(this.#make(place));
+      if (this.#spares.length > KEPT.min) this.#shrinkLater();
       this.stir();
     } catch (error) {
       // Starts go on without.
@@ -97,13 +122,9 @@ export class SpareSandboxes implements Disposable {
     }
   }
 
-  #drop({ namespace, place }: Sandbox): void {
+  /** With the namespace go its interfaces, in the kernel's background. */
+  #drop({ namespace }: Sandbox): void {
     namespace[Symbol.dispose]();
-    try {
-      this.#options.unplug(place);
-    } catch (error) {
-      this.#options.warn(`the unused interface ${place.hostInterface} is left: ${formatError(error)}`);
-    }
   }
 }
 
