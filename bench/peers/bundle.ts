@@ -7,8 +7,8 @@ import { PeerAbsent } from "./peer.ts";
 
 /** An OCI bundle of busybox that runs `true`, for runtimes without an engine. */
 export interface Bundle extends Disposable {
-  /** A whole `run` by a runtime. */
-  commandOf(runtime: "runc" | "crun"): readonly string[];
+  /** A whole `run` by a runtime; `bare`: the system calls alone (`bench/bare/bare-run.c`). */
+  commandOf(runtime: "runc" | "crun" | "bare"): readonly string[];
 }
 
 /** @param rootfs the root filesystem that is copied into it. */
@@ -22,9 +22,12 @@ export function makeBundle(rootfs: string): Bundle {
   config.process.terminal = false;
   config.process.args = ["true"];
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  const bare = join(folder, "bare-run");
+  runToEnd(["cc", "-O2", "-o", bare, join(import.meta.dir, "../bare/bare-run.c")]);
   let count = 0;
   return {
     commandOf(runtime) {
+      if (runtime === "bare") return [bare, join(folder, "rootfs"), "true"];
       const program = findProgram(runtime);
       if (program === undefined) throw new PeerAbsent(`${runtime} is not installed`);
       const id = `gantry-bench-${process.pid}-${count++}`;

@@ -27,7 +27,7 @@ export function valuesOf(measured: readonly Measured[]): Record<string, number> 
 
 /** One container from nothing to its end. */
 export async function benchRun({ gantry, engines, bundle }: BenchPeers): Promise<readonly Row[]> {
-  const runtimes = (["runc", "crun"] as const).flatMap((name): Contender[] =>
+  const runtimes = (["runc", "crun", "bare"] as const).flatMap((name): Contender[] =>
     bundle === undefined ? [] : [{ name, run: async () => void runToEnd(bundle.commandOf(name)) }],
   );
   const everybody = [gantry, ...engines];
@@ -49,7 +49,12 @@ export async function benchRun({ gantry, engines, bundle }: BenchPeers): Promise
   const calls = valuesOf(api);
   return [
     { what: "`run --rm IMAGE true`", unit: "ms", values: bridged, ...target("1/15 of docker", bridged.docker, 1 / 15) },
-    { what: "the same without network", unit: "ms", values: alone, ...target("runc", alone.runc, 1) },
+    {
+      what: "the same without network; `run` of a bundle (bare: its system calls in C)",
+      unit: "ms",
+      values: alone,
+      ...target("runc", alone.runc, 1),
+    },
     {
       what: "a command line alone (`ps -q`; bare: a Bun program that does nothing)",
       unit: "ms",
