@@ -102,6 +102,9 @@ step_function step_make_directory, step_make_device, step_make_link, step_open_c
 step_function step_rlimit, step_oom_score, step_umask, step_session, step_bounding_set, step_set_user, step_set_capabilities,
 	step_no_new_privileges, step_change_directory, step_seccomp, step_environment, step_execute;
 step_function step_become_init;
+/* confine.c */
+step_function step_set_attribute, step_label_root_of_mount, step_landlock_ruleset, step_landlock_path, step_landlock_port,
+	step_landlock_restrict;
 
 /* ---- listener.c: a seccomp filter that asks an agent */
 extern int agent_fd;

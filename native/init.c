@@ -174,6 +174,12 @@ static step_function *const functions[STEP_LAST + 1] = {
 	[STEP_ENVIRONMENT] = step_environment,
 	[STEP_EXECUTE] = step_execute,
 	[STEP_SECCOMP_LISTENER] = step_seccomp_listener,
+	[STEP_SET_ATTRIBUTE] = step_set_attribute,
+	[STEP_LABEL_ROOT_OF_MOUNT] = step_label_root_of_mount,
+	[STEP_LANDLOCK_RULESET] = step_landlock_ruleset,
+	[STEP_LANDLOCK_PATH] = step_landlock_path,
+	[STEP_LANDLOCK_PORT] = step_landlock_port,
+	[STEP_LANDLOCK_RESTRICT] = step_landlock_restrict,
 };
 
 /* Whatever the daemon's runtime did to signals (SIGPIPE and SIGXFSZ ignored, all blocked by the monitor) ends here. */

@@ -15,6 +15,9 @@
 #define NR_CLOSE_RANGE 436
 #define NR_OPENAT2 437
 #define NR_MOUNT_SETATTR 442
+#define NR_LANDLOCK_CREATE_RULESET 444
+#define NR_LANDLOCK_ADD_RULE 445
+#define NR_LANDLOCK_RESTRICT_SELF 446
 
 struct clone3_args {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
@@ -70,6 +73,19 @@ struct filter_program {
 };
 #define SECCOMP_FILTER 1
 #define FILTER_NEW_LISTENER 8u
+
+struct landlock_ruleset {
+	uint64_t files, network, scope;
+};
+struct landlock_path_rule {
+	uint64_t access;
+	int32_t folder;
+} __attribute__((packed));
+struct landlock_port_rule {
+	uint64_t access, port;
+};
+#define LANDLOCK_PATH 1
+#define LANDLOCK_PORT 2
 
 #define MAGIC_PROC 0x9fa0
 #define MAGIC_DEVPTS 0x1cd1

@@ -131,6 +131,13 @@ static void mount_overlay_legacy(const struct step *step)
 			fail("too many layers for this kernel");
 		}
 	}
+	/* quoted, since the categories of a label are parted by commas as options are */
+	if (string(step, ROOT_OVERLAY_LABEL)[0])
+		length += (size_t)snprintf(options + length, sizeof options - length, ",context=\"%s\"", string(step, ROOT_OVERLAY_LABEL));
+	if (length >= sizeof options) {
+		errno = E2BIG;
+		fail("label");
+	}
 	if (mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0 || mount("overlay", upper, "overlay", 0, options) < 0)
 		fail("%s", "");
 	root_fd = open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -181,6 +188,8 @@ void step_root_overlay(const struct step *step)
 		fail_context(context, "upperdir");
 	if (configure(context, FSCONFIG_STRING, "workdir", layer(string(step, ROOT_OVERLAY_WORK), text)) < 0)
 		fail_context(context, "workdir");
+	if (string(step, ROOT_OVERLAY_LABEL)[0] && configure(context, FSCONFIG_STRING, "context", string(step, ROOT_OVERLAY_LABEL)) < 0)
+		fail_context(context, "label");
 	attach_root(finish_context(context, 0));
 }
 
@@ -330,7 +339,7 @@ static int null_tree(void)
 }
 
 /* One empty read-only folder covers all that are masked. */
-static int empty_tree(void)
+static int empty_tree(const char *label)
 {
 	static int first = -1;
 	int context;
@@ -342,6 +351,8 @@ static int empty_tree(void)
 	configure(context, FSCONFIG_STRING, "size", "4k");
 	configure(context, FSCONFIG_STRING, "nr_inodes", "1");
 	configure(context, FSCONFIG_STRING, "mode", "555");
+	if (label[0] && configure(context, FSCONFIG_STRING, "context", label) < 0)
+		fail_context(context, "label");
 	first = finish_context(context, MOUNT_READONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC);
 	return first;
 }
@@ -355,7 +366,7 @@ void step_mask_path(const struct step *step)
 		return;
 	if (target < 0 || fstat(target, &about) < 0)
 		fail("%s", "");
-	tree = S_ISDIR(about.st_mode) ? empty_tree() : null_tree();
+	tree = S_ISDIR(about.st_mode) ? empty_tree(string(step, MASK_PATH_LABEL)) : null_tree();
 	if (tree < 0 || move_mount_fd(tree, target) < 0)
 		fail("%s", "");
 	if (!S_ISDIR(about.st_mode))

@@ -37,6 +37,7 @@ bool is_on(int fd, long magic)
 int proc_open(const char *path, uint64_t flags)
 {
 	static int proc_fd = -1;
+	int fd;
 
 	if (proc_fd < 0) {
 		int context = (int)syscall(NR_FSOPEN, "proc", 1);
@@ -48,7 +49,13 @@ int proc_open(const char *path, uint64_t flags)
 		if (proc_fd < 0)
 			return -1;
 	}
-	return open_below(proc_fd, path, flags, RESOLVE_BELOW | RESOLVE_WITHOUT_XDEV | RESOLVE_WITHOUT_MAGICLINKS);
+	fd = open_below(proc_fd, path, flags, RESOLVE_BELOW | RESOLVE_WITHOUT_XDEV | RESOLVE_WITHOUT_MAGICLINKS);
+	if (fd >= 0 && !is_on(fd, MAGIC_PROC)) {
+		close(fd);
+		errno = EXDEV;
+		return -1;
+	}
+	return fd;
 }
 
 /* Makes `path`, which does not exist, one component at a time. Links that lead nowhere are followed inside the root,

@@ -89,6 +89,7 @@ const NUMBERS_X64 = {
   pidfd_send_signal: 424,
   pidfd_open: 434,
   openat2: 437,
+  landlock_create_ruleset: 444,
   lseek: 8,
 } as const;
 
@@ -136,6 +137,7 @@ const NUMBERS_ARM64: Readonly<Record<SyscallName, number>> = {
   pidfd_send_signal: 424,
   pidfd_open: 434,
   openat2: 437,
+  landlock_create_ruleset: 444,
   lseek: 62,
 };
 

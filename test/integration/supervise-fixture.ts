@@ -8,7 +8,7 @@ import { type ExitRecord, type LaunchOptions, type Monitor, Supervisor } from ".
 export const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
 const PROGRAMS =
-  "sh ls cat echo mount id ps hostname stat sleep yes head kill printf stty tty true dd sed grep mkdir touch seq wc env nproc readlink tr";
+  "sh ls cat echo mount id ps hostname stat sleep yes head kill printf stty tty true dd sed grep mkdir touch seq wc env nproc readlink tr chmod nc ip umount ln rm cp";
 
 const MOUNTS: readonly Mount[] = [
   { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },

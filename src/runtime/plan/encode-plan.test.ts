@@ -44,17 +44,20 @@ function decode(bytes: Uint8Array): DecodedStep[] {
 const text = fc.string({ unit: "grapheme" }).filter((value) => !value.includes("\0"));
 const origin = { cause: "x", task: "x" };
 const step: fc.Arbitrary<PlanStep> = fc.oneof(
-  text.map((path): PlanStep => ({ op: "mask-path", path, ...origin })),
+  fc.tuple(text, text).map(([label, path]): PlanStep => ({ op: "mask-path", label, path, ...origin })),
   fc
     .tuple(text, fc.array(text))
-    .map(([upper, lower]): PlanStep => ({ op: "root-overlay", legacy: 0, upper, work: "w", lower, ...origin })),
+    .map(
+      ([upper, lower]): PlanStep => ({ op: "root-overlay", legacy: 0, label: "", upper, work: "w", lower, ...origin }),
+    ),
   fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }).map((mask): PlanStep => ({ op: "bounding-set", mask, ...origin })),
   fc.array(text, { minLength: 1 }).map((args): PlanStep => ({ op: "execute", arguments: args, ...origin })),
 );
 
 function expected(from: PlanStep): DecodedStep {
-  if (from.op === "mask-path") return { number: 22, numbers: [], strings: [from.path] };
-  if (from.op === "root-overlay") return { number: 9, numbers: [0n], strings: [from.upper, "w", ...from.lower] };
+  if (from.op === "mask-path") return { number: 22, numbers: [], strings: [from.label, from.path] };
+  if (from.op === "root-overlay")
+    return { number: 9, numbers: [0n], strings: [from.label, from.upper, "w", ...from.lower] };
   if (from.op === "bounding-set") return { number: 30, numbers: [BigInt(from.mask)], strings: [] };
   if (from.op === "execute") return { number: 38, numbers: [], strings: [...from.arguments] };
   throw new Error(from.op);
@@ -75,6 +78,6 @@ describe("encodePlan", () => {
   });
 
   test("a NUL would cut a path short, so it is refused", () => {
-    expect(() => encodePlan({ steps: [{ op: "mask-path", path: "/a\0b", ...origin }] })).toThrow("NUL");
+    expect(() => encodePlan({ steps: [{ op: "mask-path", label: "", path: "/a\0b", ...origin }] })).toThrow("NUL");
   });
 });

@@ -31,6 +31,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
   const step = plan.steps[failure.step];
   if (step?.op === "execute" && failure.errno !== 0) return explainExecute(step, failure);
+  if (step?.op === "set-attribute") return explainAttribute(step, failure);
   const reasons = [failure.text, failure.errno === 0 ? "" : describeErrno(failure.errno)].filter((text) => text !== "");
   const task = step === undefined ? "cannot start the container" : `cannot ${step.task}`;
   if (step?.op === "mount-source" && failure.errno === ERRNO.EINVAL && failure.text === "") {
@@ -46,6 +47,23 @@ export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
   }
   return new GantryError(CODES[failure.errno] ?? "internal", [task, ...reasons].join(": "), {
     exitCode: step?.op === "change-directory" ? 126 : 125,
+  });
+}
+
+/** What the kernel's numbers mean where a label or profile is written. */
+function explainAttribute(step: PlanStep & { readonly op: "set-attribute" }, failure: StepFailure): GantryError {
+  const isProfile = step.cause === "process.apparmorProfile";
+  const isRefused = failure.text === "";
+  const task = `${step.cause}: cannot ${step.task}`;
+  if (isProfile && isRefused && failure.errno === ERRNO.ENOENT)
+    return new GantryError("not-found", `${task}: no such profile is loaded`, {
+      exitCode: 125,
+      hint: "load it with apparmor_parser, or see /sys/kernel/security/apparmor/profiles",
+    });
+  if (!isProfile && isRefused && failure.errno === ERRNO.EINVAL)
+    return new GantryError("invalid-argument", `${task}: the loaded policy has no such label`, { exitCode: 125 });
+  return new GantryError(CODES[failure.errno] ?? "internal", `${task}: ${describeErrno(failure.errno)}`, {
+    exitCode: 125,
   });
 }
 

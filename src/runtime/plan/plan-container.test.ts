@@ -54,7 +54,7 @@ unshare flags=0x2000000  # linux.namespaces
 set-propagation flags=0x84000  # linux.rootfsPropagation
 open-source slot=0 recursive=1 path="/host/data"  # mounts[2]
 open-source slot=1 recursive=0 path="/sys/fs/cgroup/cpu,cpuacct/g/1"  # mounts[3]
-root-overlay legacy=0 upper="/u" work="/w" lower=["/l2","/l1"]  # root.path
+root-overlay legacy=0 label="" upper="/u" work="/w" lower=["/l2","/l1"]  # root.path
 mount-new attributes=14 propagation=0 type="proc" source="proc" target="/proc" options=[]  # mounts[0]
 mount-new attributes=34 propagation=0 type="tmpfs" source="tmpfs" target="/dev" options=["mode=755","size=65536k"]  # mounts[1]
 mount-source slot=0 set=1 clear=0 recursiveSet=0 recursiveClear=0 propagation=0x44000 overProc=0 isProc=0 target="/data"  # mounts[2]
@@ -80,7 +80,7 @@ pivot-root  # root
 sysctl path="sys/net/ipv4/ip_unprivileged_port_start" value="0"  # linux.sysctl["net.ipv4.ip_unprivileged_port_start"]
 set-hostname name="box"  # hostname
 readonly-path path="/proc/sys"  # linux.readonlyPaths[0]
-mask-path path="/proc/kcore"  # linux.maskedPaths[0]
+mask-path label="" path="/proc/kcore"  # linux.maskedPaths[0]
 readonly-root  # root.readonly
 barrier  # start
 rlimit resource=7 soft=1024 hard=0xffffffffffffffff  # default soft limit of open files
@@ -128,7 +128,6 @@ execute arguments=["sh"]  # process.args
     ["linux.namespaces: a container without a mount namespace", spec({}, {}, { namespaces: [] })],
     ["linux.namespaces[1]: a second pid namespace", spec({}, {}, { namespaces: [{ type: "pid" }, { type: "pid" }] })],
     ["hooks.poststart: hooks are not supported yet", spec({ hooks: { poststart: [{ path: "/x" }] } })],
-    ["process.apparmorProfile", spec({}, { apparmorProfile: "docker-default" })],
     ["process.args: no command specified", spec({}, { args: [] })],
     ['process.cwd: "x" is not an absolute path', spec({}, { cwd: "x" })],
     ["process.rlimits[0].type: no such limit: X", spec({}, { rlimits: [{ type: "X", soft: 1, hard: 1 }] })],

@@ -1,9 +1,12 @@
 import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { NO_SECURITY_MODULES, type SecurityFacts } from "../../linux/security/security-facts.ts";
 import type { Hooks, Linux, NamespaceType, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { planLandlock } from "../landlock/plan-landlock.ts";
 import { PROPAGATION } from "./mount-options.ts";
 import { NAMESPACE_FLAGS, namespaceFlag } from "./namespaces.ts";
 import { planDevices } from "./plan-devices.ts";
+import { checkMountLabel, planLabels } from "./plan-labels.ts";
 import { planLink } from "./plan-link.ts";
 import { type CgroupFolder, parseTarget, planMounts } from "./plan-mounts.ts";
 import { planListenerStep, planProcess, type SeccompFilter } from "./plan-process.ts";
@@ -41,6 +44,12 @@ export interface ContainerPlanOptions {
    * @default none
    */
   readonly links?: readonly (readonly [path: string, target: string])[];
+  /**
+   * What the kernel has of mandatory access control; what it lacks is refused.
+   *
+   * @default nothing
+   */
+  readonly security?: SecurityFacts;
 }
 
 /** Why and in what order: the barrier parts what assembles the container from what becomes its program. */
@@ -49,14 +58,16 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
   const process = spec.process;
   if (process === undefined) throw new GantryError("invalid-argument", "process: missing");
   refuseWhatIsMissing(spec.hooks, linux);
-  const mounts = planMounts(spec.mounts ?? [], options.cgroups);
+  const { security = NO_SECURITY_MODULES } = options;
+  const label = checkMountLabel(linux, security);
+  const mounts = planMounts(spec.mounts ?? [], options.cgroups, label);
   return {
     steps: [
       ...planListenerStep(options.seccomp),
       ...planNamespaces(linux, planCgroups(options.cgroups)),
       ...planPropagation(linux),
       ...mounts.sources,
-      planRootfs(options.rootfs),
+      planRootfs(options.rootfs, label),
       ...(options.links ?? []).map(([path, target]) => planLink(path, target, "root")),
       ...mounts.mounts,
       ...(hasOwnDevices(spec) ? [] : planDevices(linux.devices ?? [])),
@@ -72,9 +83,10 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
       },
       { op: "pivot-root", cause: "root", task: "change the root" },
       ...planKernel(spec, linux),
-      ...planHidden(spec, linux),
+      ...planLabels(process, security),
+      ...planHidden(spec, linux, label),
       { op: "barrier", cause: "start", task: "wait for the start" },
-      ...planProcess(process, options),
+      ...planProcess(process, { ...options, landlock: planLandlock(spec.annotations, security.landlockAbi) }),
     ],
   };
 }
@@ -93,7 +105,6 @@ function refuseWhatIsMissing(hooks: Hooks | undefined, linux: Linux): void {
   for (const name of ["uidMappings", "gidMappings"] as const)
     if ((linux[name]?.length ?? 0) > 0)
       throw new GantryError("unsupported", `linux.${name}: user namespaces are not supported yet`);
-  if (linux.mountLabel) throw new GantryError("unsupported", "linux.mountLabel: SELinux labels are not supported yet");
 }
 
 /** @param cgroups entered as early as can be: nothing that is joined may hide their folders. */
@@ -140,13 +151,14 @@ function planPropagation(linux: Linux): PlanStep[] {
   return [{ op: "set-propagation", flags, cause: "linux.rootfsPropagation", task: "part the mounts from the host's" }];
 }
 
-function planRootfs(rootfs: RootfsSource): PlanStep {
+function planRootfs(rootfs: RootfsSource, label: string): PlanStep {
   if (rootfs.type === "bind")
     return { op: "root-bind", path: rootfs.path, cause: "root.path", task: `bind the root "${rootfs.path}"` };
   if (rootfs.lower.length === 0) throw new GantryError("invalid-argument", "root: an overlay needs a lower layer");
   return {
     op: "root-overlay",
     legacy: rootfs.legacy ? 1 : 0,
+    label,
     upper: rootfs.upper,
     work: rootfs.work,
     lower: rootfs.lower,
@@ -186,7 +198,7 @@ function planKernel(spec: RuntimeSpec, linux: Linux): PlanStep[] {
   return steps;
 }
 
-function planHidden(spec: RuntimeSpec, linux: Linux): PlanStep[] {
+function planHidden(spec: RuntimeSpec, linux: Linux, label: string): PlanStep[] {
   const steps: PlanStep[] = [];
   (linux.readonlyPaths ?? []).forEach((text, index) => {
     const cause = `linux.readonlyPaths[${index}]`;
@@ -196,7 +208,7 @@ function planHidden(spec: RuntimeSpec, linux: Linux): PlanStep[] {
   (linux.maskedPaths ?? []).forEach((text, index) => {
     const cause = `linux.maskedPaths[${index}]`;
     const path = parseTarget(text, cause);
-    steps.push({ op: "mask-path", path, cause, task: `mask "${path}"` });
+    steps.push({ op: "mask-path", label, path, cause, task: `mask "${path}"` });
   });
   if (spec.root?.readonly) steps.push({ op: "readonly-root", cause: "root.readonly", task: "make the root read-only" });
   const propagation = linux.rootfsPropagation;

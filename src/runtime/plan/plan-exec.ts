@@ -1,6 +1,9 @@
+import { NO_SECURITY_MODULES, type SecurityFacts } from "../../linux/security/security-facts.ts";
 import type { NamespaceType, Process } from "../../oci/runtime-spec.ts";
+import { planLandlock } from "../landlock/plan-landlock.ts";
 import { namespaceFlag } from "./namespaces.ts";
 import { planCgroups } from "./plan-container.ts";
+import { planLabels } from "./plan-labels.ts";
 import type { CgroupFolder } from "./plan-mounts.ts";
 import { planListenerStep, planProcess, type SeccompFilter } from "./plan-process.ts";
 import type { Plan } from "./steps.ts";
@@ -13,10 +16,19 @@ export interface ExecPlanOptions {
   readonly namespaces: readonly NamespaceType[];
   readonly cgroups: readonly CgroupFolder[];
   readonly seccomp?: SeccompFilter;
+  /** The container's: Landlock's rules are among them. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /**
+   * What the kernel has of mandatory access control; what it lacks is refused.
+   *
+   * @default nothing
+   */
+  readonly security?: SecurityFacts;
 }
 
 /** A plan that joins a running container's namespaces, root and cgroups and executes one process there; it waits at the barrier too. */
 export function planExec(process: Process, options: ExecPlanOptions): Plan {
+  const { security = NO_SECURITY_MODULES } = options;
   let kinds = 0;
   for (const type of options.namespaces) kinds |= namespaceFlag(type, "namespaces");
   return {
@@ -35,8 +47,9 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
       ...(process.terminal
         ? [{ op: "open-console", bind: 0, cause: "process.terminal", task: "open the terminal" } as const]
         : []),
+      ...planLabels(process, security),
       { op: "barrier", cause: "start", task: "wait for the start" },
-      ...planProcess(process, options),
+      ...planProcess(process, { ...options, landlock: planLandlock(options.annotations, security.landlockAbi) }),
     ],
   };
 }

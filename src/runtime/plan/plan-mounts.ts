@@ -4,6 +4,19 @@ import type { Mount } from "../../oci/runtime-spec.ts";
 import { type MountOptions, PROPAGATION, parseMountOptions } from "./mount-options.ts";
 import { PLAN_LIMITS, type PlanStep } from "./steps.ts";
 
+/** linux/magic.h and ipc/mqueue.c: what statfs(2) says of a file system of message queues. */
+const MQUEUE_MAGIC = 0x19800202;
+/** One for the whole system, or labelled file by file by the policy: the kernel takes no label at their mount. */
+const WITHOUT_CONTEXT = new Set(
+  "proc sysfs mqueue securityfs selinuxfs debugfs tracefs configfs binfmt_misc pstore efivarfs".split(" "),
+);
+
+/** The option of a new mount that labels all of it. */
+function planContext(type: string, label: string, options: readonly string[] = []): string[] {
+  const isChosen = options.some((option) => /^(def|fs|root)?context=/.test(option));
+  return label === "" || isChosen || WITHOUT_CONTEXT.has(type) ? [] : [`context=${label}`];
+}
+
 /** A folder of the container's in one cgroup hierarchy. */
 export interface CgroupFolder {
   readonly version: 1 | 2;
@@ -27,9 +40,11 @@ class MountPlanner {
   readonly sources: PlanStep[] = [];
   readonly mounts: PlanStep[] = [];
   readonly #cgroups: readonly CgroupFolder[];
+  readonly #label: string;
 
-  constructor(cgroups: readonly CgroupFolder[]) {
+  constructor(cgroups: readonly CgroupFolder[], label: string) {
     this.#cgroups = cgroups;
+    this.#label = label;
   }
 
   add(mount: Mount, cause: string): void {
@@ -104,10 +119,19 @@ class MountPlanner {
       type,
       source: mount.source ?? type,
       target,
-      options: options.data,
+      options: [...options.data, ...planContext(type, this.#label, options.data)],
       cause,
       task: `mount ${type} on "${target}"`,
     });
+    if (type === "mqueue" && this.#label !== "")
+      this.mounts.push({
+        op: "label-root-of-mount",
+        magic: MQUEUE_MAGIC,
+        label: this.#label,
+        path: target,
+        cause: "linux.mountLabel",
+        task: `label "${target}"`,
+      });
   }
 
   /**
@@ -132,7 +156,7 @@ class MountPlanner {
       type: "tmpfs",
       source: "tmpfs",
       target,
-      options: ["mode=755", "size=64k"],
+      options: ["mode=755", "size=64k", ...planContext("tmpfs", this.#label)],
       cause,
       task,
     });
@@ -163,9 +187,13 @@ export function parseTarget(destination: string, path: string): string {
   return target;
 }
 
-/** Plans the specification's mounts, in its order. */
-export function planMounts(mounts: readonly Mount[], cgroups: readonly CgroupFolder[]): MountSteps {
-  const planner = new MountPlanner(cgroups);
+/**
+ * Plans the specification's mounts, in its order.
+ *
+ * @param label of SELinux for the file systems that are made for the container; `""`: the policy's own.
+ */
+export function planMounts(mounts: readonly Mount[], cgroups: readonly CgroupFolder[], label = ""): MountSteps {
+  const planner = new MountPlanner(cgroups, label);
   mounts.forEach((mount, index) => {
     planner.add(mount, `mounts[${index}]`);
   });

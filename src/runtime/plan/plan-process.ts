@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Process, Rlimit } from "../../oci/runtime-spec.ts";
 import { capabilityBit } from "../capabilities/capability-names.ts";
+import type { LandlockSteps } from "../landlock/plan-landlock.ts";
 import { PLAN_LIMITS, type PlanStep } from "./steps.ts";
 
 /** A compiled seccomp filter. */
@@ -133,10 +134,6 @@ function checkProgram(process: Process): readonly string[] {
     throw new GantryError("invalid-argument", "process.args: too many arguments and variables");
   if (!posix.isAbsolute(process.cwd))
     throw new GantryError("invalid-argument", `process.cwd: "${process.cwd}" is not an absolute path`);
-  if (process.apparmorProfile !== undefined && !["", "unconfined"].includes(process.apparmorProfile))
-    throw new GantryError("unsupported", "process.apparmorProfile: AppArmor profiles are not supported yet");
-  if (process.selinuxLabel !== undefined && process.selinuxLabel !== "")
-    throw new GantryError("unsupported", "process.selinuxLabel: SELinux labels are not supported yet");
   return args;
 }
 
@@ -148,7 +145,7 @@ function checkProgram(process: Process): readonly string[] {
  */
 export function planProcess(
   process: Process,
-  options: { readonly seccomp?: SeccompFilter; readonly init?: boolean },
+  options: { readonly seccomp?: SeccompFilter; readonly init?: boolean; readonly landlock?: LandlockSteps },
 ): PlanStep[] {
   const args = checkProgram(process);
   const steps: PlanStep[] = [...planRlimits(process.rlimits ?? [])];
@@ -177,7 +174,10 @@ export function planProcess(
         },
       ]
     : [];
-  if (!process.noNewPrivileges) steps.push(...filter);
+  // Who may restrict itself: a process with no_new_privs or with CAP_SYS_ADMIN, landlock(7). The rules are looked up as root.
+  const { rules, restrict } = options.landlock ?? { rules: [], restrict: [] };
+  steps.push(...rules);
+  if (!process.noNewPrivileges) steps.push(...restrict, ...filter);
   steps.push(...planIdentity(process));
   steps.push({ op: "umask", mask: process.user.umask ?? 0o022, cause: "process.user.umask", task: "set the umask" });
   steps.push({
@@ -188,7 +188,7 @@ export function planProcess(
   });
   if (process.noNewPrivileges) {
     steps.push({ op: "no-new-privileges", cause: "process.noNewPrivileges", task: "set no_new_privs" });
-    steps.push(...filter);
+    steps.push(...restrict, ...filter);
   }
   if (options.init) steps.push({ op: "become-init", cause: "init", task: "start the program below init" });
   steps.push({ op: "environment", variables: process.env ?? [], cause: "process.env", task: "set the environment" });

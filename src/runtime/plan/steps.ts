@@ -32,7 +32,10 @@ export const STEPS = {
   unshare: { number: 6, fields: { flags: "number" } },
   "set-propagation": { number: 7, fields: { flags: "number" } },
   "open-source": { number: 8, fields: { slot: "number", recursive: "number", path: "string" } },
-  "root-overlay": { number: 9, fields: { legacy: "number", upper: "string", work: "string", lower: "list" } },
+  "root-overlay": {
+    number: 9,
+    fields: { legacy: "number", label: "string", upper: "string", work: "string", lower: "list" },
+  },
   "root-bind": { number: 10, fields: { path: "string" } },
   "mount-new": {
     number: 11,
@@ -71,7 +74,7 @@ export const STEPS = {
   "set-hostname": { number: 19, fields: { name: "string" } },
   "set-domainname": { number: 20, fields: { name: "string" } },
   "readonly-path": { number: 21, fields: { path: "string" } },
-  "mask-path": { number: 22, fields: { path: "string" } },
+  "mask-path": { number: 22, fields: { label: "string", path: "string" } },
   "readonly-root": { number: 23, fields: {} },
   "root-propagation": { number: 24, fields: { flags: "number" } },
   // Init says READY here and waits for the word to go on.
@@ -95,6 +98,13 @@ export const STEPS = {
   execute: { number: 38, fields: { arguments: "list" } },
   // Connected by the monitor; init finds out its number. Between the parts of the message that number stands.
   "seccomp-listener": { number: 105, fields: { path: "string", message: "list" } },
+  // Mandatory access control: of what init executes, before the barrier, and Landlock's, at the end.
+  "set-attribute": { number: 80, fields: { optional: "number", value: "string", files: "list" } },
+  "label-root-of-mount": { number: 81, fields: { magic: "number", label: "string", path: "string" } },
+  "landlock-ruleset": { number: 82, fields: { files: "number", network: "number", scope: "number" } },
+  "landlock-path": { number: 83, fields: { folderAccess: "number", fileAccess: "number", path: "string" } },
+  "landlock-port": { number: 84, fields: { access: "number", port: "number" } },
+  "landlock-restrict": { number: 85, fields: {} },
 } as const satisfies Readonly<Record<string, StepDefinition>>;
 
 export type FieldType = "number" | "string" | "list" | "bytes";
