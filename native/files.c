@@ -73,6 +73,8 @@ void step_make_link(const struct step *step)
 	char name[NAME_MAX + 1];
 	int parent = open_parent_in_root(string(step, MAKE_LINK_PATH), name, sizeof name);
 
+	if (parent >= 0 && number(step, MAKE_LINK_REPLACE) && unlinkat(parent, name, 0) < 0 && errno != ENOENT)
+		fail("what is there");
 	if (parent < 0 || (symlinkat(string(step, MAKE_LINK_TARGET), parent, name) < 0 && errno != EEXIST))
 		fail("%s", "");
 	close(parent);

@@ -92,12 +92,38 @@ int open_in_root(const char *path, uint64_t flags);
 int open_parent_in_root(const char *path, char *name, size_t size);
 int ensure_in_root(const char *path, bool folder);
 int proc_open(const char *path, uint64_t flags);
+int proc_open_link(const char *path);
+void proc_forget(void);
 bool is_on(int fd, long magic);
+bool is_root(int fd);
+bool is_mount_root(int fd);
+uint64_t mount_id(int fd);
 
-/* ---- steps, one function each: mount.c, files.c, process.c */
+/* ---- mount.c: what the others build on */
+int take_tree(int folder, const char *path, unsigned flags);
+int move_mount_fd(int tree, int target);
+int set_attributes(int mount, bool recursive, struct mount_attributes attributes);
+int set_propagation(int mount, uint64_t flags);
+int new_context(const char *type);
+long configure(int context, unsigned command, const char *key, const char *value);
+int finish_context(int context, uint64_t attributes);
+_Noreturn void fail_context(int context, const char *what);
+
+/* ---- source.c: trees of mounts by number */
+int slot_tree(uint64_t slot);
+bool slot_fill(uint64_t slot, int tree);
+void slot_close(uint64_t slot);
+void open_sources_early(const struct plan *plan);
+void forget_sources(void);
+void close_all_but_sources(unsigned first);
+
+/* ---- copy.c */
+bool copy_contents(int from, int to);
+
+/* ---- steps, one function each: source.c, mount.c, rootfs.c, hide.c, files.c, process.c */
 typedef void step_function(const struct step *step);
 step_function step_set_propagation, step_open_source, step_root_overlay, step_root_bind, step_mount_new, step_mount_source,
-	step_pivot_root, step_readonly_path, step_mask_path, step_readonly_root, step_root_propagation;
+	step_change_mount, step_remount, step_map_ids, step_detach_path, step_move_root, step_pivot_root, step_readonly_path, step_mask_path, step_readonly_root, step_root_propagation;
 step_function step_make_directory, step_make_device, step_make_link, step_open_console, step_sysctl;
 step_function step_rlimit, step_oom_score, step_umask, step_session, step_bounding_set, step_set_user, step_set_capabilities,
 	step_no_new_privileges, step_change_directory, step_seccomp, step_environment, step_execute;

@@ -10,6 +10,7 @@
 #define NR_FSOPEN 430
 #define NR_FSCONFIG 431
 #define NR_FSMOUNT 432
+#define NR_FSPICK 433
 #define NR_PIDFD_OPEN 434
 #define NR_CLONE3 435
 #define NR_CLOSE_RANGE 436
@@ -27,6 +28,7 @@ struct clone3_args {
 
 #define NS_MOUNT 0x00020000u
 #define NS_CGROUP 0x02000000u
+#define NS_USER 0x10000000u
 #define NS_PID 0x20000000u
 
 struct openat2_how {
@@ -46,6 +48,8 @@ struct openat2_how {
 #define FSCONFIG_FLAG 0u
 #define FSCONFIG_STRING 1u
 #define FSCONFIG_CREATE 6u
+#define FSCONFIG_RECONFIGURE 7u
+#define FSPICK_BY_FD 9u	/* FSPICK_CLOEXEC | FSPICK_EMPTY_PATH */
 
 struct mount_attributes {
 	uint64_t set, clear, propagation, userns_fd;
@@ -54,6 +58,26 @@ struct mount_attributes {
 #define MOUNT_NOSUID 0x02u
 #define MOUNT_NODEV 0x04u
 #define MOUNT_NOEXEC 0x08u
+#define MOUNT_NOATIME 0x10u
+#define MOUNT_STRICTATIME 0x20u
+#define MOUNT_NODIRATIME 0x80u
+#define MOUNT_IDMAP 0x100000u
+#define MOUNT_NOSYMFOLLOW 0x200000u
+
+/* struct statx of statx(2), as far as it is looked at. */
+struct file_facts {
+	uint32_t mask, block_size;
+	uint64_t attributes;
+	uint32_t links, uid, gid;
+	uint16_t mode, spare;
+	uint64_t inode, size, blocks, attributes_mask;
+	uint8_t times[64];
+	uint32_t device_numbers[4];
+	uint64_t mount_id, rest[13];
+};
+#define FACTS_INODE 0x100u
+#define FACTS_MOUNT 0x1000u
+#define FACT_IS_MOUNT_ROOT 0x2000u
 
 #define CLOSE_ON_EXEC 4u
 

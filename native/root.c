@@ -33,12 +33,37 @@ bool is_on(int fd, long magic)
 	return fstatfs(fd, &about) == 0 && (long)about.f_type == magic;
 }
 
-/* A procfs of our own that no mount of the container covers (CVE-2025-52881): for writes that must reach the real one. */
-int proc_open(const char *path, uint64_t flags)
+static struct file_facts facts_of(int fd)
 {
-	static int proc_fd = -1;
-	int fd;
+	struct file_facts facts = {0};
 
+	_Static_assert(sizeof facts == 256, "struct statx");
+	syscall(SYS_statx, fd, "", AT_EMPTY_PATH, FACTS_INODE | FACTS_MOUNT, &facts);
+	return facts;
+}
+
+uint64_t mount_id(int fd)
+{
+	return facts_of(fd).mount_id;
+}
+
+bool is_mount_root(int fd)
+{
+	return facts_of(fd).attributes & FACT_IS_MOUNT_ROOT;
+}
+
+bool is_root(int fd)
+{
+	struct file_facts facts = facts_of(fd), root = facts_of(root_fd);
+
+	return facts.mount_id == root.mount_id && facts.inode == root.inode;
+}
+
+/* A procfs of our own that no mount of the container covers (CVE-2025-52881): for writes that must reach the real one. */
+static int proc_fd = -1;
+
+static int own_proc(void)
+{
 	if (proc_fd < 0) {
 		int context = (int)syscall(NR_FSOPEN, "proc", 1);
 
@@ -46,16 +71,34 @@ int proc_open(const char *path, uint64_t flags)
 			return -1;
 		proc_fd = (int)syscall(NR_FSMOUNT, context, 1, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC);
 		close(context);
-		if (proc_fd < 0)
-			return -1;
 	}
-	fd = open_below(proc_fd, path, flags, RESOLVE_BELOW | RESOLVE_WITHOUT_XDEV | RESOLVE_WITHOUT_MAGICLINKS);
+	return proc_fd;
+}
+
+int proc_open(const char *path, uint64_t flags)
+{
+	int fd = own_proc() < 0 ? -1 : open_below(proc_fd, path, flags, RESOLVE_BELOW | RESOLVE_WITHOUT_XDEV | RESOLVE_WITHOUT_MAGICLINKS);
+
 	if (fd >= 0 && !is_on(fd, MAGIC_PROC)) {
 		close(fd);
 		errno = EXDEV;
 		return -1;
 	}
 	return fd;
+}
+
+/* A namespace, of a process that is ours. */
+int proc_open_link(const char *path)
+{
+	return own_proc() < 0 ? -1 : openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+}
+
+/* It shows the process namespace that it was made in. */
+void proc_forget(void)
+{
+	if (proc_fd >= 0)
+		close(proc_fd);
+	proc_fd = -1;
 }
 
 /* Makes `path`, which does not exist, one component at a time. Links that lead nowhere are followed inside the root,

@@ -79,9 +79,12 @@ static bool join_pid_namespace(const struct step *step)
 static bool prepare(const struct plan *plan, uint64_t *flags, int *cgroup, struct failure *failure)
 {
 	uint32_t index = 0;
+	bool has_user = false;
 
 	for (const struct step *step = plan_next(plan, NULL); step; step = plan_next(plan, step), index++) {
 		bool done = true;
+
+		has_user |= step->op == STEP_JOIN_NAMESPACE && number(step, JOIN_NAMESPACE_KIND) == NS_USER;
 
 		if (step->op == STEP_CLONE_NAMESPACES)
 			*flags |= number(step, CLONE_NAMESPACES_FLAGS);
@@ -96,6 +99,8 @@ static bool prepare(const struct plan *plan, uint64_t *flags, int *cgroup, struc
 		if (!done)
 			return failed(failure, index, "");
 	}
+	if (has_user || *flags & NS_USER)
+		open_sources_early(plan);
 	return true;
 }
 
@@ -130,7 +135,7 @@ _Noreturn static void become_child(const struct plan *plan, int status, int inpu
 	for (unsigned index = 0; index < COUNT(fds); index++)
 		if (fds[index] < 0 || dup3(fds[index], (int)index, index > 2 ? O_CLOEXEC : 0) < 0)
 			_exit(125);
-	syscall(NR_CLOSE_RANGE, COUNT(fds), ~0u, 0);
+	close_all_but_sources(COUNT(fds));
 	if (target_pidfd >= 0)
 		target_pidfd = 4;
 	else
@@ -183,6 +188,7 @@ bool spawn_init(const struct plan *plan, const struct step *options, struct chil
 		is_in_unified = cgroup >= 0;
 		become_child(plan, status[1], theirs[0], theirs[1], theirs[2]);
 	}
+	forget_sources();
 	close(status[1]);
 	for (int index = 0; index < 3; index++)
 		if (theirs[index] > 2)

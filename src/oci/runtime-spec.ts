@@ -265,7 +265,16 @@ export interface Seccomp {
   readonly syscalls?: readonly SeccompRule[];
 }
 
-export type RootfsPropagation = "shared" | "slave" | "private" | "unbindable";
+/** The forms with `r` are not the specification's: runc takes them, and Docker and Kubernetes write them. */
+export type RootfsPropagation =
+  | "shared"
+  | "slave"
+  | "private"
+  | "unbindable"
+  | "rshared"
+  | "rslave"
+  | "rprivate"
+  | "runbindable";
 
 export interface Linux {
   readonly namespaces?: readonly Namespace[];

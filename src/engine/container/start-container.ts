@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { planContainer } from "../../runtime/plan/index.ts";
@@ -85,6 +85,7 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
       : { seccomp: forProcess(facts.seccomp, { id, status: "creating", bundle: paths.directory(id) }) }),
     init: config.init === true && isOwn(record.config.namespaces?.pid),
     links: ROOT_LINKS,
+    hasKcore: existsSync("/proc/kcore"),
   });
 
   // From here on a daemon that takes over finds what this one began.

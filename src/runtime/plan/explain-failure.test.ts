@@ -5,11 +5,29 @@ import type { Plan } from "./steps.ts";
 
 const plan: Plan = {
   steps: [
-    { op: "open-source", slot: 0, recursive: 1, path: "/data", cause: "mounts[0]", task: 'mount "/data" on "/mnt"' },
+    {
+      op: "open-source",
+      slot: 0,
+      recursive: 1,
+      propagation: 0,
+      path: "/data",
+      cause: "mounts[0]",
+      task: 'mount "/data" on "/mnt"',
+    },
     { op: "execute", arguments: ["foo"], cause: "process.args", task: "" },
     { op: "execute", arguments: ["/bin/foo"], cause: "process.args", task: "" },
     {
-      ...{ op: "mount-source", slot: 0, set: 0, clear: 0, recursiveSet: 0, recursiveClear: 0, propagation: 0 },
+      ...{
+        op: "mount-source",
+        slot: 0,
+        keep: 0,
+        set: 0,
+        clear: 0,
+        implied: 0,
+        recursiveSet: 0,
+        recursiveClear: 0,
+        propagation: 0,
+      },
       ...{ overProc: 0, isProc: 0, target: "/etc", cause: "mounts[1]", task: 'mount "/file" on "/etc"' },
     },
   ],

@@ -34,7 +34,11 @@ export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
   if (step?.op === "set-attribute") return explainAttribute(step, failure);
   const reasons = [failure.text, failure.errno === 0 ? "" : describeErrno(failure.errno)].filter((text) => text !== "");
   const task = step === undefined ? "cannot start the container" : `cannot ${step.task}`;
-  if (step?.op === "mount-source" && failure.errno === ERRNO.EINVAL && failure.text === "") {
+  if (
+    (step?.op === "mount-source" || step?.op === "mount-new") &&
+    failure.errno === ERRNO.EINVAL &&
+    failure.text === ""
+  ) {
     // move_mount(2) has no other word for it.
     return new GantryError(
       "invalid-argument",
@@ -45,6 +49,11 @@ export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
       },
     );
   }
+  if (step?.op === "map-ids" && failure.errno === ERRNO.EINVAL)
+    return new GantryError("unsupported", `${task}: its file system, or one below it, cannot map ids on this kernel`, {
+      exitCode: 125,
+      hint: "mount_setattr(2) lists, under NOTES, which file systems can, and since when",
+    });
   return new GantryError(CODES[failure.errno] ?? "internal", [task, ...reasons].join(": "), {
     exitCode: step?.op === "change-directory" ? 126 : 125,
   });

@@ -1,8 +1,10 @@
 export { encodePlan } from "./encode-plan.ts";
 export { explainFailure, type StepFailure } from "./explain-failure.ts";
 export { formatPlan } from "./format-plan.ts";
-export { type ContainerPlanOptions, planContainer, type RootfsSource } from "./plan-container.ts";
+export { MOUNT_OPTION_NAMES } from "./mount-options.ts";
+export type { CgroupFolder } from "./plan-cgroup-mounts.ts";
+export { type ContainerPlanOptions, planContainer } from "./plan-container.ts";
 export { type ExecPlanOptions, planExec } from "./plan-exec.ts";
-export type { CgroupFolder } from "./plan-mounts.ts";
 export type { SeccompFilter } from "./plan-process.ts";
+export { findKernelMounts, type RootfsSource, resolveInBundle } from "./plan-root.ts";
 export type { Plan, PlanStep } from "./steps.ts";

@@ -1,7 +1,5 @@
-import { GantryError } from "../../errors/gantry-error.ts";
-
 /** MOUNT_ATTR_… (include/uapi/linux/mount.h). */
-const MOUNT_ATTRIBUTES = {
+export const MOUNT_ATTRIBUTES = {
   readOnly: 0x1,
   noSuid: 0x2,
   noDev: 0x4,
@@ -30,10 +28,18 @@ export interface AttributeChange {
 
 export interface MountOptions {
   readonly bind: "no" | "bind" | "rbind";
+  /** Change the mount that is at the destination, instead of making one. */
+  readonly isRemount: boolean;
   readonly attributes: AttributeChange;
   readonly recursive: AttributeChange;
-  /** MS_… flags, 0 to leave it as it comes. */
-  readonly propagation: number;
+  /** MS_… flags, each applied after the one before it (slave and then shared is both). */
+  readonly propagation: readonly number[];
+  /** Flags of the superblock: of a file system, not of a mount of it. */
+  readonly superblock: readonly string[];
+  /** Owners are mapped: of this mount, or of all below it too. */
+  readonly idMap: "no" | "idmap" | "ridmap";
+  /** A tmpfs begins with what it hides. */
+  readonly isCopyUp: boolean;
   /** What is for the file system itself, in order. */
   readonly data: readonly string[];
 }
@@ -55,7 +61,7 @@ const ATTRIBUTE_OPTIONS: Readonly<Record<string, AttributeChange>> = {
   nodiratime: { set: A.noDirectoryAccessTime, clear: 0 },
   diratime: { set: 0, clear: A.noDirectoryAccessTime },
   relatime: { set: 0, clear: A.accessTimeMask },
-  norelatime: { set: 0, clear: 0 },
+  norelatime: { set: 0, clear: A.accessTimeMask },
   noatime: { set: A.noAccessTime, clear: A.accessTimeMask },
   atime: { set: 0, clear: A.accessTimeMask },
   strictatime: { set: A.strictAccessTime, clear: A.accessTimeMask },
@@ -63,7 +69,8 @@ const ATTRIBUTE_OPTIONS: Readonly<Record<string, AttributeChange>> = {
 };
 
 const P = PROPAGATION;
-const PROPAGATION_OPTIONS: Readonly<Record<string, number>> = {
+/** By option and by `linux.rootfsPropagation`, which runc takes in their recursive forms too. */
+export const PROPAGATION_OPTIONS: Readonly<Record<string, number>> = {
   private: P.private,
   rprivate: P.private | P.recursive,
   shared: P.shared,
@@ -74,8 +81,34 @@ const PROPAGATION_OPTIONS: Readonly<Record<string, number>> = {
   runbindable: P.unbindable | P.recursive,
 };
 
-const IGNORED = new Set(["defaults", "async", "nomand", "nolazytime", "loud"]);
-const REFUSED = new Set(["remount", "tmpcopyup", "idmap", "ridmap"]);
+/** Flags of superblocks, by the option that takes them back. */
+const SUPERBLOCK_OPTIONS: Readonly<Record<string, string>> = {
+  sync: "async",
+  dirsync: "nodirsync",
+  lazytime: "nolazytime",
+  mand: "nomand",
+  iversion: "noiversion",
+};
+const SUPERBLOCK_CLEARS = new Map(Object.entries(SUPERBLOCK_OPTIONS).map(([flag, clear]) => [clear, flag]));
+
+/** Options of mount(8) that the kernel never sees; `silent` would only keep it from saying why it refuses. */
+const IGNORED = new Set(["", "defaults", "silent", "loud", "auto", "noauto", "nouser", "nofail", "_netdev"]);
+/** Options of mount(8) that stand for others. */
+const IMPLIED: Readonly<Record<string, readonly string[]>> = {
+  user: ["noexec", "nosuid", "nodev"],
+  users: ["noexec", "nosuid", "nodev"],
+  owner: ["nosuid", "nodev"],
+  group: ["nosuid", "nodev"],
+};
+
+/** Every name that has a meaning here: for `features`. */
+export const MOUNT_OPTION_NAMES: readonly string[] = [
+  ...["async", "bind", "defaults", "idmap", "loud", "rbind", "remount", "ridmap", "silent", "tmpcopyup"],
+  ...Object.keys(ATTRIBUTE_OPTIONS).flatMap((name) => [name, `r${name}`]),
+  ...Object.keys(PROPAGATION_OPTIONS),
+  ...Object.keys(SUPERBLOCK_OPTIONS),
+  ...["noiversion", "nolazytime", "nomand"],
+].sort();
 
 function change(from: AttributeChange, by: AttributeChange): AttributeChange {
   // The later option wins, except that a set of access-time bits always needs its mask cleared: mount_setattr(2).
@@ -83,28 +116,60 @@ function change(from: AttributeChange, by: AttributeChange): AttributeChange {
   return { set: (from.set & ~by.clear) | by.set, clear: (from.clear & ~by.set) | by.clear | mask };
 }
 
-/**
- * Sorts the options of a mount by who has to know them.
- *
- * @param path of the options in the specification, for messages.
- */
-export function parseMountOptions(options: readonly string[], path: string): MountOptions {
-  let bind: MountOptions["bind"] = "no";
-  let attributes: AttributeChange = { set: 0, clear: 0 };
-  let recursive: AttributeChange = { set: 0, clear: 0 };
-  let propagation = 0;
-  const data: string[] = [];
-  for (const option of options.flatMap((text) => text.split(","))) {
-    const own = ATTRIBUTE_OPTIONS[option];
-    const below = option.startsWith("r") ? ATTRIBUTE_OPTIONS[option.slice(1)] : undefined;
-    if (option === "" || IGNORED.has(option)) continue;
-    if (REFUSED.has(option))
-      throw new GantryError("unsupported", `${path}: the mount option "${option}" is not supported`);
-    if (option === "bind" || option === "rbind") bind = option;
-    else if (own !== undefined) attributes = change(attributes, own);
-    else if (below !== undefined) recursive = change(recursive, below);
-    else if (PROPAGATION_OPTIONS[option] !== undefined) propagation = PROPAGATION_OPTIONS[option];
-    else data.push(option);
+/** At its commas, but for those in double quotes: the labels of SELinux have some (mount(8)). */
+function split(text: string): string[] {
+  return text.match(/(?:"[^"]*"|[^,])+/g) ?? [];
+}
+
+/** A value in quotes, as mount(8) writes it, is for fsconfig(2) without them. */
+function unquote(option: string): string {
+  return option.replace(/^([^=]+=)"([^"]*)"$/, "$1$2");
+}
+
+class OptionSorter implements MountOptions {
+  bind: MountOptions["bind"] = "no";
+  isRemount = false;
+  attributes: AttributeChange = { set: 0, clear: 0 };
+  recursive: AttributeChange = { set: 0, clear: 0 };
+  readonly propagation: number[] = [];
+  superblock: readonly string[] = [];
+  idMap: MountOptions["idMap"] = "no";
+  isCopyUp = false;
+  readonly data: string[] = [];
+
+  add(option: string): void {
+    const own = lookUp(ATTRIBUTE_OPTIONS, option);
+    const below = option.startsWith("r") ? lookUp(ATTRIBUTE_OPTIONS, option.slice(1)) : undefined;
+    const propagation = lookUp(PROPAGATION_OPTIONS, option);
+    const cleared = SUPERBLOCK_CLEARS.get(option);
+    if (IGNORED.has(option) || /^(?:x-|X-|comment=)/.test(option)) return;
+    if (own !== undefined) this.attributes = change(this.attributes, own);
+    else if (below !== undefined) this.recursive = change(this.recursive, below);
+    else if (propagation !== undefined) this.propagation.push(propagation);
+    else if (lookUp(SUPERBLOCK_OPTIONS, option) !== undefined)
+      this.superblock = [...this.superblock.filter((flag) => flag !== option), option];
+    else if (cleared !== undefined) this.superblock = this.superblock.filter((flag) => flag !== cleared);
+    else this.#addRest(option);
   }
-  return { bind, attributes, recursive, propagation, data };
+
+  #addRest(option: string): void {
+    if (option === "bind" || option === "rbind") this.bind = option;
+    else if (option === "remount") this.isRemount = true;
+    else if (option === "idmap" || option === "ridmap") this.idMap = option;
+    else if (option === "tmpcopyup") this.isCopyUp = true;
+    else if (lookUp(IMPLIED, option) !== undefined) for (const implied of IMPLIED[option] ?? []) this.add(implied);
+    else this.data.push(unquote(option));
+  }
+}
+
+function lookUp<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+/** Sorts the options of a mount by who has to know them. What nobody knows is for the file system, as the specification wants it. */
+export function parseMountOptions(options: readonly string[]): MountOptions {
+  const sorter = new OptionSorter();
+  for (const option of options.flatMap(split)) sorter.add(option);
+  const { bind, isRemount, attributes, recursive, propagation, superblock, idMap, isCopyUp, data } = sorter;
+  return { bind, isRemount, attributes, recursive, propagation, superblock, idMap, isCopyUp, data };
 }

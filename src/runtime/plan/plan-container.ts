@@ -3,27 +3,16 @@ import { GantryError } from "../../errors/gantry-error.ts";
 import { NO_SECURITY_MODULES, type SecurityFacts } from "../../linux/security/security-facts.ts";
 import type { Hooks, Linux, NamespaceType, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { planLandlock } from "../landlock/plan-landlock.ts";
-import { PROPAGATION } from "./mount-options.ts";
 import { NAMESPACE_FLAGS, namespaceFlag } from "./namespaces.ts";
+import { parseTarget } from "./parse-target.ts";
+import type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 import { planDevices } from "./plan-devices.ts";
 import { checkMountLabel, planLabels } from "./plan-labels.ts";
 import { planLink } from "./plan-link.ts";
-import { type CgroupFolder, parseTarget, planMounts } from "./plan-mounts.ts";
+import { isBindMount, planMounts } from "./plan-mounts.ts";
 import { planListenerStep, planProcess, type SeccompFilter } from "./plan-process.ts";
+import { planEnterRoot, planPropagation, planRootfs, planSealRoot, type RootfsSource } from "./plan-root.ts";
 import type { Plan, PlanStep } from "./steps.ts";
-
-/** How "/" comes about. */
-export type RootfsSource =
-  | {
-      readonly type: "overlay";
-      /** Topmost first. */
-      readonly lower: readonly string[];
-      readonly upper: string;
-      readonly work: string;
-      /** Mount it as kernels before 6.7 need it. The helper finds out by itself; this is for its test. */
-      readonly legacy?: boolean;
-    }
-  | { readonly type: "bind"; readonly path: string };
 
 export interface ContainerPlanOptions {
   /** An overlay assembled in the container's own mount namespace, or a folder bound. */
@@ -50,6 +39,24 @@ export interface ContainerPlanOptions {
    * @default nothing
    */
   readonly security?: SecurityFacts;
+  /**
+   * The folder that relative sources of bind mounts begin at.
+   *
+   * @default they are refused
+   */
+  readonly bundle?: string;
+  /**
+   * Change the root without pivot_root(2), and take these mounts of the host away first (`findKernelMounts`).
+   *
+   * @default pivot_root(2)
+   */
+  readonly withoutPivot?: readonly string[];
+  /**
+   * The host has a /proc/kcore: /dev/core is a link to it.
+   *
+   * @default false
+   */
+  readonly hasKcore?: boolean;
 }
 
 /** Why and in what order: the barrier parts what assembles the container from what becomes its program. */
@@ -60,17 +67,17 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
   refuseWhatIsMissing(spec.hooks, linux);
   const { security = NO_SECURITY_MODULES } = options;
   const label = checkMountLabel(linux, security);
-  const mounts = planMounts(spec.mounts ?? [], options.cgroups, label);
+  const mounts = planMounts(spec.mounts ?? [], { cgroups: options.cgroups, linux, label, bundle: options.bundle });
   return {
     steps: [
       ...planListenerStep(options.seccomp),
       ...planNamespaces(linux, planCgroups(options.cgroups)),
       ...planPropagation(linux),
       ...mounts.sources,
-      planRootfs(options.rootfs, label),
+      planRootfs(options.rootfs, linux, label),
       ...(options.links ?? []).map(([path, target]) => planLink(path, target, "root")),
       ...mounts.mounts,
-      ...(hasOwnDevices(spec) ? [] : planDevices(linux.devices ?? [])),
+      ...(hasOwnDevices(spec) ? [] : planDevices(linux.devices ?? [], options)),
       ...(process.terminal
         ? [{ op: "open-console", bind: 1, cause: "process.terminal", task: "open the terminal" } as const]
         : []),
@@ -81,7 +88,8 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
         cause: "process.cwd",
         task: `make the working directory "${process.cwd}"`,
       },
-      { op: "pivot-root", cause: "root", task: "change the root" },
+      ...mounts.late,
+      ...planEnterRoot(options.withoutPivot),
       ...planKernel(spec, linux),
       ...planLabels(process, security),
       ...planHidden(spec, linux, label),
@@ -94,7 +102,7 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
 /** A folder of the host's bound at /dev is what it is: nothing is made in it (runc: libcontainer/rootfs_linux.go, needsSetupDev). */
 function hasOwnDevices(spec: RuntimeSpec): boolean {
   return (spec.mounts ?? []).some(
-    (mount) => posix.normalize(`${mount.destination}/`) === "/dev/" && mount.type === "bind",
+    (mount) => isBindMount(mount) && posix.normalize(`/${mount.destination}/`) === "/dev/",
   );
 }
 
@@ -144,29 +152,6 @@ export function planCgroups(cgroups: readonly CgroupFolder[]): PlanStep[] {
   }));
 }
 
-function planPropagation(linux: Linux): PlanStep[] {
-  // Nothing of ours may reach the host, unless the specification wants mounts to be shared with it.
-  const isShared = linux.rootfsPropagation === "shared";
-  const flags = isShared ? 0 : PROPAGATION.slave | PROPAGATION.recursive;
-  return [{ op: "set-propagation", flags, cause: "linux.rootfsPropagation", task: "part the mounts from the host's" }];
-}
-
-function planRootfs(rootfs: RootfsSource, label: string): PlanStep {
-  if (rootfs.type === "bind")
-    return { op: "root-bind", path: rootfs.path, cause: "root.path", task: `bind the root "${rootfs.path}"` };
-  if (rootfs.lower.length === 0) throw new GantryError("invalid-argument", "root: an overlay needs a lower layer");
-  return {
-    op: "root-overlay",
-    legacy: rootfs.legacy ? 1 : 0,
-    label,
-    upper: rootfs.upper,
-    work: rootfs.work,
-    lower: rootfs.lower,
-    cause: "root.path",
-    task: "mount the overlay of the root",
-  };
-}
-
 function planKernel(spec: RuntimeSpec, linux: Linux): PlanStep[] {
   const steps: PlanStep[] = [];
   for (const [name, value] of Object.entries(linux.sysctl ?? {})) {
@@ -210,14 +195,6 @@ function planHidden(spec: RuntimeSpec, linux: Linux, label: string): PlanStep[] 
     const path = parseTarget(text, cause);
     steps.push({ op: "mask-path", label, path, cause, task: `mask "${path}"` });
   });
-  if (spec.root?.readonly) steps.push({ op: "readonly-root", cause: "root.readonly", task: "make the root read-only" });
-  const propagation = linux.rootfsPropagation;
-  if (propagation !== undefined && propagation !== "private")
-    steps.push({
-      op: "root-propagation",
-      flags: PROPAGATION[propagation],
-      cause: "linux.rootfsPropagation",
-      task: `make the root ${propagation}`,
-    });
+  steps.push(...planSealRoot(linux, spec.root?.readonly ?? false));
   return steps;
 }

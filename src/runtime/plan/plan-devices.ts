@@ -1,7 +1,7 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Device } from "../../oci/runtime-spec.ts";
+import { parseTarget } from "./parse-target.ts";
 import { planLink } from "./plan-link.ts";
-import { parseTarget } from "./plan-mounts.ts";
 import type { PlanStep } from "./steps.ts";
 
 /** Devices that every container has (runtime-spec, config-linux.md, "Default Devices"); /dev/console and /dev/ptmx come otherwise. */
@@ -19,8 +19,8 @@ const LINKS: readonly (readonly [path: string, target: string])[] = [
   ["/dev/stdin", "/proc/self/fd/0"],
   ["/dev/stdout", "/proc/self/fd/1"],
   ["/dev/stderr", "/proc/self/fd/2"],
-  ["/dev/ptmx", "pts/ptmx"],
 ];
+const MULTIPLEXER = "/dev/ptmx";
 
 /** S_IF… of mknod(2). */
 const FILE_TYPES: Readonly<Record<Device["type"], number>> = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 };
@@ -45,15 +45,26 @@ function planDevice(device: Device, cause: string): PlanStep {
   };
 }
 
-/** Plans the default devices, those of the specification, and the links in /dev. A device of the specification wins over a default one. */
-export function planDevices(devices: readonly Device[]): PlanStep[] {
-  const own = new Set(devices.map((device) => device.path));
-  const steps = DEFAULT_DEVICES.filter((device) => !own.has(device.path)).map((device) =>
-    planDevice(device, "default device"),
+/**
+ * Plans the default devices, those of the specification, and the links in /dev. A device of the specification wins over
+ * a default one; at /dev/ptmx there is always the container's own multiplexer, whatever is there or is wished for.
+ *
+ * @param options.hasKcore whether the host's kernel has a /proc/kcore.
+ */
+export function planDevices(devices: readonly Device[], options: { readonly hasKcore?: boolean } = {}): PlanStep[] {
+  const own = new Map(
+    devices.map((device, index) => {
+      const cause = `linux.devices[${index}]`;
+      return [parseTarget(device.path, `${cause}.path`), planDevice(device, cause)] as const;
+    }),
   );
-  devices.forEach((device, index) => {
-    steps.push(planDevice(device, `linux.devices[${index}]`));
-  });
-  for (const [path, target] of LINKS) steps.push(planLink(path, target, "default link"));
-  return steps;
+  const defaults = DEFAULT_DEVICES.filter((device) => !own.has(device.path));
+  own.delete(MULTIPLEXER);
+  const links = options.hasKcore ? [...LINKS, ["/dev/core", "/proc/kcore"] as const] : LINKS;
+  return [
+    ...defaults.map((device) => planDevice(device, "default device")),
+    ...own.values(),
+    ...links.map(([path, target]) => planLink(path, target, "default link")),
+    { ...planLink(MULTIPLEXER, "pts/ptmx", "default link"), replace: 1 } as PlanStep,
+  ];
 }

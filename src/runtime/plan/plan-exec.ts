@@ -2,9 +2,9 @@ import { NO_SECURITY_MODULES, type SecurityFacts } from "../../linux/security/se
 import type { NamespaceType, Process } from "../../oci/runtime-spec.ts";
 import { planLandlock } from "../landlock/plan-landlock.ts";
 import { namespaceFlag } from "./namespaces.ts";
+import type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 import { planCgroups } from "./plan-container.ts";
 import { planLabels } from "./plan-labels.ts";
-import type { CgroupFolder } from "./plan-mounts.ts";
 import { planListenerStep, planProcess, type SeccompFilter } from "./plan-process.ts";
 import type { Plan } from "./steps.ts";
 

@@ -63,10 +63,10 @@ describe("labels", () => {
     );
     expect(linesOf(text, /context|label/)).toEqual([
       `root-overlay legacy=0 label="${LABEL}" upper="/u" work="/w" lower=["/l"]  # root.path`,
-      `mount-new attributes=0 propagation=0 type="tmpfs" source="tmpfs" target="/tmpfs" options=["context=${LABEL}"]  # mounts[2]`,
-      `mount-new attributes=0 propagation=0 type="devpts" source="devpts" target="/devpts" options=["context=${LABEL}"]  # mounts[3]`,
+      `mount-new slot=0 keep=0 copyUp=0 inheritMode=1 attributes=0 propagation=0 type="tmpfs" source="tmpfs" target="/tmpfs" options=["context=${LABEL}"]  # mounts[2]`,
+      `mount-new slot=0 keep=0 copyUp=0 inheritMode=0 attributes=0 propagation=0 type="devpts" source="devpts" target="/devpts" options=["context=${LABEL}"]  # mounts[3]`,
       `label-root-of-mount magic=0x19800202 label="${LABEL}" path="/mqueue"  # linux.mountLabel`,
-      `mount-new attributes=0 propagation=0 type="tmpfs" source="tmpfs" target="/own" options=["context=u:object_r:t:s0"]  # mounts[5]`,
+      `mount-new slot=0 keep=0 copyUp=0 inheritMode=1 attributes=0 propagation=0 type="tmpfs" source="tmpfs" target="/own" options=["context=u:object_r:t:s0"]  # mounts[5]`,
       `mask-path label="${LABEL}" path="/x"  # linux.maskedPaths[0]`,
     ]);
   });

@@ -1,33 +1,40 @@
 import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
-import type { Mount } from "../../oci/runtime-spec.ts";
-import { type MountOptions, PROPAGATION, parseMountOptions } from "./mount-options.ts";
+import type { Linux, Mount } from "../../oci/runtime-spec.ts";
+import { labelMount, planContext } from "./mount-label.ts";
+import { MOUNT_ATTRIBUTES, type MountOptions, parseMountOptions } from "./mount-options.ts";
+import { parseTarget } from "./parse-target.ts";
+import { type CgroupFolder, type CgroupMountSteps, planCgroupMount } from "./plan-cgroup-mounts.ts";
+import { planIdMap } from "./plan-id-map.ts";
+import { hostPropagation } from "./plan-root.ts";
 import { PLAN_LIMITS, type PlanStep } from "./steps.ts";
 
-/** linux/magic.h and ipc/mqueue.c: what statfs(2) says of a file system of message queues. */
-const MQUEUE_MAGIC = 0x19800202;
-/** One for the whole system, or labelled file by file by the policy: the kernel takes no label at their mount. */
-const WITHOUT_CONTEXT = new Set(
-  "proc sysfs mqueue securityfs selinuxfs debugfs tracefs configfs binfmt_misc pstore efivarfs".split(" "),
-);
-
-/** The option of a new mount that labels all of it. */
-function planContext(type: string, label: string, options: readonly string[] = []): string[] {
-  const isChosen = options.some((option) => /^(def|fs|root)?context=/.test(option));
-  return label === "" || isChosen || WITHOUT_CONTEXT.has(type) ? [] : [`context=${label}`];
-}
-
-/** A folder of the container's in one cgroup hierarchy. */
-export interface CgroupFolder {
-  readonly version: 1 | 2;
-  readonly path: string;
-}
-
-/** Steps for all mounts: host paths are opened first (`sources`), before the root exists; `mounts` come after it. */
+/** Steps for all mounts, by when they are run. */
 export interface MountSteps {
+  /** Host paths are opened first, before the root exists. */
   readonly sources: readonly PlanStep[];
   readonly mounts: readonly PlanStep[];
+  /** Once everything is in its place: read-only file systems that were written to until now. */
+  readonly late: readonly PlanStep[];
 }
+
+export interface MountContext {
+  /** The container's own folders. */
+  readonly cgroups: readonly CgroupFolder[];
+  readonly linux: Linux;
+  /** Of SELinux, for the file systems that are made for the container. @default the policy's own */
+  readonly label?: string;
+  /** The folder that relative sources begin at. Without it they are refused. */
+  readonly bundle?: string;
+}
+
+const A = MOUNT_ATTRIBUTES;
+
+/** Attributes that a bind mount with any wish loses unless it wishes for them (runc: libcontainer/rootfs_linux.go, mountToRootfs). */
+const IMPLIED = A.readOnly | A.noSuid | A.noDev | A.noExec | A.noSymlinkFollow;
+
+/** Superblocks that the whole of a namespace shares: one container that wants to read only must not decide for the next. */
+const SHARED_TYPES = new Set(["proc", "sysfs", "mqueue", "cgroup", "cgroup2"]);
 
 /** What may be mounted inside of /proc: files that lxcfs and the like replace (as runc allows them). */
 const ALLOWED_IN_PROC = new Set(
@@ -36,164 +43,184 @@ const ALLOWED_IN_PROC = new Set(
     .map((name) => `/proc/${name}`),
 );
 
+export function isBindMount(mount: Mount): boolean {
+  return mount.type === "bind" || parseMountOptions(mount.options ?? []).bind !== "no";
+}
+
 class MountPlanner {
   readonly sources: PlanStep[] = [];
   readonly mounts: PlanStep[] = [];
-  readonly #cgroups: readonly CgroupFolder[];
-  readonly #label: string;
+  readonly late: PlanStep[] = [];
+  readonly #context: MountContext;
+  #slots = 0;
 
-  constructor(cgroups: readonly CgroupFolder[], label: string) {
-    this.#cgroups = cgroups;
-    this.#label = label;
+  constructor(context: MountContext) {
+    this.#context = context;
   }
 
   add(mount: Mount, cause: string): void {
-    const options = parseMountOptions(mount.options ?? [], `${cause}.options`);
+    const options = parseMountOptions(mount.options ?? []);
     const target = parseTarget(mount.destination, `${cause}.destination`);
-    if (mount.type === "bind" || mount.type === "none" || options.bind !== "no") {
-      this.#addBind(mount, target, options, cause);
-    } else if (mount.type === "cgroup" || mount.type === "cgroup2") {
-      this.#addCgroups(target, options, cause);
-    } else {
-      this.#addNew(mount, target, options, cause);
-    }
-  }
-
-  #addBind(mount: Mount, target: string, options: MountOptions, cause: string): void {
-    const source = mount.source;
-    if (source === undefined || !posix.isAbsolute(source))
-      throw new GantryError(
-        "invalid-argument",
-        `${cause}.source: a bind mount needs an absolute path, not "${source ?? ""}"`,
-      );
-    if (target.startsWith("/proc/") && !ALLOWED_IN_PROC.has(target))
+    if (target.startsWith("/proc/") && !(isBindMount(mount) && ALLOWED_IN_PROC.has(target)))
       throw new GantryError(
         "invalid-argument",
         `${cause}.destination: "${target}" is inside of /proc, where no mount may hide the kernel's files`,
       );
-    this.#bind(source, target, options, cause);
+    if (options.isRemount) this.#remount(mount, target, options, cause);
+    else if (isBindMount(mount)) this.#bind(mount, target, options, cause);
+    else this.#addNew(mount, target, options, cause);
   }
 
-  #bind(source: string, target: string, options: MountOptions, cause: string): void {
-    const slot = this.sources.length;
-    if (slot >= PLAN_LIMITS.slots)
+  #takeSlot(cause: string): number {
+    if (this.#slots >= PLAN_LIMITS.slots)
       throw new GantryError("invalid-argument", `${cause}: more than ${PLAN_LIMITS.slots} bind mounts`);
+    return this.#slots++;
+  }
+
+  #bind(mount: Mount, target: string, options: MountOptions, cause: string): void {
+    const source = this.#hostPath(mount, cause);
+    if (options.data.length > 0)
+      throw new GantryError(
+        "invalid-argument",
+        `${cause}.options: a bind mount has no options of a file system: "${options.data[0]}"`,
+      );
+    const { linux } = this.#context;
+    const slot = this.#takeSlot(cause);
     const task = `mount "${source}" on "${target}"`;
+    const hasUser = (linux.namespaces ?? []).some(({ type }) => type === "user");
     this.sources.push({
       op: "open-source",
       slot,
       recursive: options.bind === "bind" ? 0 : 1,
+      propagation: hasUser ? hostPropagation(linux) : 0,
       path: source,
       cause,
       task,
     });
+    this.sources.push(...planIdMap(mount, options, { slot, linux, cause }));
+    const { set, clear } = options.attributes;
+    // Inside of a user namespace such attributes may be locked, and stay.
+    const implied = (set | clear) === 0 || hasUser ? 0 : IMPLIED & ~(set | clear);
     this.mounts.push({
       op: "mount-source",
       slot,
-      set: options.attributes.set,
-      clear: options.attributes.clear,
+      keep: options.propagation.length > 1 ? 1 : 0,
+      set,
+      clear,
+      implied,
       recursiveSet: options.recursive.set,
       recursiveClear: options.recursive.clear,
-      propagation: options.propagation,
+      propagation: options.propagation[0] ?? 0,
       overProc: ALLOWED_IN_PROC.has(target) ? 1 : 0,
       isProc: target === "/proc" ? 1 : 0,
       target,
       cause,
       task,
     });
+    this.#propagate(slot, options, { cause, task });
+  }
+
+  #hostPath(mount: Mount, cause: string): string {
+    const { source } = mount;
+    const { bundle } = this.#context;
+    if (source !== undefined && posix.isAbsolute(source)) return source;
+    if (source === undefined || source === "" || bundle === undefined)
+      throw new GantryError(
+        "invalid-argument",
+        `${cause}.source: a bind mount needs ${bundle === undefined ? "an absolute" : "a"} path, not "${source ?? ""}"`,
+      );
+    return posix.join(bundle, source);
+  }
+
+  /** Each after the one before it: slave and then shared makes both. */
+  #propagate(slot: number, options: MountOptions, origin: { readonly cause: string; readonly task: string }): void {
+    for (const propagation of options.propagation.slice(1))
+      this.mounts.push({ op: "change-mount", slot, set: 0, clear: 0, propagation, ...origin });
   }
 
   #addNew(mount: Mount, target: string, options: MountOptions, cause: string): void {
-    const type = mount.type;
+    const { type } = mount;
     if (type === undefined || type === "") throw new GantryError("invalid-argument", `${cause}.type: missing`);
-    if (target.startsWith("/proc/"))
-      throw new GantryError("invalid-argument", `${cause}.destination: "${target}" is inside of /proc`);
-    if (target === "/proc" && type !== "proc")
-      throw new GantryError("invalid-argument", `${cause}.destination: only a proc file system can be at /proc`);
-    if (options.recursive.set !== 0 || options.recursive.clear !== 0)
-      throw new GantryError("invalid-argument", `${cause}.options: recursive options are for bind mounts`);
-    this.mounts.push({
-      op: "mount-new",
-      attributes: options.attributes.set,
-      propagation: options.propagation,
-      type,
-      source: mount.source ?? type,
-      target,
-      options: [...options.data, ...planContext(type, this.#label, options.data)],
-      cause,
-      task: `mount ${type} on "${target}"`,
-    });
-    if (type === "mqueue" && this.#label !== "")
-      this.mounts.push({
-        op: "label-root-of-mount",
-        magic: MQUEUE_MAGIC,
-        label: this.#label,
-        path: target,
-        cause: "linux.mountLabel",
-        task: `label "${target}"`,
-      });
-  }
-
-  /**
-   * The container's own folder of each hierarchy, as a bind mount: the same view that a cgroup mount in a cgroup
-   * namespace has, and it needs no such namespace. A single v2 folder is the whole of `target`.
-   */
-  #addCgroups(target: string, options: MountOptions, cause: string): void {
-    // A bind of a mount that the host shares would follow what the host mounts below it.
-    const propagation = options.propagation || PROPAGATION.private;
-    const bound: MountOptions = { ...options, bind: "bind", propagation, data: [] };
-    const only = this.#cgroups[0];
-    if (only?.version === 2 && this.#cgroups.length === 1) {
-      this.#bind(only.path, target, bound, cause);
+    if (options.idMap !== "no" || (mount.uidMappings?.length ?? 0) > 0 || (mount.gidMappings?.length ?? 0) > 0)
+      throw new GantryError("invalid-argument", `${cause}: ids are mapped for bind mounts alone`);
+    if (options.isCopyUp && type !== "tmpfs")
+      throw new GantryError("invalid-argument", `${cause}.options: "tmpcopyup" is for a tmpfs, not for ${type}`);
+    if (type === "cgroup" || type === "cgroup2") {
+      const { cgroups, linux } = this.#context;
+      const steps: CgroupMountSteps = {
+        bind: (source, place, how) => this.#bind({ destination: place, source, options: [] }, place, how, cause),
+        create: (kind, place, how) => this.#create({ ...mount, type: kind }, place, how, cause),
+        add: (step) => this.mounts.push(step),
+      };
+      planCgroupMount(mount, { target, options, cause }, { cgroups, linux, steps });
       return;
     }
-    const task = `mount cgroups on "${target}"`;
-    const attributes = options.attributes.set & ~1;
+    if (target === "/proc" && type !== "proc")
+      throw new GantryError("invalid-argument", `${cause}.destination: only a proc file system can be at /proc`);
+    this.#create(mount, target, options, cause);
+  }
+
+  #create(mount: Mount, target: string, options: MountOptions, cause: string): void {
+    const type = mount.type ?? "";
+    const set = options.attributes.set | options.recursive.set;
+    const isReadOnly = (set & A.readOnly) !== 0;
+    // Other mounts, devices and copies come into it yet.
+    const isLate = isReadOnly && (type === "tmpfs" || target === "/dev");
+    const origin = { cause, task: `mount ${type} on "${target}"` };
+    const keep = isLate || options.propagation.length > 1;
+    const slot = keep ? this.#takeSlot(cause) : 0;
     this.mounts.push({
       op: "mount-new",
-      attributes,
-      propagation: 0,
-      type: "tmpfs",
-      source: "tmpfs",
+      slot,
+      keep: keep ? 1 : 0,
+      copyUp: options.isCopyUp ? 1 : 0,
+      inheritMode: type === "tmpfs" && !options.data.some((option) => option.startsWith("mode=")) ? 1 : 0,
+      attributes: isLate ? set & ~A.readOnly : set,
+      propagation: options.propagation[0] ?? 0,
+      type,
+      source: mount.source || type,
       target,
-      options: ["mode=755", "size=64k", ...planContext("tmpfs", this.#label)],
+      options: [
+        ...(isReadOnly && !isLate && !SHARED_TYPES.has(type) ? ["ro"] : []),
+        ...superblockOptions(type, options),
+        ...options.data,
+        ...planContext(type, this.#context.label ?? "", options.data),
+      ],
+      ...origin,
+    });
+    this.mounts.push(...labelMount(type, this.#context.label ?? "", target));
+    this.#propagate(slot, options, origin);
+    if (isLate) this.late.push({ op: "change-mount", slot, set: A.readOnly, clear: 0, propagation: 0, ...origin });
+  }
+
+  /** What mount(2) does with MS_REMOUNT: what is not wished for is not there afterwards. */
+  #remount(mount: Mount, target: string, options: MountOptions, cause: string): void {
+    const { set, clear } = options.attributes;
+    const isBind = isBindMount(mount);
+    const task = `remount "${target}"`;
+    this.mounts.push({
+      op: "remount",
+      superblock: isBind ? 0 : 1,
+      set,
+      clear: clear | (IMPLIED & ~set),
+      target,
+      options: isBind
+        ? []
+        : [set & A.readOnly ? "ro" : "rw", ...superblockOptions(mount.type ?? "", options), ...options.data],
       cause,
       task,
     });
-    for (const folder of this.#cgroups) {
-      const name = hierarchyName(folder);
-      this.#bind(folder.path, `${target}/${name}`, bound, cause);
-      for (const alias of name.includes(",") ? name.split(",") : [])
-        this.mounts.push({ op: "make-link", path: `${target}/${alias}`, target: name, cause, task });
-    }
-    if (options.attributes.set & 1) this.mounts.push({ op: "readonly-path", path: target, cause, task });
   }
 }
 
-/** The folder under /sys/fs/cgroup that a hierarchy is mounted at. */
-function hierarchyName(folder: CgroupFolder): string {
-  return (
-    /^\/sys\/fs\/cgroup\/([^/]+)/.exec(folder.path)?.[1] ??
-    (folder.version === 2 ? "unified" : posix.basename(folder.path))
-  );
+/** `iversion` is an option of ext4 alone; others that count versions always do (and mount(2) took it from everybody). */
+function superblockOptions(type: string, options: MountOptions): string[] {
+  return options.superblock.flatMap((flag) => (flag !== "iversion" ? [flag] : type === "ext4" ? ["i_version"] : []));
 }
 
-/** An absolute, clean path inside of the container; `..` never leaves it. */
-export function parseTarget(destination: string, path: string): string {
-  if (!destination.startsWith("/"))
-    throw new GantryError("invalid-argument", `${path}: "${destination}" is not an absolute path`);
-  const target = posix.normalize(destination).replace(/(?<=.)\/$/, "");
-  if (target === "/") throw new GantryError("invalid-argument", `${path}: a mount cannot replace "/"`);
-  return target;
-}
-
-/**
- * Plans the specification's mounts, in its order.
- *
- * @param label of SELinux for the file systems that are made for the container; `""`: the policy's own.
- */
-export function planMounts(mounts: readonly Mount[], cgroups: readonly CgroupFolder[], label = ""): MountSteps {
-  const planner = new MountPlanner(cgroups, label);
+/** Plans the specification's mounts, in its order. */
+export function planMounts(mounts: readonly Mount[], context: MountContext): MountSteps {
+  const planner = new MountPlanner(context);
   mounts.forEach((mount, index) => {
     planner.add(mount, `mounts[${index}]`);
   });

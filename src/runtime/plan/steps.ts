@@ -31,15 +31,23 @@ export const STEPS = {
   // Run by init, while the root is assembled.
   unshare: { number: 6, fields: { flags: "number" } },
   "set-propagation": { number: 7, fields: { flags: "number" } },
-  "open-source": { number: 8, fields: { slot: "number", recursive: "number", path: "string" } },
+  // By the monitor, where a user namespace would be in the way: native/source.c.
+  "open-source": {
+    number: 8,
+    fields: { slot: "number", recursive: "number", propagation: "number", path: "string" },
+  },
   "root-overlay": {
     number: 9,
     fields: { legacy: "number", label: "string", upper: "string", work: "string", lower: "list" },
   },
-  "root-bind": { number: 10, fields: { path: "string" } },
+  "root-bind": { number: 10, fields: { propagation: "number", path: "string" } },
   "mount-new": {
     number: 11,
     fields: {
+      slot: "number",
+      keep: "number",
+      copyUp: "number",
+      inheritMode: "number",
       attributes: "number",
       propagation: "number",
       type: "string",
@@ -52,8 +60,10 @@ export const STEPS = {
     number: 12,
     fields: {
       slot: "number",
+      keep: "number",
       set: "number",
       clear: "number",
+      implied: "number",
       recursiveSet: "number",
       recursiveClear: "number",
       propagation: "number",
@@ -67,7 +77,7 @@ export const STEPS = {
     number: 14,
     fields: { mode: "number", major: "number", minor: "number", uid: "number", gid: "number", path: "string" },
   },
-  "make-link": { number: 15, fields: { path: "string", target: "string" } },
+  "make-link": { number: 15, fields: { replace: "number", path: "string", target: "string" } },
   "open-console": { number: 16, fields: { bind: "number" } },
   "pivot-root": { number: 17, fields: {} },
   sysctl: { number: 18, fields: { path: "string", value: "string" } },
@@ -105,6 +115,18 @@ export const STEPS = {
   "landlock-path": { number: 83, fields: { folderAccess: "number", fileAccess: "number", path: "string" } },
   "landlock-port": { number: 84, fields: { access: "number", port: "number" } },
   "landlock-restrict": { number: 85, fields: {} },
+  // More of mounts, run while the root is assembled.
+  "change-mount": {
+    number: 90,
+    fields: { slot: "number", set: "number", clear: "number", propagation: "number" },
+  },
+  remount: {
+    number: 91,
+    fields: { superblock: "number", set: "number", clear: "number", target: "string", options: "list" },
+  },
+  "map-ids": { number: 92, fields: { slot: "number", recursive: "number", users: "string", groups: "string" } },
+  "detach-path": { number: 93, fields: { path: "string" } },
+  "move-root": { number: 94, fields: {} },
 } as const satisfies Readonly<Record<string, StepDefinition>>;
 
 export type FieldType = "number" | "string" | "list" | "bytes";
