@@ -122,14 +122,21 @@ void step_root_bind(const struct step *step)
 	attach_root(tree);
 }
 
-/* pivot_root(".", ".") stacks the old root on the new one, where it is taken off again: pivot_root(2), NOTES. */
+/* pivot_root(".", ".") stacks the old root on the new one, where it is taken off again: pivot_root(2), NOTES. It is named by a
+ * descriptor, since "." is the new one still, and it is untied from the host's mounts first: what is taken off of mounts that
+ * are shared with the host is taken off there too. */
 void step_pivot_root(const struct step *step)
 {
+	int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
 	(void)step;
-	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+	if (old < 0 || fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		fail("%s", "");
-	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	if (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		fail("untie the old root");
+	if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		fail("leave the old root");
+	close(old);
 }
 
 /* What the host shows of itself would still be there to be read below the new root. Where it cannot be taken off (another user
