@@ -1,0 +1,67 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { type Assertion, parseTap } from "../parse-tap.ts";
+import { buildRuntimeSuite } from "./build-suite.ts";
+import { EXCEPTIONS } from "./exceptions.ts";
+
+const TIMEOUT_MS = 120_000;
+
+export interface SuiteResult {
+  readonly passed: number;
+  readonly failed: number;
+  readonly excepted: number;
+}
+
+/**
+ * Runs the validation suite against an OCI runtime.
+ *
+ * @param options `runtime`: its executable; `words`: only programs whose names have one of them.
+ */
+export function runRuntimeSuite(options: { readonly runtime: string; readonly words: readonly string[] }): SuiteResult {
+  const { folder, programs } = buildRuntimeSuite();
+  const { words } = options;
+  const counts = { passed: 0, failed: 0, excepted: 0 };
+  for (const name of programs) {
+    if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
+    const program = runProgram(folder, name, options.runtime);
+    const told: string[] = [];
+    for (const assertion of program) {
+      const reason = assertion.isPassed ? undefined : exceptionOf(name, assertion);
+      if (assertion.isPassed) counts.passed++;
+      else if (reason !== undefined) counts.excepted++;
+      else counts.failed++;
+      if (reason !== undefined) told.push(`  except ${assertion.text}: ${reason}`);
+      else if (!assertion.isPassed) told.push(`  FAIL ${assertion.text}`, indent(assertion.details));
+    }
+    const isFine = !told.some((line) => line.startsWith("  FAIL"));
+    process.stdout.write(`${isFine ? "ok  " : "FAIL"} ${name}\n${told.map((line) => `${line}\n`).join("")}`);
+  }
+  return counts;
+}
+
+/** Its assertions, and one more of our own: that it came to its end. */
+function runProgram(folder: string, name: string, runtime: string): Assertion[] {
+  // What it mounts and forgets goes with a mount namespace of its own.
+  const command = ["--mount", "--propagation", "private", join(folder, "programs", name)];
+  const { status, signal, stdout, stderr } = spawnSync("unshare", command, {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...process.env, RUNTIME: runtime },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: TIMEOUT_MS,
+  });
+  const assertions = parseTap(stdout);
+  const isWhole = status === 0 && (assertions.length > 0 || /^1\.\.0/m.test(stdout));
+  const how = status === null ? `was ended by ${signal}` : `ended with ${status}`;
+  return [...assertions, { isPassed: isWhole, text: `the program ${isWhole ? "ends" : how}`, details: stderr }];
+}
+
+function exceptionOf(program: string, { text, details }: Assertion): string | undefined {
+  return EXCEPTIONS.find(
+    (exception) => exception.programs.includes(program) && exception.matches.test(`${text}\n${details}`),
+  )?.reason;
+}
+
+function indent(text: string): string {
+  return text.trimEnd().replace(/^/gm, "    ");
+}
