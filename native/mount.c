@@ -237,6 +237,7 @@ void step_mount_source(const struct step *step)
 	int tree = slot_tree(slot), target;
 	struct mount_attributes below = {.set = number(step, MOUNT_SOURCE_RECURSIVE_SET), .clear = number(step, MOUNT_SOURCE_RECURSIVE_CLEAR)};
 	struct stat about;
+	bool is_proc;
 
 	if (fstat(tree, &about) < 0)
 		fail("source");
@@ -244,14 +245,15 @@ void step_mount_source(const struct step *step)
 		fail("options");
 	if (set_attributes(tree, true, below) < 0)
 		fail("recursive options");
-	target = open_target(string(step, MOUNT_SOURCE_TARGET), S_ISDIR(about.st_mode), false);
-	/* The planner refuses such targets by name; this is for those that a link in the image leads there. */
-	if (!number(step, MOUNT_SOURCE_OVER_PROC))
-		refuse_proc(target);
-	if (number(step, MOUNT_SOURCE_IS_PROC) && !is_on(tree, MAGIC_PROC)) {
+	is_proc = number(step, MOUNT_SOURCE_IS_PROC);
+	if (is_proc && !is_on(tree, MAGIC_PROC)) {
 		errno = EPERM;
 		fail("it is no proc file system");
 	}
+	target = open_target(string(step, MOUNT_SOURCE_TARGET), S_ISDIR(about.st_mode), is_proc);
+	/* The planner refuses such targets by name; this is for those that a link in the image leads there. */
+	if (!is_proc && !number(step, MOUNT_SOURCE_OVER_PROC))
+		refuse_proc(target);
 	if (move_mount_fd(tree, target) < 0)
 		fail("%s", "");
 	if (set_propagation(tree, number(step, MOUNT_SOURCE_PROPAGATION)) < 0)
