@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorCode } from "./cgroup-files.ts";
 import type { CgroupHost, CgroupMount } from "./cgroup-host.ts";
@@ -9,6 +9,8 @@ import { fillCpuset } from "./fill-cpuset.ts";
 /** A container's folder in one hierarchy. It need not be there. */
 export interface CgroupPlace {
   readonly mount: CgroupMount;
+  /** The folder from which on levels are made and controllers handed down; `path` is below it. */
+  readonly base: string;
   readonly path: string;
 }
 
@@ -22,28 +24,71 @@ function checkName(name: string): void {
 /** A container's place in each hierarchy, v1 first. @throws `invalid-argument` for a name that would lead elsewhere. */
 export function placesOf(host: CgroupHost, name: string): readonly CgroupPlace[] {
   checkName(name);
-  return host.mounts.map((mount) => ({
-    mount,
-    path: join(mount.version === 2 ? v2Base(mount) : mount.mountPoint, name),
-  }));
+  return host.mounts.map((mount) => {
+    const base = mount.version === 2 ? v2Base(mount) : mount.mountPoint;
+    return { mount, base, path: join(base, name) };
+  });
 }
 
-/** Makes the folders from the top down; what each level needs before its children can be used is done on the way. */
-export function makeFolders({ mount, path }: CgroupPlace): void {
-  const base = mount.version === 2 ? v2Base(mount) : mount.mountPoint;
-  const parts = path.slice(base.length + 1).split("/");
+/** Where a relative path begins: at our own group, but in v2 beside it, since a group with processes cannot hold others. */
+function ownBase(host: CgroupHost, mount: CgroupMount): string {
+  const own = mount.ownPath ?? mount.mountPoint;
+  return host.mode === "v2" && own !== mount.mountPoint ? dirname(own) : own;
+}
+
+/**
+ * The places that a specification's `linux.cgroupsPath` means (config-linux.md, "Cgroups Path"): an absolute one is below
+ * each mount point, a relative one below this process's own groups, as runc has it. `..` leads nowhere above that.
+ *
+ * @throws `invalid-argument` for a path that names no group of its own.
+ */
+export function placesAt(host: CgroupHost, path: string): readonly CgroupPlace[] {
+  const isAbsolute = path.startsWith("/");
+  const name = posix.normalize(`/${path}`).slice(1).replace(/\/$/, "");
+  if (name === "") {
+    throw new GantryError("invalid-argument", `linux.cgroupsPath names no group: ${JSON.stringify(path)}`);
+  }
+  checkName(name);
+  return host.mounts.map((mount) => {
+    const base = isAbsolute ? mount.mountPoint : ownBase(host, mount);
+    return { mount, base, path: join(base, name) };
+  });
+}
+
+export interface MakeFoldersOptions {
+  /** Take a folder that is there already. Default: that is `already-exists`. */
+  readonly mayExist?: boolean;
+  /** Leave the processes of a folder that has to hand down controllers where they are. Default: see `enableControllers`. */
+  readonly movesNothing?: boolean;
+}
+
+/**
+ * Makes the folders from the top down; what each level needs before its children can be used is done on the way.
+ *
+ * @returns whether the last one was made by this call.
+ */
+export function makeFolders({ mount, base, path }: CgroupPlace, options: MakeFoldersOptions = {}): boolean {
+  const parts = path.slice(base === "/" ? 1 : base.length + 1).split("/");
   let folder = base;
-  for (const [index, part] of parts.entries()) {
-    if (mount.version === 2) enableControllers(folder, mount);
+  let isMade = false;
+  for (const part of parts) {
+    if (mount.version === 2) enableControllers(folder, mount, { movesNothing: options.movesNothing === true });
     folder = join(folder, part);
-    const isLast = index === parts.length - 1;
-    try {
-      mkdirSync(folder, { mode: 0o755 });
-    } catch (error) {
-      if (errorCode(error) !== "EEXIST") throw error;
-      if (isLast)
-        throw new GantryError("already-exists", `the control group ${folder} is there already`, { cause: error });
-    }
+    isMade = makeFolder(folder);
     if (mount.version === 1 && mount.controllers.includes("cpuset")) fillCpuset(folder);
+  }
+  if (!isMade && options.mayExist !== true) {
+    throw new GantryError("already-exists", `the control group ${folder} is there already`);
+  }
+  return isMade;
+}
+
+function makeFolder(folder: string): boolean {
+  try {
+    mkdirSync(folder, { mode: 0o755 });
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false;
+    throw error;
   }
 }

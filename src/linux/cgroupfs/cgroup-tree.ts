@@ -23,11 +23,21 @@ function groupsInside(folder: string, depth = 0): readonly string[] {
   return [...childGroups(folder).flatMap((child) => groupsInside(child, depth + 1)), folder];
 }
 
+/** A threaded v2 group has no list of processes, but one of threads (cgroup-v2.rst, "Threads"). */
+function processList(group: string): string {
+  try {
+    return readIfThere(join(group, "cgroup.procs")) ?? "";
+  } catch (error) {
+    if (errorCode(error) !== "EOPNOTSUPP") throw error;
+    return readIfThere(join(group, "cgroup.threads")) ?? "";
+  }
+}
+
 /** The processes of a group and of all inside of it. */
 export function processesInside(folder: string): readonly number[] {
   const found = new Set<number>();
   for (const group of groupsInside(folder)) {
-    const text = readIfThere(join(group, "cgroup.procs")) ?? "";
+    const text = processList(group);
     // 0 stands for a process of a pid namespace that we do not see.
     for (const line of text.split("\n")) if (/^[1-9]\d*$/.test(line)) found.add(Number(line));
   }

@@ -4,12 +4,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorCode, parseFlatKeyed, readIfThere, writeExisting } from "./cgroup-files.ts";
 import type { CgroupHost } from "./cgroup-host.ts";
-import { type CgroupPlace, makeFolders, placesOf } from "./cgroup-place.ts";
+import { type CgroupPlace, type MakeFoldersOptions, makeFolders, placesAt, placesOf } from "./cgroup-place.ts";
 import { type CgroupStats, readStatsVersion1, readStatsVersion2 } from "./cgroup-stats.ts";
 import { childGroups, processesInside, tryRemoveTree } from "./cgroup-tree.ts";
 import type { CgroupWrite } from "./cgroup-write.ts";
-import { freezeGroup, thawGroup } from "./freeze-group.ts";
+import { freezeGroup, isFrozen, thawGroup } from "./freeze-group.ts";
 import { requireFolder } from "./require-folder.ts";
+import { settleThreads } from "./settle-threads.ts";
 import { writeLimits } from "./write-limits.ts";
 
 /** One of a container's folders: its processes have to be put into each. */
@@ -49,24 +50,38 @@ export class ContainerCgroup {
    */
   static create(host: CgroupHost, name: string, writes: readonly CgroupWrite[]): ContainerCgroup {
     const group = new ContainerCgroup(name, placesOf(host, name));
-    const made: CgroupPlace[] = [];
+    group.make(writes);
+    return group;
+  }
+
+  /** The groups that a specification's `linux.cgroupsPath` means; they need not be there. @throws as `placesAt`. */
+  static at(host: CgroupHost, path: string): ContainerCgroup {
+    return new ContainerCgroup(path, placesAt(host, path));
+  }
+
+  /**
+   * Makes the folders and writes `writes` into them. On failure no folder that this call made is left.
+   *
+   * @throws `already-exists` without `mayExist`; `unsupported` when the kernel lacks a file that was asked for.
+   */
+  make(writes: readonly CgroupWrite[], options: MakeFoldersOptions = {}): void {
+    const made: string[] = [];
     try {
-      for (const placed of group.#placed) {
-        makeFolders(placed);
-        made.push(placed);
+      for (const place of this.#placed) {
+        if (makeFolders(place, options)) made.push(place.path);
+        if (place.mount.version === 2) settleThreads(place.path, writes);
       }
-      group.update(writes);
+      this.update(writes);
     } catch (error) {
-      for (const { path } of made) tryRemoveTree(path);
+      for (const path of made) tryRemoveTree(path);
       if (error instanceof GantryError) throw error;
       const code = errorCode(error);
       throw new GantryError(
         code === "EACCES" || code === "EPERM" || code === "EROFS" ? "permission-denied" : "internal",
-        `cannot create the control group "${name}"`,
+        `cannot create the control group "${this.name}"`,
         { cause: error },
       );
     }
-    return group;
   }
 
   /** The groups of a container that was created before, by this daemon or one of before; not all need to be there. */
@@ -122,6 +137,16 @@ export class ContainerCgroup {
    */
   async freeze(options: WaitOptions = {}): Promise<void> {
     await freezeGroup(this.#freezer(), { what: this.name, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS });
+  }
+
+  /** Whether any freezer of the container holds it, whoever ordered that. */
+  isFrozen(): boolean {
+    return this.#placed.some(({ mount, path }) => isFrozen({ version: mount.version, path }));
+  }
+
+  /** Whether any of the folders is there. */
+  exists(): boolean {
+    return this.#placed.some(({ path }) => existsSync(path));
   }
 
   /** Lets the processes go on. Idempotent. */

@@ -7,6 +7,9 @@ import type { CgroupMount } from "./cgroup-host.ts";
 /** The group for the processes that were in a folder which now has to hand out controllers. */
 const LEAF_GROUP = "gantry-leaf";
 
+/** What a single controller may say to being handed down, without an end to all. */
+const MAY_REFUSE = new Set(["EINVAL", "ENOENT", "EBUSY", "EOPNOTSUPP", "EACCES", "EPERM", "EROFS"]);
+
 function words(text: string | undefined): readonly string[] {
   return (text ?? "").split(/\s+/).filter((word) => word !== "");
 }
@@ -35,9 +38,14 @@ function moveProcessesToLeaf(folder: string): void {
  *
  * A folder other than the real root cannot both hold processes and hand out controllers ("No Internal Process
  * Constraint"). If it is this daemon's own (a delegated one: systemd's `Delegate=yes`, the top of a container), its
- * processes move to a leaf; if it is another's, this is refused.
+ * processes move to a leaf; if it is another's, this is refused. With `movesNothing` neither happens, and controllers are
+ * missing below: what then cannot be had is told when a limit is written. So it is for folders that are not ours to write.
  */
-export function enableControllers(folder: string, mount: CgroupMount): void {
+export function enableControllers(
+  folder: string,
+  mount: CgroupMount,
+  options: { readonly movesNothing?: boolean } = {},
+): void {
   const enabled = new Set(words(readIfThere(join(folder, "cgroup.subtree_control"))));
   const control = join(folder, "cgroup.subtree_control");
   const wanted = words(readIfThere(join(folder, "cgroup.controllers"))).filter((name) => !enabled.has(name));
@@ -47,7 +55,7 @@ export function enableControllers(folder: string, mount: CgroupMount): void {
     enable(wanted);
     return;
   } catch (error) {
-    if (errorCode(error) === "EBUSY") {
+    if (errorCode(error) === "EBUSY" && options.movesNothing !== true) {
       if (folder !== mount.ownPath) {
         throw new GantryError("conflict", `cannot hand out controllers in ${folder}: it has processes of its own`, {
           cause: error,
@@ -63,8 +71,7 @@ export function enableControllers(folder: string, mount: CgroupMount): void {
     try {
       enable([name]);
     } catch (error) {
-      const code = errorCode(error);
-      if (code !== "EINVAL" && code !== "ENOENT" && code !== "EBUSY" && code !== "EOPNOTSUPP") throw error;
+      if (!MAY_REFUSE.has(errorCode(error) ?? "")) throw error;
     }
   }
 }

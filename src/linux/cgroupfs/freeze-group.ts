@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorCode, parseFlatKeyed, readIfThere, writeExisting } from "./cgroup-files.ts";
 
-interface FreezerFolder {
+export interface FreezerFolder {
   readonly version: 1 | 2;
   readonly path: string;
 }
@@ -14,7 +14,8 @@ interface FreezeOptions {
   readonly timeoutMs: number;
 }
 
-function isFrozen(folder: FreezerFolder): boolean {
+/** Whether all processes of a group are stopped, or will be before they do anything else. */
+export function isFrozen(folder: FreezerFolder): boolean {
   if (folder.version === 2)
     return parseFlatKeyed(readIfThere(join(folder.path, "cgroup.events")) ?? "").get("frozen") === 1;
   return readIfThere(join(folder.path, "freezer.state"))?.trim() === "FROZEN";

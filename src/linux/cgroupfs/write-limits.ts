@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { attachDeviceFilter } from "../bpf/attach-device-filter.ts";
-import { errorCode, writeExisting } from "./cgroup-files.ts";
+import { errorCode, readIfThere, writeExisting } from "./cgroup-files.ts";
 import type { CgroupFolders, CgroupStats } from "./cgroup-stats.ts";
 import type { CgroupFileWrite, CgroupWrite } from "./cgroup-write.ts";
 import { requireFolder } from "./require-folder.ts";
@@ -55,6 +55,15 @@ function writeLimit(group: LimitedGroup, write: CgroupFileWrite): void {
   }
   if (write.optional === true) return;
   if (!existsSync(folder)) throw new GantryError("not-found", `there is no control group "${group.name}" any more`);
+  const controller = write.file.split(".", 1)[0] ?? "";
+  const offered = readIfThere(join(folder, "cgroup.controllers"))?.trim().split(" ");
+  if (offered !== undefined && controller !== "cgroup" && !offered.includes(controller)) {
+    throw new GantryError(
+      "unsupported",
+      `${write.cause} cannot be had: the controller "${controller}" is not handed down to ${folder}`,
+      { hint: "a group above it has processes of its own, belongs to somebody else, or does not have the controller" },
+    );
+  }
   throw new GantryError("unsupported", `${write.cause} cannot be had: this kernel has no ${write.file}`, {
     hint: "leave the option out",
   });

@@ -1,3 +1,4 @@
+import { GantryError } from "../../errors/gantry-error.ts";
 import type { CgroupHost } from "../../linux/cgroupfs/cgroup-host.ts";
 import type { CgroupFileWrite } from "../../linux/cgroupfs/cgroup-write.ts";
 import type { Resources } from "../../oci/runtime-spec.ts";
@@ -16,40 +17,73 @@ const THROTTLES = [
   { field: "throttleWriteIOPSDevice", file: "blkio.throttle.write_iops_device", key: "wiops" },
 ] as const;
 
-function planWeight(weight: number, host: CgroupHost): CgroupFileWrite {
-  const cause = `${CAUSE}.weight`;
-  requireInteger(weight, cause, { min: 10, max: 1000 });
-  // The weights of BFQ came in 5.0 when those of CFQ went; `blkio.weight` and `io.weight` are of other schedulers.
+function requireWeight(weight: number, cause: string): number {
+  return requireInteger(weight, cause, { min: 10, max: 1000 });
+}
+
+/**
+ * The weights of BFQ came in 5.0 when those of CFQ went; `blkio.weight` and `io.weight` are of other schedulers.
+ *
+ * @param device `8:0`; left out for the default of all devices.
+ */
+function planWeight(weight: number, host: CgroupHost, where: { cause: string; device?: string }): CgroupFileWrite {
+  const { cause, device } = where;
+  requireWeight(weight, cause);
+  const value = device === undefined ? String(weight) : `${device} ${weight}`;
+  const suffix = device === undefined ? "" : "_device";
   if (requireController(host, "blkio", cause) === 1) {
-    const value = String(weight);
-    return {
-      controller: "blkio",
-      file: "blkio.bfq.weight",
-      value,
-      cause,
-      alternatives: [{ file: "blkio.weight", value }],
-    };
+    const file = `blkio.bfq.weight${suffix}`;
+    return { controller: "blkio", file, value, cause, alternatives: [{ file: `blkio.weight${suffix}`, value }] };
   }
+  const other = `${device ?? "default"} ${ioWeightOfBlkioWeight(weight)}`;
   return {
     controller: "unified",
     file: "io.bfq.weight",
-    value: String(weight),
+    value,
     cause,
-    alternatives: [{ file: "io.weight", value: `default ${ioWeightOfBlkioWeight(weight)}` }],
+    alternatives: [{ file: "io.weight", value: other }],
   };
 }
 
-/** The writes for `linux.resources.blockIO`; see `planCgroup`. */
-export function planBlockIo(blockIo: BlockIo, host: CgroupHost): readonly CgroupFileWrite[] {
+/** How the processes directly in a group compete with those of groups inside of it: CFQ alone had it, so only v1 has files. */
+function planLeafWeight(weight: number, host: CgroupHost, where: { cause: string; device?: string }): CgroupFileWrite {
+  const { cause, device } = where;
+  requireWeight(weight, cause);
+  if (requireController(host, "blkio", cause) === 2) {
+    throw new GantryError("unsupported", `${cause} needs cgroup v1: v2 has no processes beside groups`);
+  }
+  return device === undefined
+    ? { controller: "blkio", file: "blkio.leaf_weight", value: String(weight), cause }
+    : { controller: "blkio", file: "blkio.leaf_weight_device", value: `${device} ${weight}`, cause };
+}
+
+function deviceName(device: { readonly major: number; readonly minor: number }, cause: string): string {
+  requireInteger(device.major, `${cause}.major`, { min: 0 });
+  requireInteger(device.minor, `${cause}.minor`, { min: 0 });
+  return `${device.major}:${device.minor}`;
+}
+
+function planWeights(blockIo: BlockIo, host: CgroupHost): CgroupFileWrite[] {
   const writes: CgroupFileWrite[] = [];
-  if (blockIo.weight !== undefined && blockIo.weight !== 0) writes.push(planWeight(blockIo.weight, host));
+  if (blockIo.weight) writes.push(planWeight(blockIo.weight, host, { cause: `${CAUSE}.weight` }));
+  if (blockIo.leafWeight) writes.push(planLeafWeight(blockIo.leafWeight, host, { cause: `${CAUSE}.leafWeight` }));
+  for (const [index, entry] of (blockIo.weightDevice ?? []).entries()) {
+    const cause = `${CAUSE}.weightDevice[${index}]`;
+    const device = deviceName(entry, cause);
+    if (entry.weight) writes.push(planWeight(entry.weight, host, { cause: `${cause}.weight`, device }));
+    if (entry.leafWeight) writes.push(planLeafWeight(entry.leafWeight, host, { cause: `${cause}.leafWeight`, device }));
+  }
+  return writes;
+}
+
+/** The writes for `linux.resources.blockIO`; a weight of zero is none. See `planCgroup`. */
+export function planBlockIo(blockIo: BlockIo, host: CgroupHost): readonly CgroupFileWrite[] {
+  const writes = planWeights(blockIo, host);
   for (const { field, file, key } of THROTTLES) {
     for (const [index, device] of (blockIo[field] ?? []).entries()) {
       const cause = `${CAUSE}.${field}[${index}]`;
-      requireInteger(device.major, `${cause}.major`, { min: 0 });
-      requireInteger(device.minor, `${cause}.minor`, { min: 0 });
+      const name = deviceName(device, cause);
       requireInteger(device.rate, `${cause}.rate`, { min: 0 });
-      const name = `${device.major}:${device.minor}`;
       writes.push(
         requireController(host, "blkio", cause) === 1
           ? { controller: "blkio", file, value: `${name} ${device.rate}`, cause }

@@ -9,7 +9,14 @@ function mount(version: 1 | 2, ...controllers: string[]): CgroupMount {
   return { version, controllers, mountPoint, root: "/", ownPath: mountPoint };
 }
 
-const V2: CgroupHost = { mode: "v2", mounts: [mount(2, "cpuset", "cpu", "io", "memory", "pids")] };
+const V2: CgroupHost = {
+  mode: "v2",
+  mounts: [mount(2, "cpuset", "cpu", "io", "memory", "pids", "hugetlb", "rdma")],
+};
+const V1: CgroupHost = {
+  mode: "v1",
+  mounts: ["cpu", "memory", "blkio", "hugetlb", "net_cls", "net_prio", "rdma"].map((name) => mount(1, name)),
+};
 const HYBRID: CgroupHost = {
   mode: "hybrid",
   mounts: [
@@ -62,13 +69,106 @@ describe("planCgroup", () => {
       "unified/cpu.max.burst 1000",
       "unified/cpuset.cpus 0-1",
       "unified/cpuset.mems 0",
-      "unified/memory.max 1000",
       "unified/memory.swap.max 2000",
+      "unified/memory.max 1000",
       "unified/memory.low 500",
       "unified/pids.max 7",
       "unified/io.bfq.weight 500",
       "unified/io.max 8:0 rbps=1",
       "unified/io.max 8:0 wiops=2",
+    ]);
+  });
+
+  test("an idle group has no weight, whose file the kernel then refuses", () => {
+    expect(plan({ cpu: { idle: 1, shares: 512 } }, V1)).toEqual(["cpu/cpu.idle 1"]);
+    expect(plan({ cpu: { idle: 1, shares: 512 } }, V2)).toEqual(["unified/cpu.idle 1"]);
+    expect(plan({ cpu: { idle: 0, shares: 512 } }, V1)).toEqual(["cpu/cpu.idle 0", "cpu/cpu.shares 512"]);
+    expect(plan({ cpu: { idle: 0 } }, V2)).toEqual(["unified/cpu.idle 0"]);
+  });
+
+  test("real-time limits are v1's, the period first", () => {
+    expect(plan({ cpu: { realtimeRuntime: 10, realtimePeriod: 100 } }, V1)).toEqual([
+      "cpu/cpu.rt_period_us 100",
+      "cpu/cpu.rt_runtime_us 10",
+    ]);
+  });
+
+  test("all of memory that only v1 has", () => {
+    const memory = {
+      limit: 100,
+      kernel: 7,
+      kernelTCP: 9,
+      swappiness: 0,
+      disableOOMKiller: true,
+      useHierarchy: true,
+      checkBeforeUpdate: true,
+    };
+    expect(plan({ memory }, V1)).toEqual([
+      "memory/memory.use_hierarchy 1",
+      "memory/memory.limit_in_bytes 100",
+      "memory/memory.kmem.tcp.limit_in_bytes 9",
+      "memory/memory.swappiness 0",
+      "memory/memory.oom_control 1",
+    ]);
+    expect(() => plan({ memory: { kernelTCP: 9 } }, V2)).toThrow("kernelTCP needs cgroup v1");
+    expect(plan({ memory: { kernel: 7, useHierarchy: true } }, V2)).toEqual([]);
+  });
+
+  test("weights of devices and of leaves", () => {
+    const blockIO: Resources["blockIO"] = {
+      leafWeight: 20,
+      weightDevice: [
+        { major: 8, minor: 0, weight: 1000 },
+        { major: 8, minor: 16, weight: 0, leafWeight: 10 },
+      ],
+    };
+    expect(plan({ blockIO }, V1)).toEqual([
+      "blkio/blkio.leaf_weight 20",
+      "blkio/blkio.bfq.weight_device 8:0 1000",
+      "blkio/blkio.leaf_weight_device 8:16 10",
+    ]);
+    expect(() => plan({ blockIO }, V2)).toThrow("linux.resources.blockIO.leafWeight needs cgroup v1");
+    const [write] = planCgroup({ blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 1000 }] } }, V2);
+    expect(write).toMatchObject({
+      file: "io.bfq.weight",
+      value: "8:0 1000",
+      alternatives: [{ file: "io.weight", value: "8:0 10000" }],
+    });
+  });
+
+  test("huge pages, used and reserved; network; RDMA", () => {
+    const resources: Resources = {
+      hugepageLimits: [{ pageSize: "2MB", limit: 4194304 }],
+      rdma: { mlx5_1: { hcaHandles: 3, hcaObjects: 10000 }, mlx4_0: { hcaObjects: 0 } },
+    };
+    const network = { classID: 1048577, priorities: [{ name: "eth0", priority: 500 }] };
+    expect(plan({ ...resources, network }, V1)).toEqual([
+      "hugetlb/hugetlb.2MB.limit_in_bytes 4194304",
+      "hugetlb/hugetlb.2MB.rsvd.limit_in_bytes 4194304",
+      "net_cls/net_cls.classid 1048577",
+      "net_prio/net_prio.ifpriomap eth0 500",
+      "rdma/rdma.max mlx5_1 hca_handle=3 hca_object=10000",
+      "rdma/rdma.max mlx4_0 hca_object=0",
+    ]);
+    expect(plan(resources, V2)).toEqual([
+      "unified/hugetlb.2MB.max 4194304",
+      "unified/hugetlb.2MB.rsvd.max 4194304",
+      "unified/rdma.max mlx5_1 hca_handle=3 hca_object=10000",
+      "unified/rdma.max mlx4_0 hca_object=0",
+    ]);
+    expect(() => plan({ network }, V2)).toThrow(
+      'linux.resources.network.classID needs the cgroup v1 controller "net_cls"',
+    );
+  });
+
+  test("what `unified` says is written line by line, after all else", () => {
+    expect(
+      plan({ unified: { "io.max": "8:0 rbps=1\n8:16 wbps=2\n", "memory.high": "5" }, pids: { limit: 3 } }, V2),
+    ).toEqual([
+      "unified/pids.max 3",
+      "unified/io.max 8:0 rbps=1",
+      "unified/io.max 8:16 wbps=2",
+      "unified/memory.high 5",
     ]);
   });
 
@@ -82,17 +182,17 @@ describe("planCgroup", () => {
     ]);
     expect(plan(none, V2)).toEqual([
       "unified/cpu.max max 100000",
-      "unified/memory.max max",
       "unified/memory.swap.max max",
+      "unified/memory.max max",
       "unified/pids.max max",
     ]);
     expect(plan({ memory: { limit: 10, swap: -1 } }, V2)).toEqual([
-      "unified/memory.max 10",
       "unified/memory.swap.max max",
+      "unified/memory.max 10",
     ]);
     expect(plan({ memory: { limit: 10, swap: 10 } }, V2)).toEqual([
-      "unified/memory.max 10",
       "unified/memory.swap.max 0",
+      "unified/memory.max 10",
     ]);
   });
 
@@ -138,6 +238,11 @@ describe("planCgroup", () => {
     expect(() => plan({ cpu: { cpus: "0; rm" } }, HYBRID)).toThrow("not a list of numbers");
     expect(() => plan({ blockIO: { weight: 5 } }, HYBRID)).toThrow("from 10 to 1000");
     expect(() => plan({ devices: [{ allow: true, access: "x" }] }, V2)).toThrow("letters other than");
+    expect(() => plan({ cpu: { shares: 1 } }, V1)).toThrow("from 2 to 262144");
+    expect(() => plan({ hugepageLimits: [{ pageSize: "../2MB", limit: 1 }] }, V2)).toThrow("not a size of pages");
+    expect(() => plan({ rdma: { "a b": { hcaHandles: 1 } } }, V2)).toThrow("not a name of a device");
+    expect(() => plan({ rdma: { a: {} } }, V2)).toThrow("neither hcaHandles nor hcaObjects");
+    expect(() => plan({ network: { priorities: [{ name: "a b", priority: 1 }] } }, V1)).toThrow("name of an interface");
     for (const file of ["../memory.max", "a/b.c", "cgroup", ""]) {
       expect(() => plan({ unified: { [file]: "1" } }, V2)).toThrow("not the name of a cgroup file");
     }

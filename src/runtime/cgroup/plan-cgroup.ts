@@ -5,7 +5,10 @@ import type { Resources } from "../../oci/runtime-spec.ts";
 import { planBlockIo } from "./plan-block-io.ts";
 import { planCpu } from "./plan-cpu.ts";
 import { planDevices } from "./plan-devices.ts";
+import { planHugepages } from "./plan-hugepages.ts";
 import { planMemory } from "./plan-memory.ts";
+import { planNetworkClass } from "./plan-network-class.ts";
+import { planRdma } from "./plan-rdma.ts";
 import { requireController, requireInteger } from "./require-controller.ts";
 
 const CAUSE = "linux.resources";
@@ -19,7 +22,7 @@ function planPids(limit: number, host: CgroupHost): CgroupWrite {
 }
 
 function planUnified(unified: Readonly<Record<string, string>>, host: CgroupHost): CgroupWrite[] {
-  return Object.entries(unified).map(([file, value]) => {
+  return Object.entries(unified).flatMap(([file, value]) => {
     const cause = `${CAUSE}.unified["${file}"]`;
     if (host.mode !== "v2") throw new GantryError("unsupported", `${cause} needs a machine with cgroup v2 alone`);
     // runc refuses a name with a slash too: this is the one place where a name comes from outside (config-linux.md).
@@ -27,7 +30,9 @@ function planUnified(unified: Readonly<Record<string, string>>, host: CgroupHost
       throw new GantryError("invalid-argument", `${cause} is not the name of a cgroup file`);
     }
     if (value.includes("\0")) throw new GantryError("invalid-argument", `${cause} has a NUL in its value`);
-    return { controller: "unified", file, value, cause };
+    // A file of keys takes one in each write(2): lines are written one by one.
+    const lines = value.split("\n").filter((line) => line !== "");
+    return (lines.length === 0 ? [value] : lines).map((line) => ({ controller: "unified", file, value: line, cause }));
   });
 }
 
@@ -48,6 +53,9 @@ export function planCgroup(resources: Resources, host: CgroupHost): readonly Cgr
   if (resources.memory !== undefined) writes.push(...planMemory(resources.memory, host));
   if (resources.pids?.limit !== undefined) writes.push(planPids(resources.pids.limit, host));
   if (resources.blockIO !== undefined) writes.push(...planBlockIo(resources.blockIO, host));
+  if (resources.hugepageLimits !== undefined) writes.push(...planHugepages(resources.hugepageLimits, host));
+  if (resources.network !== undefined) writes.push(...planNetworkClass(resources.network, host));
+  if (resources.rdma !== undefined) writes.push(...planRdma(resources.rdma, host));
   if (resources.unified !== undefined) writes.push(...planUnified(resources.unified, host));
   return writes;
 }

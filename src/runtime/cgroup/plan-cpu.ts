@@ -39,13 +39,17 @@ function planVersion1(cpu: Cpu): CgroupFileWrite[] {
     if (value !== undefined) writes.push({ controller: "cpu", file, value: String(value), cause: `${CAUSE}.${field}` });
   };
   // Zero means "leave it", as in runc: neither the kernel's shares nor its period can be zero.
-  add("shares", "cpu.shares", cpu.shares === 0 ? undefined : cpu.shares);
+  if (cpu.shares !== undefined && cpu.shares !== 0) {
+    // The kernel would take another value in silence (kernel/sched/sched.h, MIN_SHARES and MAX_SHARES).
+    requireInteger(cpu.shares, `${CAUSE}.shares`, { min: 2, max: 262_144 });
+  }
+  add("idle", "cpu.idle", cpu.idle);
+  add("shares", "cpu.shares", cpu.shares === 0 || cpu.idle === 1 ? undefined : cpu.shares);
   add("period", "cpu.cfs_period_us", cpu.period === 0 ? undefined : cpu.period);
   add("quota", "cpu.cfs_quota_us", cpu.quota === 0 ? undefined : cpu.quota);
   add("burst", "cpu.cfs_burst_us", cpu.burst);
   add("realtimePeriod", "cpu.rt_period_us", cpu.realtimePeriod === 0 ? undefined : cpu.realtimePeriod);
   add("realtimeRuntime", "cpu.rt_runtime_us", cpu.realtimeRuntime === 0 ? undefined : cpu.realtimeRuntime);
-  add("idle", "cpu.idle", cpu.idle);
   return writes;
 }
 
@@ -62,7 +66,8 @@ function planVersion2(cpu: Cpu): CgroupFileWrite[] {
       );
     }
   }
-  // The kernel refuses a weight for an idle group, whose weight is fixed (kernel/sched/core.c, cpu_weight_write_u64).
+  // First: the kernel refuses a weight for an idle group, whose weight is fixed (kernel/sched/fair.c, sched_group_set_shares).
+  if (cpu.idle !== undefined) add("idle", "cpu.idle", String(cpu.idle));
   if (cpu.shares !== undefined && cpu.shares !== 0 && cpu.idle !== 1) {
     add("shares", "cpu.weight", String(cpuWeightOfShares(cpu.shares)));
   }
@@ -72,7 +77,6 @@ function planVersion2(cpu: Cpu): CgroupFileWrite[] {
     add("quota", "cpu.max", `${quota} ${period}`);
   }
   if (cpu.burst !== undefined) add("burst", "cpu.max.burst", String(cpu.burst));
-  if (cpu.idle !== undefined) add("idle", "cpu.idle", String(cpu.idle));
   return writes;
 }
 
@@ -84,8 +88,9 @@ export function planCpu(cpu: Cpu, host: CgroupHost): readonly CgroupFileWrite[] 
   }
   if (cpu.quota !== undefined) requireInteger(cpu.quota, `${CAUSE}.quota`, { min: -1 });
   if (cpu.realtimeRuntime !== undefined) requireInteger(cpu.realtimeRuntime, `${CAUSE}.realtimeRuntime`, { min: -1 });
-  const timed = (["shares", "period", "quota", "burst", "realtimePeriod", "realtimeRuntime", "idle"] as const).find(
-    (field) => cpu[field] !== undefined && cpu[field] !== 0,
+  // Zero is a value of these two, and "not said" of the others.
+  const timed = (["idle", "burst", "shares", "period", "quota", "realtimePeriod", "realtimeRuntime"] as const).find(
+    (field) => cpu[field] !== undefined && (cpu[field] !== 0 || field === "idle" || field === "burst"),
   );
   const cpusets = planCpusets(cpu, host);
   if (timed === undefined) return cpusets;
