@@ -1,5 +1,8 @@
-/* One binary, three ways in: `monitor ID` (request on descriptor 3), `relay …`, `version`. Init and exec are the monitor's children. */
+/* One binary, four ways in: `monitor ID` (request on descriptor 3), `relay …`, `hold PARENT`, `version`. Init and exec are the monitor's children. */
+#include <signal.h>
 #include <sys/mman.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "gantry.h"
 
@@ -15,6 +18,16 @@ static void forgo_huge_pages(void)
 		madvise((void *)start, (uintptr_t)_end - start, MADV_NOHUGEPAGE);
 }
 
+/* Keeps a systemd unit alive until its first process is in it: as long as the parent, whatever that executes meanwhile. */
+static int hold_main(const char *parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || syscall(NR_CLOSE_RANGE, 0, ~0u, 0) < 0)
+		return 125;
+	while (getppid() == atoi(parent))
+		pause();
+	return 0;
+}
+
 int main(int count, char **arguments)
 {
 	forgo_huge_pages();
@@ -22,6 +35,8 @@ int main(int count, char **arguments)
 		return monitor_main();
 	if (count >= 2 && strcmp(arguments[1], "relay") == 0)
 		return relay_main(count - 2, arguments + 2);
+	if (count >= 3 && strcmp(arguments[1], "hold") == 0)
+		return hold_main(arguments[2]);
 	if (count >= 2 && strcmp(arguments[1], "version") == 0) {
 		dprintf(1, "plan %u protocol %u\n", PLAN_VERSION, PROTOCOL_VERSION);
 		return 0;

@@ -12,6 +12,8 @@ import { join } from "node:path";
 interface Guest {
   readonly name: string;
   readonly cgroup: "v2" | "v1" | "hybrid";
+  /** Process 1. @default a small script */
+  readonly init?: "systemd";
   readonly files: readonly string[];
 }
 
@@ -34,8 +36,12 @@ const timeoutSeconds = 600;
 const CGROUP_FILES = [
   "test/integration/engine-run.test.ts",
   "test/integration/cgroup-limits.test.ts",
+  "test/integration/open-cgroup.test.ts",
   "test/integration/supervise-limits.test.ts",
 ];
+
+/** What asks systemd. */
+const SYSTEMD_FILES = ["test/integration/dbus-connection.test.ts", "test/integration/systemd-cgroup.test.ts"];
 
 const GUESTS: readonly Guest[] = [
   {
@@ -60,6 +66,8 @@ const GUESTS: readonly Guest[] = [
   },
   { name: "6.1, cgroup v1", cgroup: "v1", files: CGROUP_FILES },
   { name: "6.1, cgroup hybrid", cgroup: "hybrid", files: CGROUP_FILES },
+  { name: "6.1, systemd, cgroup v2", cgroup: "v2", init: "systemd", files: SYSTEMD_FILES },
+  { name: "6.1, systemd, cgroup hybrid", cgroup: "hybrid", init: "systemd", files: SYSTEMD_FILES },
 ];
 
 /** The part of the checkout that tests need, Bun included. */
@@ -115,7 +123,18 @@ async function runCounted(name: string, command: readonly [string, ...string[]])
 }
 
 function guestCommand(guest: Guest, disk: string): [string, ...string[]] {
-  const how = ["--cgroup", guest.cgroup, "--memory", "2048", "--timeout", String(timeoutSeconds), "--disk", disk];
+  const init = guest.init === undefined ? [] : ["--init", guest.init];
+  const how = [
+    "--cgroup",
+    guest.cgroup,
+    ...init,
+    "--memory",
+    "2048",
+    "--timeout",
+    String(timeoutSeconds),
+    "--disk",
+    disk,
+  ];
   const inside = ["env", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=/project"];
   return [runScript, ...how, "--", ...inside, "node_modules/bun/bin/bun.exe", "scripts/test.ts", ...guest.files];
 }

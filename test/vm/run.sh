@@ -7,7 +7,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gantry-vm}
-lsm=apparmor cgroup=v2 memory=1024 cpus=2 net='' host=1 timeout=300 fast='' unfinished='' disk=''
+lsm=apparmor cgroup=v2 init=script memory=1024 cpus=2 net='' host=1 timeout=300 fast='' unfinished='' disk=''
 shares=()
 
 usage() {
@@ -15,6 +15,7 @@ usage() {
 usage: run.sh [OPTION]... -- COMMAND...
   --lsm apparmor|selinux|none  the security module (apparmor, without a profile)
   --cgroup v2|hybrid|v1        what is at /sys/fs/cgroup (v2, all controllers enabled)
+  --init script|systemd        process 1: a small script, or systemd with a system bus (script)
   --memory MiB, --cpus N       1024 and 2
   --share DIR                  the host's folder at the same path, read-write, by 9p: slow, and no overlay upperdir
   --disk FILE                  a file with an ext4 file system, at /project; what is written to it is dropped
@@ -30,9 +31,10 @@ while (($#)); do
   case $1 in
   --) shift; break ;;
   --fast) fast=1; shift; continue ;;
-  --lsm | --cgroup | --memory | --cpus | --share | --disk | --net | --host | --timeout) (($# > 1)) || usage ;;&
+  --lsm | --cgroup | --init | --memory | --cpus | --share | --disk | --net | --host | --timeout) (($# > 1)) || usage ;;&
   --lsm) lsm=$2 ;;
   --cgroup) cgroup=$2 ;;
+  --init) init=$2 ;;
   --memory) memory=$2 ;;
   --cpus) cpus=$2 ;;
   --share) shares+=("$(realpath -e -- "$2")") || fail "no such folder: $2" ;;
@@ -50,7 +52,7 @@ apparmor | none) image=root.img ;;
 selinux) image=root-selinux.img ;;
 *) usage ;;
 esac
-[[ $cgroup =~ ^(v2|hybrid|v1)$ && $memory$cpus$host$timeout =~ ^[0-9]+$ ]] || usage
+[[ $cgroup =~ ^(v2|hybrid|v1)$ && $init =~ ^(script|systemd)$ && $memory$cpus$host$timeout =~ ^[0-9]+$ ]] || usage
 "$here/build.sh" >&2
 
 # What a killed run may have left: its folder is no longer locked.
@@ -111,7 +113,11 @@ done
 # Most of this only makes the start quicker.
 append="console=ttyS0 ${VM_DEBUG:-quiet} panic=-1 tsc=reliable mitigations=off rodata=off cryptomgr.notests"
 append+=" initcall_blacklist=init_kprobe_trace,load_system_certificate_list rcupdate.rcu_expedited=1"
-append+=" VM_LSM=$lsm VM_CGROUP=$cgroup"
+append+=" VM_LSM=$lsm VM_CGROUP=$cgroup VM_INIT=$init"
+if [[ $init == systemd && $cgroup != v2 ]]; then
+  append+=" systemd.unified_cgroup_hierarchy=0"
+  [[ $cgroup != v1 ]] || append+=" systemd.legacy_systemd_cgroup_controller=1"
+fi
 case $lsm in
 none) append+=" lsm=landlock,yama" ;;
 *) append+=" lsm=landlock,yama,$lsm" ;;
@@ -151,7 +157,7 @@ make_snapshot() {
 export TMPDIR=$dir
 if [[ $fast ]]; then
   key=$(stat -c '%s %Y' "$(command -v qemu-system-x86_64)" | cat - "$0" /proc/sys/kernel/random/boot_id | cksum)
-  snapshot=$cache/fast/$lsm-$cgroup-$memory-$cpus-${net:+net}-${#shares[@]}${disk:+-disk}.${key% *}
+  snapshot=$cache/fast/$lsm-$cgroup-$init-$memory-$cpus-${net:+net}-${#shares[@]}${disk:+-disk}.${key% *}
   mkfifo "$dir/go.in" "$dir/go.out"
   qemu+=(-device "vmgenid,guid=auto" -device virtio-serial-pci -chardev "pipe,id=go,path=$(quote "$dir/go")"
     -device "virtserialport,chardev=go")

@@ -60,6 +60,8 @@ export interface MakeFoldersOptions {
   readonly mayExist?: boolean;
   /** Leave the processes of a folder that has to hand down controllers where they are. Default: see `enableControllers`. */
   readonly movesNothing?: boolean;
+  /** Leave out hierarchies that we may not write. Default: that is `permission-denied`. */
+  readonly mayLack?: boolean;
 }
 
 /**

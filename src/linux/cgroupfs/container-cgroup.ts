@@ -68,16 +68,16 @@ export class ContainerCgroup {
     const made: string[] = [];
     try {
       for (const place of this.#placed) {
-        if (makeFolders(place, options)) made.push(place.path);
+        if (options.mayLack === true ? makeIfAllowed(place, options) : makeFolders(place, options))
+          made.push(place.path);
         if (place.mount.version === 2) settleThreads(place.path, writes);
       }
       this.update(writes);
     } catch (error) {
       for (const path of made) tryRemoveTree(path);
       if (error instanceof GantryError) throw error;
-      const code = errorCode(error);
       throw new GantryError(
-        code === "EACCES" || code === "EPERM" || code === "EROFS" ? "permission-denied" : "internal",
+        isForbidden(error) ? "permission-denied" : "internal",
         `cannot create the control group "${this.name}"`,
         { cause: error },
       );
@@ -246,5 +246,19 @@ export class ContainerCgroup {
       }
       await delay(Math.min(round, 20));
     }
+  }
+}
+
+function isForbidden(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === "EACCES" || code === "EPERM" || code === "EROFS";
+}
+
+function makeIfAllowed(place: CgroupPlace, options: MakeFoldersOptions): boolean {
+  try {
+    return makeFolders(place, options);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    return false;
   }
 }

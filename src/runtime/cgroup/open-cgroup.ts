@@ -1,0 +1,46 @@
+import type { CgroupHost } from "../../linux/cgroupfs/index.ts";
+import type { Cgroup } from "./cgroup.ts";
+import { PlainCgroup } from "./plain-cgroup.ts";
+
+export interface OpenCgroupOptions {
+  readonly host: CgroupHost;
+  /** The container's, which is its group's name where no path is given. */
+  readonly id: string;
+  /**
+   * `linux.cgroupsPath`: absolute, or relative to our own group; `slice:prefix:name` for systemd.
+   *
+   * @default the id, relative; `system.slice:runc:<id>` (`user.slice` for a user) for systemd
+   */
+  readonly cgroupsPath?: string;
+  /** @default "plain" */
+  readonly driver?: "plain" | "systemd";
+  /** Absent: root. A user's systemd is found at its bus (`DBUS_SESSION_BUS_ADDRESS`). */
+  readonly rootless?: { readonly uid: number; readonly busAddress?: string };
+  /** `org.systemd.property.…` annotations are properties of the unit. @default none */
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A container's control groups, which need not be there yet. Nothing of D-Bus is loaded but for the systemd driver.
+ *
+ * @throws `invalid-argument` for a path that names no group; `unavailable` when a user's systemd does not answer.
+ */
+export async function openCgroup(options: OpenCgroupOptions): Promise<Cgroup> {
+  const { host, id, rootless } = options;
+  if (options.driver !== "systemd") {
+    return new PlainCgroup({ host, path: options.cgroupsPath || id, isRootless: rootless !== undefined });
+  }
+  const [{ SystemdCgroup }, { SYSTEM_SOCKETS }, { parseBusAddress }, { parseUnitAnnotations }] = await Promise.all([
+    import("./systemd-cgroup.ts"),
+    import("../../linux/systemd/systemd-manager.ts"),
+    import("../../linux/dbus/bus-address.ts"),
+    import("../../linux/systemd/unit-annotations.ts"),
+  ]);
+  const bus = rootless?.busAddress ?? `unix:path=/run/user/${rootless?.uid ?? 0}/bus`;
+  return await SystemdCgroup.open({
+    ...{ host, id, isUser: rootless !== undefined, uid: rootless?.uid ?? 0 },
+    ...(options.cgroupsPath ? { cgroupsPath: options.cgroupsPath } : {}),
+    sockets: rootless === undefined ? SYSTEM_SOCKETS : [{ path: parseBusAddress(bus), isBus: true }],
+    properties: parseUnitAnnotations(options.annotations ?? {}),
+  });
+}

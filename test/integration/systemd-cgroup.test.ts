@@ -1,0 +1,171 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
+import { SYSTEM_SOCKETS, SystemdManager } from "../../src/linux/systemd/systemd-manager.ts";
+import { type Cgroup, DEFAULT_DEVICE_RULES, holdProcess, openCgroup } from "../../src/runtime/cgroup/index.ts";
+
+const isSystemd = process.getuid?.() === 0 && existsSync("/run/systemd/private");
+const host = isSystemd ? detectCgroups() : undefined;
+const isSecond = host?.mode === "v2";
+const helper = join(import.meta.dir, "../../dist/native/gantry-helper");
+let count = 0;
+const made: Cgroup[] = [];
+
+async function open(options: { readonly annotations?: Record<string, string> } = {}): Promise<Cgroup> {
+  if (host === undefined) throw new Error("there is no systemd");
+  const id = `t${process.pid}-${++count}`;
+  const cgroupsPath = `gantrytest-a.slice:gantry:${id}`;
+  const cgroup = await openCgroup({ host, id, cgroupsPath, driver: "systemd", ...options });
+  made.push(cgroup);
+  return cgroup;
+}
+
+const unitOf = (cgroup: Cgroup): string => cgroup.path.split("/").at(-1) ?? "";
+
+function show(unit: string, ...names: string[]): Record<string, string> {
+  const { stdout } = spawnSync("systemctl", ["show", unit, ...names.map((name) => `--property=${name}`)], {
+    encoding: "utf8",
+  });
+  return Object.fromEntries(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(/=(.*)/s, 2) as [string, string]),
+  );
+}
+
+function read(cgroup: Cgroup, controller: string, file: string): string {
+  return readFileSync(join(cgroup.group.folderOf(isSecond ? "unified" : controller) ?? "", file), "utf8").trim();
+}
+
+afterEach(async () => {
+  for (const cgroup of made.splice(0)) {
+    await cgroup.remove();
+    expect(cgroup.group.exists()).toBe(false);
+    expect(show(unitOf(cgroup), "LoadState").LoadState).toBe("not-found");
+  }
+});
+
+describe.skipIf(!isSystemd)("a container's group as a unit of systemd", () => {
+  test("a delegated scope is made, updated and removed", async () => {
+    const cgroup = await open();
+    using hold = await holdProcess(helper);
+    await cgroup.create(
+      { memory: { limit: 64 << 20 }, cpu: { shares: 512, quota: 12_345, period: 100_000 }, pids: { limit: 20 } },
+      { pid: hold.pid },
+    );
+    expect(cgroup.path).toBe(`/gantrytest.slice/gantrytest-a.slice/${unitOf(cgroup)}`);
+    expect(cgroup.group.pids()).toEqual([hold.pid]);
+    const names = isSecond ? ["MemoryMax", "CPUWeight"] : ["MemoryLimit", "CPUShares"];
+    expect(
+      show(unitOf(cgroup), "ActiveState", "Delegate", "Slice", "TasksMax", "CPUQuotaPerSecUSec", ...names),
+    ).toEqual({
+      ...{
+        ActiveState: "active",
+        Delegate: "yes",
+        Slice: "gantrytest-a.slice",
+        TasksMax: "20",
+        CPUQuotaPerSecUSec: "130ms",
+      },
+      ...(isSecond ? { MemoryMax: "67108864", CPUWeight: "59" } : { MemoryLimit: "67108864", CPUShares: "512" }),
+    });
+    expect(read(cgroup, "pids", "pids.max")).toBe("20");
+    if (isSecond) expect(read(cgroup, "cpu", "cpu.max")).toBe("13000 100000");
+    else expect(read(cgroup, "cpu", "cpu.cfs_quota_us")).toBe("13000");
+
+    await cgroup.update({ memory: { limit: 128 << 20 }, pids: { limit: -1 }, cpu: { quota: -1, cpus: "0" } });
+    expect(show(unitOf(cgroup), "TasksMax", "CPUQuotaPerSecUSec", ...names.slice(0, 1))).toEqual({
+      ...{ TasksMax: "infinity", CPUQuotaPerSecUSec: "infinity" },
+      ...(isSecond ? { MemoryMax: "134217728" } : { MemoryLimit: "134217728" }),
+    });
+    expect(read(cgroup, "memory", isSecond ? "memory.max" : "memory.limit_in_bytes")).toBe("134217728");
+    expect(read(cgroup, "cpuset", "cpuset.cpus")).toBe("0");
+  });
+
+  test("what systemd is told survives its looking at everything again", async () => {
+    const cgroup = await open();
+    using hold = await holdProcess(helper);
+    await cgroup.create({ memory: { limit: 32 << 20 }, pids: { limit: 7 } }, { pid: hold.pid });
+    spawnSync("systemctl", ["daemon-reload"]);
+    expect(read(cgroup, "pids", "pids.max")).toBe("7");
+    expect(read(cgroup, "memory", isSecond ? "memory.max" : "memory.limit_in_bytes")).toBe(String(32 << 20));
+  });
+
+  test("devices are refused as the specification says", async () => {
+    const cgroup = await open();
+    using hold = await holdProcess(helper);
+    await cgroup.create({ devices: DEFAULT_DEVICE_RULES }, { pid: hold.pid });
+    const enter = cgroup.folders.map(({ path }) => `echo $$ >${path}/cgroup.procs`).join("; ");
+    const script = `${enter}; head -c1 /dev/zero | wc -c; head -c1 /dev/mem`;
+    const { stdout, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
+    expect(stdout).toBe("1\n");
+    expect(stderr).toContain("Operation not permitted");
+    expect(show(unitOf(cgroup), "DevicePolicy").DevicePolicy).toBe("strict");
+  });
+
+  test("the unit lives on as long as somebody is in it", async () => {
+    const cgroup = await open();
+    const child = await (async () => {
+      using hold = await holdProcess(helper);
+      await cgroup.create({}, { pid: hold.pid });
+      const enter = cgroup.folders.map(({ path }) => `echo $$ >${path}/cgroup.procs`).join("; ");
+      const shell = Bun.spawn(["sh", "-c", `${enter}; echo in; exec sleep 100`], { stdout: "pipe" });
+      await shell.stdout.getReader().read();
+      return shell;
+    })();
+    // Whoever asks later finds it by the same path.
+    expect(cgroup.group.pids()).toEqual([child.pid]);
+    expect(show(unitOf(cgroup), "ActiveState").ActiveState).toBe("active");
+    await cgroup.group.freeze();
+    expect(cgroup.group.isFrozen()).toBe(true);
+    await cgroup.group.thaw();
+    await cgroup.group.kill();
+    expect(await child.exited).not.toBe(0);
+  });
+
+  test("systemd moves a process for who cannot", async () => {
+    const cgroup = await open();
+    using hold = await holdProcess(helper);
+    using other = await holdProcess(helper);
+    await cgroup.create({}, { pid: hold.pid });
+    await cgroup.adopt(other.pid);
+    expect(readFileSync(`/proc/${other.pid}/cgroup`, "utf8")).toContain(cgroup.path);
+  });
+
+  test("annotations are properties", async () => {
+    const cgroup = await open({ annotations: { "org.systemd.property.TimeoutStopSec": "uint64 7" } });
+    using hold = await holdProcess(helper);
+    await cgroup.create({}, { pid: hold.pid });
+    expect(show(unitOf(cgroup), "TimeoutStopUSec").TimeoutStopUSec).toBe("7s");
+  });
+
+  test("what cannot be had leaves no unit, and says why", async () => {
+    const cgroup = await open({ annotations: { "org.systemd.property.NoSuchThing": "true" } });
+    using hold = await holdProcess(helper);
+    const failure = await cgroup.create({}, { pid: hold.pid }).catch((error) => error);
+    expect(failure.message).toContain("NoSuchThing");
+    const second = await open();
+    expect(await second.create({ cpu: { cpus: "4000" } }, { pid: hold.pid }).catch((error) => error)).toBeInstanceOf(
+      Error,
+    );
+    expect(second.group.exists()).toBe(false);
+    expect(await (await open()).create({}).catch((error) => error.message)).toContain("needs a process to begin with");
+  });
+
+  test("the system bus does what systemd's own socket does", async () => {
+    using manager = await SystemdManager.connect(
+      SYSTEM_SOCKETS.filter(({ isBus }) => isBus),
+      { uid: 0 },
+    );
+    expect(manager.version).toBeGreaterThan(200);
+    using hold = await holdProcess(helper);
+    const unit = `gantry-bus-${process.pid}.scope`;
+    await manager.startTransientUnit(unit, [["PIDs", { signature: "au", value: [hold.pid] }]]);
+    expect(show(unit, "ActiveState").ActiveState).toBe("active");
+    await manager.stopUnit(unit);
+    await manager.stopUnit(unit);
+    expect(show(unit, "LoadState").LoadState).toBe("not-found");
+  });
+});
