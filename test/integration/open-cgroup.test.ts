@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -76,7 +78,11 @@ function limitsOf(cgroup: Cgroup): Record<string, string> {
       if (existsSync(join(path, file))) found[file] = readFileSync(join(path, file), "utf8").trim();
     }
   }
-  if (found["devices.list"] !== undefined) found["devices.list"] = found["devices.list"].split("\n").sort().join("\n");
+  if (found["devices.list"] !== undefined) {
+    // /dev/net/tun was for all with runc before 1.2.
+    const lines = found["devices.list"].split("\n").filter((line) => line !== "c 10:200 rwm");
+    found["devices.list"] = lines.sort().join("\n");
+  }
   return found;
 }
 
@@ -95,7 +101,10 @@ describe.skipIf(!canRun)("a container's group at a specification's path", () => 
         const linux = {
           resources: {
             ...RESOURCES,
-            ...(findController(host, "hugetlb") && { hugepageLimits: [{ pageSize: "2MB", limit: 4 << 20 }] }),
+            // What a hybrid machine has in its v2 hierarchy runc does not see.
+            ...(findController(host, "hugetlb")?.version === (host.mode === "v2" ? 2 : 1) && {
+              hugepageLimits: [{ pageSize: "2MB", limit: 4 << 20 }],
+            }),
           },
           cgroupsPath: theirs.path,
           namespaces: [{ type: "pid" }, { type: "mount" }],
@@ -108,21 +117,16 @@ describe.skipIf(!canRun)("a container's group at a specification's path", () => 
           linux,
         };
         writeFileSync(join(directory, "config.json"), JSON.stringify(spec));
-        const created = spawnSync(
-          runc ?? "",
-          ["--root", join(directory, "state"), "create", "--bundle", directory, id],
-          {
-            stdio: ["ignore", "ignore", "pipe"],
-            encoding: "utf8",
-          },
-        );
-        expect(created.stderr).toBe("");
+        // Not a pipe: the container's first process would hold it open.
+        const said = openSync(join(directory, "stderr"), "w");
+        spawnSync(runc ?? "", ["--root", join(directory, "state"), "create", "--bundle", directory, id], {
+          stdio: ["ignore", "ignore", said],
+        });
+        closeSync(said);
+        expect(readFileSync(join(directory, "stderr"), "utf8")).toBe("");
         const ours = await open();
         await ours.create(linux.resources);
-        // Since 1.3 runc's weight is ours; Debian's is older.
-        expect(limitsOf(ours)).toEqual({
-          ...limitsOf(theirs),
-        });
+        expect(limitsOf(ours)).toEqual(limitsOf(theirs));
         // runc's own update and ours, the same way.
         const change: Resources = {
           memory: { limit: 96 << 20 },

@@ -28,7 +28,9 @@ function processList(group: string): string {
   try {
     return readIfThere(join(group, "cgroup.procs")) ?? "";
   } catch (error) {
-    if (errorCode(error) !== "EOPNOTSUPP") throw error;
+    // One number with two names.
+    const code = errorCode(error);
+    if (code !== "EOPNOTSUPP" && code !== "ENOTSUP") throw error;
     return readIfThere(join(group, "cgroup.threads")) ?? "";
   }
 }

@@ -8,7 +8,7 @@ import type { CgroupMount } from "./cgroup-host.ts";
 const LEAF_GROUP = "gantry-leaf";
 
 /** What a single controller may say to being handed down, without an end to all. */
-const MAY_REFUSE = new Set(["EINVAL", "ENOENT", "EBUSY", "EOPNOTSUPP", "EACCES", "EPERM", "EROFS"]);
+const MAY_REFUSE = new Set(["EINVAL", "ENOENT", "EBUSY", "EOPNOTSUPP", "ENOTSUP", "EACCES", "EPERM", "EROFS"]);
 
 function words(text: string | undefined): readonly string[] {
   return (text ?? "").split(/\s+/).filter((word) => word !== "");
