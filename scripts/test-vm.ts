@@ -14,6 +14,8 @@ interface Guest {
   readonly cgroup: "v2" | "v1" | "hybrid";
   /** Process 1. @default a small script */
   readonly init?: "systemd";
+  /** @default AppArmor */
+  readonly lsm?: "selinux";
   readonly files: readonly string[];
 }
 
@@ -49,6 +51,9 @@ const GUESTS: readonly Guest[] = [
     cgroup: "v2",
     files: [
       ...CGROUP_FILES,
+      "test/integration/apparmor.test.ts",
+      "test/integration/landlock.test.ts",
+      "test/integration/procfs-attacks.test.ts",
       "test/integration/engine-copy-up.test.ts",
       "test/integration/engine-exec.test.ts",
       "test/integration/engine-killed.test.ts",
@@ -64,6 +69,7 @@ const GUESTS: readonly Guest[] = [
       "test/e2e/first-steps.test.ts",
     ],
   },
+  { name: "6.1, SELinux", cgroup: "v2", lsm: "selinux", files: ["test/integration/selinux.test.ts"] },
   { name: "6.1, cgroup v1", cgroup: "v1", files: CGROUP_FILES },
   { name: "6.1, cgroup hybrid", cgroup: "hybrid", files: CGROUP_FILES },
   { name: "6.1, systemd, cgroup v2", cgroup: "v2", init: "systemd", files: SYSTEMD_FILES },
@@ -124,17 +130,8 @@ async function runCounted(name: string, command: readonly [string, ...string[]])
 
 function guestCommand(guest: Guest, disk: string): [string, ...string[]] {
   const init = guest.init === undefined ? [] : ["--init", guest.init];
-  const how = [
-    "--cgroup",
-    guest.cgroup,
-    ...init,
-    "--memory",
-    "2048",
-    "--timeout",
-    String(timeoutSeconds),
-    "--disk",
-    disk,
-  ];
+  const kernel = ["--cgroup", guest.cgroup, "--lsm", guest.lsm ?? "apparmor", ...init];
+  const how = [...kernel, "--memory", "2048", "--timeout", String(timeoutSeconds), "--disk", disk];
   const inside = ["env", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=/project"];
   return [runScript, ...how, "--", ...inside, "node_modules/bun/bin/bun.exe", "scripts/test.ts", ...guest.files];
 }

@@ -4,6 +4,7 @@ import { API_VERSION, MINIMUM_API_VERSION } from "../api/api-version.ts";
 import type { VersionResponse } from "../api/system.ts";
 import { PROGRAM_VERSION } from "../cli/version.ts";
 import type { DoorInfo } from "../doors/docker/door-parts.ts";
+import type { EngineSecurity } from "../engine/dependencies.ts";
 import type { CgroupHost } from "../linux/cgroupfs/index.ts";
 import { currentBuildId } from "../platform/build-id.ts";
 
@@ -35,6 +36,7 @@ export function describeHost(options: {
   readonly root: string;
   readonly id: string;
   readonly cgroups: CgroupHost;
+  readonly security: EngineSecurity;
 }): DoorInfo {
   const controllers = new Set(options.cgroups.mounts.flatMap((mount) => mount.controllers));
   const none = { ID: "" };
@@ -93,7 +95,11 @@ export function describeHost(options: {
     ContainerdCommit: none,
     RuncCommit: none,
     InitCommit: none,
-    SecurityOptions: ["name=seccomp,profile=builtin"],
+    SecurityOptions: [
+      ...(options.security.facts.apparmor ? ["name=apparmor"] : []),
+      "name=seccomp,profile=builtin",
+      ...(options.security.labels === undefined ? [] : ["name=selinux"]),
+    ],
     CDISpecDirs: null,
     Warnings: null,
   };

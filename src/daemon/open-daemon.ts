@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ContentStore } from "../content/content-store.ts";
 import { dockerRoutes } from "../doors/docker/docker-routes.ts";
 import { type DockerDoor, serveDocker } from "../doors/docker/serve-docker.ts";
-import { createEngine, hostCgroups, readHostFacts } from "../engine/index.ts";
+import { createEngine, hostCgroups, hostSecurity, readHostFacts } from "../engine/index.ts";
 import { formatError } from "../errors/gantry-error.ts";
 import { HostPacker } from "../image/from-host.ts";
 import { Images } from "../image/images.ts";
@@ -94,6 +94,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   );
   await network.open();
   const cgroups = detectCgroups();
+  const security = hostSecurity();
   const volumes = new VolumeStore({ directory: join(root, "volumes"), state, clock, randomBytes: random });
   const engine = createEngine({
     root,
@@ -105,6 +106,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
     supervisor,
     cgroups: hostCgroups(cgroups, { rootHash }),
     host: readHostFacts(),
+    security,
     clock,
     randomBytes: random,
     bootId: readBootId(),
@@ -134,7 +136,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
           volumes,
           traces,
           version: describeVersion,
-          info: () => describeHost({ root, id: rootHash, cgroups }),
+          info: () => describeHost({ root, id: rootHash, cgroups, security }),
           now: Date.now,
         }),
         traces,

@@ -1,3 +1,5 @@
+import type { SecurityFacts } from "../linux/security/security-facts.ts";
+import type { ContainerLabels } from "../linux/security/selinux-policy.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig, Platform } from "../oci/image.ts";
 import type { Resources } from "../oci/runtime-spec.ts";
@@ -229,6 +231,20 @@ export interface EngineCgroups {
   tidy(): void;
   /** Where a container's folder is, as a spec's `cgroupsPath`. */
   pathOf(containerId: string): string;
+}
+
+/** Mandatory access control of the host. */
+export interface EngineSecurity {
+  readonly facts: SecurityFacts;
+  /** SELinux's labels for containers; left out where none are given. */
+  readonly labels?: ContainerLabels;
+  /** Sees to it that AppArmor's default profile is loaded; false if nothing here can load it. */
+  ensureDefaultProfile(): Promise<boolean>;
+  /** @throws `invalid-argument` for a path that must keep its label. */
+  checkRelabel(path: string): void;
+  labelOf(path: string): string;
+  /** Labels a file, or a folder with all that is in it. */
+  relabel(path: string, label: string): Promise<void>;
 }
 
 export type { ExitRecord, ProcessIdentity };

@@ -1,6 +1,13 @@
 import type { VolumeStore } from "../volume/volume-store.ts";
 import type { HostFacts } from "./container/host-facts.ts";
-import type { EngineCgroups, EngineImages, EngineNetwork, EngineState, EngineSupervisor } from "./dependencies.ts";
+import type {
+  EngineCgroups,
+  EngineImages,
+  EngineNetwork,
+  EngineSecurity,
+  EngineState,
+  EngineSupervisor,
+} from "./dependencies.ts";
 
 /** What an engine is made of. Whoever makes it owns the parts and closes them after it. */
 export interface EngineOptions {
@@ -15,6 +22,7 @@ export interface EngineOptions {
   readonly supervisor: EngineSupervisor;
   readonly cgroups: EngineCgroups;
   readonly host: HostFacts;
+  readonly security: EngineSecurity;
   readonly clock: { nowNs(): bigint };
   readonly randomBytes: (count: number) => Uint8Array;
   /** /proc/sys/kernel/random/boot_id */

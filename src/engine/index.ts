@@ -6,3 +6,4 @@ export { createEngine, type LocalEngine } from "./create-engine.ts";
 export type * from "./engine.ts";
 export { ENGINE_MIGRATIONS } from "./engine-migrations.ts";
 export type { EngineOptions } from "./engine-options.ts";
+export { hostSecurity } from "./host-security.ts";

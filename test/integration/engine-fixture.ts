@@ -9,6 +9,7 @@ import {
   createEngine,
   ENGINE_MIGRATIONS,
   hostCgroups,
+  hostSecurity,
   type LocalEngine,
   readHostFacts,
 } from "../../src/engine/index.ts";
@@ -71,6 +72,7 @@ export class EngineFixture implements AsyncDisposable {
       supervisor: this.#supervisor,
       cgroups: hostCgroups(detectCgroups(), { rootHash: this.rootHash }),
       host: readHostFacts(),
+      security: hostSecurity(),
       clock: { nowNs: now },
       randomBytes: random,
       bootId: options.boot ?? bootId,

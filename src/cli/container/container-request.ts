@@ -120,6 +120,7 @@ function planHostConfig(
   });
   return {
     Binds: binds,
+    ...(flags.annotation.length === 0 ? {} : { Annotations: toRecord(flags.annotation) }),
     ...optional("ContainerIDFile", flags.cidfile),
     NetworkMode: networkMode(flags.network),
     PortBindings: parsePortSpecs(flags.publish).bindings,

@@ -21,9 +21,15 @@ function parseLabel(text: string): string {
   return text;
 }
 
+function parseAnnotation(text: string): string {
+  if (text.indexOf("=") < 1) throw new Error(`invalid annotation: "${text}": it is not name=value`);
+  return text;
+}
+
 /** The flags that `run` and `create` share: what the container is to be. */
 export const CONTAINER_FLAGS = {
   "add-host": listFlag(parseExtraHost, "Add a line to the container's hosts file (host:ip)"),
+  annotation: listFlag(parseAnnotation, "Add an annotation of the OCI specification (name=value)"),
   attach: listFlag(parseStream, "Attach to STDIN, STDOUT or STDERR", { short: "a" }),
   "cap-add": textListFlag("Add a Linux capability"),
   "cap-drop": textListFlag("Drop a Linux capability"),
@@ -64,7 +70,7 @@ export const CONTAINER_FLAGS = {
   "publish-all": switchFlag("Publish all exposed ports on free ports", { short: "P" }),
   "read-only": switchFlag("Mount the container's root file system read only"),
   rm: switchFlag("Remove the container and its anonymous volumes when it ends"),
-  "security-opt": textListFlag("no-new-privileges, or seccomp=FILE, or seccomp=unconfined"),
+  "security-opt": textListFlag("no-new-privileges, seccomp=FILE, apparmor=PROFILE, label=disable, label=type:TYPE"),
   "shm-size": valueFlag("bytes", parseMemorySize, "Size of /dev/shm"),
   "stop-signal": textFlag("Signal that stops the container"),
   "stop-timeout": valueFlag("int", parseInteger, "Seconds before the container is killed when it is stopped"),
@@ -75,7 +81,6 @@ export const CONTAINER_FLAGS = {
   volume: textListFlag("Mount a folder or a volume (source:target[:options])", { short: "v" }),
   workdir: textFlag("Working folder in the container", { short: "w" }),
 
-  annotation: absentFlag(),
   "blkio-weight": absentFlag({ harmless: ["0"] }),
   "blkio-weight-device": absentFlag(),
   "cgroup-parent": absentFlag({ harmless: [""] }),

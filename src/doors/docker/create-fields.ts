@@ -53,7 +53,7 @@ export const HOST_CONFIG_FIELDS: FieldTable<HostConfig> = {
   VolumeDriver: absent("--volume-driver", "local"),
   VolumesFrom: absent("--volumes-from"),
   ConsoleSize: harmless("the client resizes the terminal when the container has started"),
-  Annotations: absent("--annotation"),
+  Annotations: served("text-map"),
   CapAdd: served("texts"),
   CapDrop: served("texts"),
   CgroupnsMode: served("text"),

@@ -33,9 +33,9 @@ export function describeContainer(container: Container, size?: ContainerSize): C
     RestartCount: 0,
     Driver: "overlay2",
     Platform: container.image.platform.split("/")[0] ?? "linux",
-    MountLabel: "",
-    ProcessLabel: "",
-    AppArmorProfile: "",
+    MountLabel: container.confinement?.mountLabel ?? "",
+    ProcessLabel: container.confinement?.processLabel ?? "",
+    AppArmorProfile: container.confinement?.appArmorProfile ?? "",
     ExecIDs: container.execIds.length === 0 ? null : container.execIds,
     HostConfig: describeHostConfig(container, asked),
     GraphDriver: { Data: null, Name: "overlay2" },
@@ -117,6 +117,7 @@ function describeHostConfig(container: Container, asked: AskedMounts): HostConfi
     VolumeDriver: "",
     VolumesFrom: null,
     ConsoleSize: [0, 0],
+    ...(config.annotations === undefined ? {} : { Annotations: sortedRecord(config.annotations) }),
     CapAdd: security.capAdd ?? null,
     CapDrop: security.capDrop ?? null,
     CgroupnsMode: namespaces.cgroup ?? "",
@@ -193,6 +194,8 @@ function describeSecurity(security: NonNullable<ContainerConfig["security"]>): r
     options.push(security.noNewPrivileges ? "no-new-privileges" : "no-new-privileges=false");
   }
   if (security.seccomp !== undefined) options.push(`seccomp=${security.seccomp}`);
+  if (security.appArmorProfile !== undefined) options.push(`apparmor=${security.appArmorProfile}`);
+  for (const label of security.labels ?? []) options.push(`label=${label}`);
   return options.length === 0 ? null : options;
 }
 

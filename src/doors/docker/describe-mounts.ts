@@ -24,9 +24,14 @@ export function describeMountPoints(container: Container): readonly MountPoint[]
 /** What stood behind the second colon of `-v`; Docker gives volumes with a name an option of SELinux without being asked. */
 function modeOf(asked: MountConfig | undefined): string {
   if (asked?.type === "bind" && asked.createSource)
-    return formatOptions([asked.readOnly ? "ro" : "", asked.propagation]);
+    return formatOptions([asked.readOnly ? "ro" : "", asked.propagation, relabelOption(asked)]);
   if (asked?.type === "volume" && asked.name !== undefined) return asked.readOnly ? "ro" : "z";
   return "";
+}
+
+function relabelOption(mount: MountConfig & { readonly type: "bind" }): string {
+  if (mount.relabel === undefined) return "";
+  return mount.relabel === "shared" ? "z" : "Z";
 }
 
 /** What was asked for, told back in the form in which Docker's clients ask for it. */
@@ -47,7 +52,8 @@ export function describeAskedMounts(mounts: readonly MountConfig[]): AskedMounts
     if (mount.type === "tmpfs" && mount.sizeBytes === undefined && mount.mode === undefined) {
       tmpfs[mount.target] = (mount.options ?? []).join(",");
     } else if (mount.type === "bind" && mount.createSource && mount.nonRecursive !== true) {
-      binds.push(formatBind(mount.source, mount.target, [mount.readOnly ? "ro" : "", mount.propagation ?? ""]));
+      const options = [mount.readOnly ? "ro" : "", mount.propagation ?? "", relabelOption(mount)];
+      binds.push(formatBind(mount.source, mount.target, options));
     } else if (mount.type === "volume" && mount.labels === undefined && mount.name !== undefined) {
       binds.push(
         formatBind(mount.name, mount.target, [mount.readOnly ? "ro" : "", mount.noCopy === true ? "nocopy" : ""]),

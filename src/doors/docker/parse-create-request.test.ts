@@ -155,7 +155,15 @@ test("volumes, binds, mounts and tmpfs are read in all their forms", () => {
     Volumes: { "/anonymous": {}, "/d": {} },
   };
   expect(parseCreateRequest(request).mounts).toEqual([
-    { type: "bind", source: "/a", target: "/b", readOnly: true, createSource: true, propagation: "rshared" },
+    {
+      type: "bind",
+      source: "/a",
+      target: "/b",
+      readOnly: true,
+      createSource: true,
+      relabel: "shared",
+      propagation: "rshared",
+    },
     { type: "volume", name: "data", target: "/d", readOnly: false, noCopy: true },
     {
       type: "bind",
@@ -187,7 +195,8 @@ test.each([
   [{ PortBindings: { "0/tcp": [] } }, "invalid port specification"],
   [{ PortBindings: { "80/tcp": [{ HostPort: "70000" }] } }, "invalid host port"],
   [{ PortBindings: { "80/tcp": [{ HostIp: "nowhere" }] } }, "invalid IP address"],
-  [{ SecurityOpt: ["apparmor=mine"] }, "--security-opt apparmor=mine is not there yet"],
+  [{ SecurityOpt: ["apparmor=a b"] }, "invalid --security-opt"],
+  [{ SecurityOpt: ["label=nested"] }, "invalid --security-opt"],
   [{ SecurityOpt: ["seccomp=/etc/profile.json"] }, "decoding seccomp profile failed"],
   [{ SecurityOpt: ["no-new-privileges=maybe"] }, "invalid --security-opt"],
   [{ Devices: [{ PathOnHost: "kvm" }] }, "is not an absolute path"],

@@ -59,12 +59,17 @@ function parseBind(text: string): MountConfig {
   let readOnly = false;
   let propagation: string | undefined;
   let noCopy = false;
+  let relabel: "shared" | "private" | undefined;
   for (const option of options === "" ? [] : options.split(",")) {
     if (option === "ro" || option === "rw") readOnly = option === "ro";
     else if (PROPAGATIONS.includes(option)) propagation = option;
     else if (option === "nocopy") noCopy = true;
-    // Labels of SELinux, which is not used: Docker takes and ignores them on such a host too.
-    else if (option === "z" || option === "Z") continue;
+    else if (option === "z" || option === "Z") {
+      const wanted = option === "z" ? "shared" : "private";
+      if (relabel !== undefined && relabel !== wanted)
+        throw new GantryError("invalid-argument", `invalid mode: z and Z cannot be used together in '${text}'`);
+      relabel = wanted;
+    }
     // For file sharing of Docker Desktop.
     else if (option === "cached" || option === "delegated" || option === "consistent") continue;
     else throw new GantryError("invalid-argument", `invalid mode: ${options} in the volume specification '${text}'`);
@@ -77,6 +82,7 @@ function parseBind(text: string): MountConfig {
       target,
       readOnly,
       createSource: true,
+      ...(relabel === undefined ? {} : { relabel }),
       ...(propagation === undefined ? {} : { propagation }),
     };
   }

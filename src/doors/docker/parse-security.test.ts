@@ -11,3 +11,13 @@ test("of several seccomp profiles the last one counts", () => {
     "{}",
   ]);
 });
+
+test("a profile of AppArmor and SELinux's labels are handed on; each of the latter counts", () => {
+  const parse = (...options: string[]) => parseSecurity({ SecurityOpt: options } as unknown as HostConfig);
+  expect(parse("apparmor=mine", "label=type:t", "label:level:s0:c1,c2")).toEqual({
+    appArmorProfile: "mine",
+    labels: ["type:t", "level:s0:c1,c2"],
+  });
+  for (const option of ["apparmor", "apparmor=", 'apparmor=a"b', "label=nested", 'label=level:s0"', "label=type:"])
+    expect(() => parse(option)).toThrow("invalid --security-opt");
+});

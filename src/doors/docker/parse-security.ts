@@ -14,13 +14,11 @@ export function parseSecurity(host: HostConfig): SecurityConfig {
   };
 }
 
-/**
- * Reads `HostConfig.SecurityOpt`. Each is `name`, `name=value` or (old) `name:value`.
- *
- * There is neither SELinux nor AppArmor here yet, so what asks for less of them is met; what asks for more is refused.
- */
-function parseSecurityOptions(options: readonly string[]): Pick<SecurityConfig, "noNewPrivileges" | "seccomp"> {
-  let parsed: Pick<SecurityConfig, "noNewPrivileges" | "seccomp"> = {};
+type Options = Pick<SecurityConfig, "noNewPrivileges" | "seccomp" | "appArmorProfile" | "labels">;
+
+/** Reads `HostConfig.SecurityOpt`. Each is `name`, `name=value` or (old) `name:value`. */
+function parseSecurityOptions(options: readonly string[]): Options {
+  let parsed: Options = {};
   for (const option of options) {
     const [, name = option, value] = /^([^=:]+)[=:](.*)$/s.exec(option) ?? [];
     switch (name) {
@@ -34,10 +32,13 @@ function parseSecurityOptions(options: readonly string[]): Pick<SecurityConfig, 
         parsed = { ...parsed, seccomp: value };
         break;
       case "apparmor":
-        if (value !== "unconfined") throw notThere(option);
+        if (value === undefined || !/^[^\s"]+$/.test(value)) throw invalid(option);
+        parsed = { ...parsed, appArmorProfile: value };
         break;
       case "label":
-        if (value !== "disable") throw notThere(option);
+        if (value === undefined || !/^(disable|(user|role|type|level|filetype):[^\s"\\]+)$/.test(value))
+          throw invalid(option);
+        parsed = { ...parsed, labels: [...(parsed.labels ?? []), value] };
         break;
       case "systempaths":
       case "writable-cgroups":

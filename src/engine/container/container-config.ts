@@ -41,6 +41,8 @@ export interface ContainerConfig {
   readonly shmSizeBytes?: number;
   /** `linux/amd64`-like; what the creator asked for. */
   readonly platform?: string;
+  /** Of the OCI specification; those that begin with `org.gantry.` are Gantry's own. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** How much of the output is kept. */
   readonly log?: LogConfig;
 }
@@ -55,6 +57,8 @@ export type MountConfig =
       readonly propagation?: string;
       /** Make a folder of a missing source (`-v` does, `--mount` does not). */
       readonly createSource: boolean;
+      /** Label the source for all containers (`z`) or for this one alone (`Z`), where there is SELinux. */
+      readonly relabel?: "shared" | "private";
       /** Leave out what is mounted below the source. */
       readonly nonRecursive?: boolean;
     }
@@ -103,6 +107,10 @@ export interface SecurityConfig {
   readonly noNewPrivileges?: boolean;
   /** Docker's JSON profile itself, or `unconfined`; default: the built-in profile. */
   readonly seccomp?: string;
+  /** A profile of AppArmor, or `unconfined`; default: Gantry's own. */
+  readonly appArmorProfile?: string;
+  /** SELinux: `disable`, or `user:`, `role:`, `type:`, `level:`, `filetype:` and a value. */
+  readonly labels?: readonly string[];
   readonly readOnlyRootfs?: boolean;
   readonly devices?: readonly DeviceConfig[];
 }

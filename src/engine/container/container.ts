@@ -1,5 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { ContainerConfig } from "./container-config.ts";
+import type { Confinement } from "./container-confinement.ts";
 
 declare const brand: unique symbol;
 
@@ -33,6 +34,8 @@ export interface Container {
   readonly createdAtNs: bigint;
   readonly state: ContainerState;
   readonly mounts: readonly MountPoint[];
+  /** Left out of containers that an older daemon made. */
+  readonly confinement?: Confinement;
   readonly network: ContainerNetwork | undefined;
   /** Folder of the container's files, log folder, and files bound over /etc. */
   readonly paths: {

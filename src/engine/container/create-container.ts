@@ -3,11 +3,13 @@ import { rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { formatPlatform, parsePlatform } from "../../oci/platform.ts";
+import { planLandlock } from "../../runtime/landlock/plan-landlock.ts";
 import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
 import { LayeredTree } from "../../volume/layered-tree.ts";
 import type { EngineImage } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { Undo } from "../undo.ts";
+import { newConfinement } from "./confine-start.ts";
 import type { ContainerId, MountPoint } from "./container.ts";
 import type { ContainerConfig, MountConfig } from "./container-config.ts";
 import { nameConflict, parseContainerName, randomContainerName } from "./container-name.ts";
@@ -35,6 +37,7 @@ export async function createContainer(
   requireCapabilityNames(config.security);
   requireSeccomp(config.security, parts.host);
   refuseUnknownNetwork(config);
+  requireRelabel(context, config);
   const id = newId(context);
   using _name = reserveName(context, options.name, id);
   const image = await inSpan(trace, "resolve the image", () => resolveImage(context, config));
@@ -46,6 +49,8 @@ export async function createContainer(
   if (args.length === 0) {
     throw new GantryError("invalid-argument", "No command specified", { hint: "the image names none either" });
   }
+  planLandlock(config.annotations, parts.security.facts.landlockAbi);
+  const confinement = newConfinement(context, config);
   const undo = new Undo();
   try {
     const snapshot = await inSpan(trace, "see to its layers", () => parts.images.ensureSnapshot(image));
@@ -65,6 +70,7 @@ export async function createContainer(
       createdInBoot: parts.bootId,
       state: { status: "created", pid: 0, exitCode: 0, oomKilled: false, error: "" },
       mounts: mounts.points,
+      confinement,
       network: { mode: config.network?.mode || "bridge" },
       warnings: planWarnings(config),
       snapshot,
@@ -139,6 +145,13 @@ function refuseUnknownNetwork(config: ContainerConfig): void {
       hint: "there are bridge, host and none so far",
     });
   }
+}
+
+/** What the host needs keeps its labels, whatever is asked for. */
+function requireRelabel(context: EngineContext, config: ContainerConfig): void {
+  if (context.parts.security.labels === undefined) return;
+  for (const mount of config.mounts ?? [])
+    if (mount.type === "bind" && mount.relabel !== undefined) context.parts.security.checkRelabel(mount.source);
 }
 
 function defaultHostname(context: EngineContext, config: ContainerConfig, id: string): string {

@@ -1,5 +1,6 @@
 import type { RuntimeSpec, User } from "../../oci/runtime-spec.ts";
 import { type NamespaceChoice, planSpec, type SpecInput, type SpecMount } from "../../runtime/spec/plan-spec.ts";
+import type { Confinement } from "./container-confinement.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { planResources } from "./container-resources.ts";
 import type { CompiledSeccomp } from "./container-security.ts";
@@ -19,6 +20,8 @@ export interface StartFacts {
   readonly shm: SpecInput["shm"];
   readonly namespaces: Readonly<Record<"pid" | "network" | "ipc" | "uts" | "cgroup", NamespaceChoice>>;
   readonly cgroupsPath: string;
+  /** As it is at this start: a profile may not have been loadable. */
+  readonly confinement?: Confinement;
 }
 
 /** The OCI specification of one container's run. */
@@ -52,5 +55,7 @@ export function planContainerSpec(record: ContainerRecord, facts: StartFacts): R
     cgroupsPath: facts.cgroupsPath,
     furtherMaskedPaths: facts.host.thermalPaths,
     knownSysctls: facts.host.sysctls,
+    ...facts.confinement,
+    ...(config.annotations === undefined ? {} : { annotations: config.annotations }),
   });
 }

@@ -77,7 +77,7 @@ function planShm(context: EngineContext, record: ContainerRecord, undo: Undo): S
   if (mode.name === "host") return { path: "/dev/shm" };
   if (mode.name !== "shareable") return { sizeBytes };
   const path = context.paths.shared(record.id);
-  mountSharedMemory(path, sizeBytes);
+  mountSharedMemory(path, { sizeBytes, label: record.confinement?.mountLabel ?? "" });
   undo.push(() => unmountSharedMemory(path));
   return { path };
 }
@@ -124,5 +124,6 @@ export function gatherStartFacts(
         ? joined.choices
         : { ...joined.choices, network: { path: joined.sandbox, isFresh: true } },
     cgroupsPath: parts.cgroups.pathOf(record.id),
+    ...(record.confinement === undefined ? {} : { confinement: record.confinement }),
   };
 }

@@ -12,11 +12,19 @@ const MNT_DETACH = 2;
  * on the host: the kernel does not let another container's mount namespace take a mount out of this one's. Its folder
  * carries the container's id, and what is left over is found by listing.
  */
-export function mountSharedMemory(path: string, sizeBytes: number): void {
+export function mountSharedMemory(
+  path: string,
+  options: {
+    readonly sizeBytes: number;
+    /** Of SELinux; `""`: none. */
+    readonly label: string;
+  },
+): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   unmountSharedMemory(path);
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  const data = cString(`mode=1777,size=${sizeBytes}`);
+  const context = options.label === "" ? "" : `,context="${options.label}"`;
+  const data = cString(`mode=1777,size=${options.sizeBytes}${context}`);
   const result = syscall(SYS.mount, cString("shm"), cString(path), cString("tmpfs"), FLAGS, data);
   if (result < 0) throw new GantryError("unavailable", `cannot mount ${path}: ${describeErrno(-result)}`);
 }

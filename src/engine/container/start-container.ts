@@ -6,6 +6,7 @@ import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
 import type { EngineCgroup, EngineEndpoint, EngineLaunch, EngineMonitor } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { Undo } from "../undo.ts";
+import { confineStart, labelFiles } from "./confine-start.ts";
 import { writeContainerFiles } from "./container-files.ts";
 import { networkOf } from "./container-network.ts";
 import type { ContainerRecord } from "./container-record.ts";
@@ -51,20 +52,23 @@ export async function startContainer(
   });
 }
 
-async function launch(context: EngineContext, record: ContainerRecord, undo: Undo): Promise<void> {
-  const { id, config } = record;
+async function launch(context: EngineContext, known: ContainerRecord, undo: Undo): Promise<void> {
+  const { id, config } = known;
   const { parts, paths } = context;
   const live = context.live(id);
   const { trace } = live;
-  const mode = parseNetworkMode(record.network?.mode);
+  const mode = parseNetworkMode(known.network?.mode);
   const plainMode = mode.kind === "plain" ? mode.name : "container";
+  const confinement = await confineStart(context, known);
+  const record = { ...known, confinement };
   rmSync(paths.exitRecord(id), { force: true });
   rmSync(paths.socket(id), { force: true });
 
   const endpoint = plainMode === "bridge" ? await allocate(context, record, undo) : undefined;
   using joined = joinNamespaces(context, record, undo);
-  const facts = await inSpan(trace, "gather the facts", () => {
+  const facts = await inSpan(trace, "gather the facts", async () => {
     writeContainerFiles(context, record, { mode: plainMode, ...(endpoint === undefined ? {} : { endpoint }) });
+    await labelFiles(context, record, { filesOf: joined.filesOf, mountLabel: confinement.mountLabel });
     return gatherStartFacts(context, record, { ...joined, sandbox: parts.network.sandbox(id) });
   });
   const spec = planContainerSpec(record, facts);
@@ -86,6 +90,7 @@ async function launch(context: EngineContext, record: ContainerRecord, undo: Und
     init: config.init === true && isOwn(record.config.namespaces?.pid),
     links: ROOT_LINKS,
     hasKcore: existsSync("/proc/kcore"),
+    security: parts.security.facts,
   });
 
   // From here on a daemon that takes over finds what this one began.

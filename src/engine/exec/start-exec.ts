@@ -72,6 +72,8 @@ async function launch(
     startTime: init.startTime,
     namespaces: NAMESPACES,
     cgroups: cgroup.folders,
+    security: parts.security.facts,
+    ...(record.config.annotations === undefined ? {} : { annotations: record.config.annotations }),
     ...(planned.seccomp === undefined
       ? {}
       : {
@@ -171,6 +173,8 @@ function planProcess(
       }),
       args: config.command,
       user,
+      ...(record.confinement?.appArmorProfile ? { apparmorProfile: record.confinement.appArmorProfile } : {}),
+      ...(record.confinement?.processLabel ? { selinuxLabel: record.confinement.processLabel } : {}),
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       noNewPrivileges: security.noNewPrivileges === true,
     },

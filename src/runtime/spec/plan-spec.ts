@@ -64,6 +64,11 @@ export interface SpecInput {
   /** The default sysctls that this kernel has. */
   readonly knownSysctls: readonly string[];
   readonly oomScoreAdj?: number;
+  /** `""` or left out: none. */
+  readonly appArmorProfile?: string;
+  readonly processLabel?: string;
+  readonly mountLabel?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** The version of the specification that is written here. */
@@ -85,13 +90,17 @@ export function planSpec(input: SpecInput): RuntimeSpec {
       user: input.user,
       // Like Docker since 20.10.14 none are inheritable (CVE-2022-24769).
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      ...(input.appArmorProfile ? { apparmorProfile: input.appArmorProfile } : {}),
+      ...(input.processLabel ? { selinuxLabel: input.processLabel } : {}),
       ...(input.hasNoNewPrivileges ? { noNewPrivileges: true } : {}),
       oomScoreAdj: input.oomScoreAdj ?? 0,
     },
     ...(input.namespaces.uts === "new" && input.hostname !== "" ? { hostname: input.hostname } : {}),
     ...(input.namespaces.uts === "new" && input.domainname !== "" ? { domainname: input.domainname } : {}),
     mounts: planMounts(input),
+    ...(Object.keys(input.annotations ?? {}).length === 0 ? {} : { annotations: input.annotations }),
     linux: {
+      ...(input.mountLabel ? { mountLabel: input.mountLabel } : {}),
       namespaces: planNamespaces(input.namespaces),
       devices: input.devices,
       cgroupsPath: input.cgroupsPath,
