@@ -143,6 +143,7 @@ function planHostConfig(
     Tmpfs: Object.fromEntries(tmpfs),
     Mounts: flags.mount.map((mount) => resolveMountSource(mount, surroundings)),
     Devices: flags.device.map(parseDeviceSpec),
+    ...optional("Runtime", flags.runtime),
     ...optional("ShmSize", flags["shm-size"]),
     ...(given.has("init") ? { Init: flags.init } : {}),
     ...optional("Memory", flags.memory),

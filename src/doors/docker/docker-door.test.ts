@@ -55,7 +55,7 @@ test("ping tells versions in headers, with and without a version in the path, an
     apiVersion: "1.51",
     osType: "linux",
     experimental: false,
-    server: "Gantry/0.1.0 (linux)",
+    server: "gantry/0.1.0 (linux)",
   });
   const head = await talk(door.socketPath, request("HEAD /_ping"));
   expect(head).toStartWith("HTTP/1.1 200 OK\r\n");
