@@ -37,12 +37,27 @@ export interface SystemApi {
   takeTrace(name: string, options?: CallOptions): Promise<readonly Span[]>;
 }
 
+/** A call that a start may wait for. */
+export interface GatheringOptions {
+  /** The name that the start gives in `after`: ours alone know it. */
+  readonly gathering?: string;
+}
+
 export interface TerminalSize {
   readonly height: number;
   readonly width: number;
 }
 
-export interface AttachCallOptions extends CallOptions {
+export interface StartCallOptions extends CallOptions {
+  readonly detachKeys?: string;
+  /**
+   * Starts when these calls have been answered. Sent at once to a daemon of ours, which waits for `count` of them, by the name
+   * of their gathering; another's gets it then.
+   */
+  readonly after?: { readonly gathering: string; readonly count: number; readonly answered: Promise<unknown> };
+}
+
+export interface AttachCallOptions extends CallOptions, GatheringOptions {
   readonly stdin?: boolean;
   readonly stdout?: boolean;
   readonly stderr?: boolean;
@@ -90,7 +105,7 @@ export interface ContainerApi {
   ): Promise<CreateContainerResponse>;
   inspectContainer(name: string, options?: CallOptions & { readonly size?: boolean }): Promise<ContainerInspect>;
   /** `false`: it ran already. */
-  startContainer(name: string, options?: CallOptions & { readonly detachKeys?: string }): Promise<boolean>;
+  startContainer(name: string, options?: StartCallOptions): Promise<boolean>;
   /** `false`: it had stopped already. */
   stopContainer(
     name: string,
@@ -111,7 +126,7 @@ export interface ContainerApi {
   /** Resolves when the daemon has registered the wait: no exit after that is missed. `result` resolves with the exit. */
   waitContainer(
     name: string,
-    options?: CallOptions & { readonly condition?: "not-running" | "next-exit" | "removed" },
+    options?: CallOptions & GatheringOptions & { readonly condition?: "not-running" | "next-exit" | "removed" },
   ): Promise<{ readonly result: Promise<WaitResponse> }>;
   /** Resolves when the daemon has attached. A created container may be attached to before it starts. */
   attachContainer(name: string, options: AttachCallOptions): Promise<StdioConnection>;

@@ -41,12 +41,18 @@ export interface CallerOptions {
 export class Caller {
   readonly #daemon: DaemonAddress;
   readonly #trace: CallTrace | undefined;
+  #isOurs = false;
 
   constructor(socketPath: string, options: CallerOptions = {}) {
     const idle = new IdleConnection();
     if (options.connection !== undefined) idle.keep(options.connection);
     this.#daemon = { socketPath, idle };
     this.#trace = options.trace;
+  }
+
+  /** Whether the last answer was a gantry's: it understands what Docker's API does not have. */
+  get isOurs(): boolean {
+    return this.#isOurs;
   }
 
   /** Sends a call; resolves with the head of the answer. */
@@ -61,7 +67,7 @@ export class Caller {
       headers["Content-Type"] = "application/json";
       body = Buffer.from(JSON.stringify(call.json));
     } else if (body !== undefined) headers["Content-Type"] ??= "application/x-tar";
-    return await sendRequest(this.#daemon, {
+    const response = await sendRequest(this.#daemon, {
       method,
       target: `/v${API_VERSION}${path}${formatQuery(call.query)}`,
       headers,
@@ -69,6 +75,8 @@ export class Caller {
       ...(body === undefined ? {} : { body }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     });
+    this.#isOurs = response.headers.get("server")?.startsWith("gantry/") === true;
+    return response;
   }
 
   /** A call whose answer is one JSON value. */

@@ -23,8 +23,10 @@ export function containerCalls(caller: Caller): ContainerApi {
     inspectContainer(name, { signal, size } = {}) {
       return caller.json<ContainerInspect>("GET", path(name, "/json"), { query: { size }, signal });
     },
-    async startContainer(name, { signal, detachKeys } = {}) {
-      return (await act(name, "/start", { query: { detachKeys }, signal })) !== 304;
+    async startContainer(name, { signal, detachKeys, after } = {}) {
+      if (after !== undefined && !caller.isOurs) await after.answered;
+      const headers = after === undefined ? {} : gatheringHeader(`${after.gathering} ${after.count}`);
+      return (await act(name, "/start", { query: { detachKeys }, headers, signal })) !== 304;
     },
     async stopContainer(name, { signal, signalName, timeoutSeconds } = {}) {
       return (await act(name, "/stop", { query: { signal: signalName, t: timeoutSeconds }, signal })) !== 304;
@@ -47,8 +49,9 @@ export function containerCalls(caller: Caller): ContainerApi {
     async removeContainer(name, { signal, force, volumes } = {}) {
       await caller.status("DELETE", path(name, ""), { query: { force, v: volumes }, signal });
     },
-    async waitContainer(name, { signal, condition } = {}) {
-      const response = await caller.send("POST", path(name, "/wait"), { query: { condition }, signal });
+    async waitContainer(name, { signal, condition, gathering } = {}) {
+      const headers = gatheringHeader(gathering);
+      const response = await caller.send("POST", path(name, "/wait"), { query: { condition }, headers, signal });
       const result = readBufferedBody(response).then(
         (body) => JSON.parse(Buffer.from(body).toString("utf8")) as WaitResponse,
       );
@@ -56,9 +59,9 @@ export function containerCalls(caller: Caller): ContainerApi {
       result.catch(() => {});
       return { result };
     },
-    attachContainer(name, { signal, stdin, stdout, stderr, stream, logs, detachKeys, onPosition }) {
+    attachContainer(name, { signal, stdin, stdout, stderr, stream, logs, detachKeys, onPosition, gathering }) {
       const query = { stdin, stdout, stderr, stream, logs, detachKeys, positions: onPosition !== undefined };
-      return caller.hijack(path(name, "/attach"), { query, signal }, onPosition);
+      return caller.hijack(path(name, "/attach"), { query, headers: gatheringHeader(gathering), signal }, onPosition);
     },
     async resizeContainer(name, { height, width }, { signal } = {}) {
       await act(name, "/resize", { query: { h: height, w: width }, signal });
@@ -77,4 +80,8 @@ export function containerCalls(caller: Caller): ContainerApi {
       return readJsonLines(response.body) as AsyncIterable<StatsResponse>;
     },
   };
+}
+
+function gatheringHeader(value: string | undefined): Readonly<Record<string, string>> {
+  return value === undefined ? {} : { "Gantry-Gathering": value };
 }

@@ -43,6 +43,7 @@ export function createEngine(options: EngineOptions): LocalEngine {
   return {
     create: (config, more) => createContainer(context, config, more),
     start: (name, more) => startContainer(context, name, more),
+    joinGathering: (name, gathering) => context.live(context.records.resolve(name).id).gathering.join(gathering),
     stop: (name, more) => stopContainer(context, name, more),
     restart: (name, more) => restartContainer(context, name, more),
     kill: (name, more) => killContainer(context, name, more),

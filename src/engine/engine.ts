@@ -151,9 +151,19 @@ export interface Engine {
   /**
    * Idempotent: starting what runs does nothing and says `already-started`.
    *
-   * @param options `trace`: notes the start, and the end when it comes.
+   * @param options `trace`: notes the start, and the end when it comes. `after`: not before so many have joined the
+   *   gathering of that name; `signal` gives that up.
    */
-  start(name: string, options?: { readonly trace?: Trace }): Promise<"started" | "already-started">;
+  start(
+    name: string,
+    options?: {
+      readonly trace?: Trace;
+      readonly after?: { readonly gathering: string; readonly count: number };
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<"started" | "already-started">;
+  /** A call that a start waits for (`after`) has been registered. */
+  joinGathering(name: string, gathering: string): void;
   /** Sends the stop signal, waits, kills. */
   stop(
     name: string,

@@ -135,6 +135,7 @@ export function engineDouble(changes: Partial<Engine> = {}, container: Container
   return {
     create: async (config) => ({ id: CONTAINER_ID, warnings: config.image === "warn" ? ["one warning"] : [] }),
     start: async (name) => (find(name).state.status === "running" ? "already-started" : "started"),
+    joinGathering: (name) => void find(name),
     stop: async (name) => (find(name).state.status === "running" ? "stopped" : "already-stopped"),
     restart: async (name) => void find(name),
     kill: async (name) => void find(name),
@@ -297,7 +298,7 @@ export async function serveDoor(parts: DoorParts): Promise<ServedDoor> {
     socketPath: join(directory, "s"),
     routes: dockerRoutes(parts),
     traces: parts.traces,
-    serverName: "Gantry/0.1.0 (linux)",
+    serverName: "gantry/0.1.0 (linux)",
     warn: (sentence) => warnings.push(sentence),
   });
   return {

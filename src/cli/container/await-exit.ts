@@ -20,9 +20,14 @@ export interface AwaitedExit {
 export async function awaitExit(
   api: EngineApi,
   id: string,
-  options: { readonly terminal: Terminal; readonly condition: "not-running" | "next-exit" | "removed" },
+  options: {
+    readonly terminal: Terminal;
+    readonly condition: "not-running" | "next-exit" | "removed";
+    readonly gathering?: string;
+  },
 ): Promise<AwaitedExit> {
-  const { result } = await api.waitContainer(id, { condition: options.condition });
+  const { condition, gathering } = options;
+  const { result } = await api.waitContainer(id, { condition, ...(gathering === undefined ? {} : { gathering }) });
   const fail = async (message: string): Promise<number> => {
     await options.terminal.stderr.write(`error waiting for container: ${message}\n`);
     return WAIT_FAILED_STATUS;

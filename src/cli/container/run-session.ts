@@ -35,6 +35,7 @@ export class RunSession implements StdioConnection {
   readonly #had: ResumableOutput;
   #connection: StdioConnection;
   #exit: AwaitedExit;
+  #starting: Promise<unknown>;
   #isStarted = false;
   #isClosed = false;
 
@@ -45,18 +46,22 @@ export class RunSession implements StdioConnection {
     this.#connection = joined.connection;
     this.#exit = joined.exit;
     this.#had = joined.had;
+    this.#starting = joined.starting;
     this.output = this.#read();
   }
 
-  /** Attaches and waits, so that no output and no exit is missed, however short the container lives. */
+  /**
+   * Attaches and waits, so that no output and no exit is missed, however short the container lives, and then starts it: `start`
+   * tells how that went.
+   */
   static async join(context: CommandContext, id: string, options: RunSessionOptions): Promise<RunSession> {
     return new RunSession(context, id, await join(await context.connect(), { context, id, options }), options);
   }
 
-  /** Starts it. With a daemon that goes away just now it is started when that is back, unless it was already. */
+  /** It is started. With a daemon that goes away just now it is started when that is back, unless it was already. */
   async start(): Promise<void> {
     try {
-      await (await this.#context.connect()).startContainer(this.#id);
+      await this.#starting;
       this.#isStarted = true;
     } catch (error) {
       if (!isDaemonGone(error)) throw error;
@@ -108,7 +113,7 @@ export class RunSession implements StdioConnection {
       const joined = await join(api, { context: this.#context, id, options, had: this.#had });
       this.#connection = joined.connection;
       this.#exit = joined.exit;
-      await api.startContainer(id);
+      await joined.starting;
       this.#isStarted = true;
       return;
     }
@@ -154,8 +159,10 @@ interface Joined {
   readonly connection: StdioConnection;
   readonly exit: AwaitedExit;
   readonly had: ResumableOutput;
+  readonly starting: Promise<unknown>;
 }
 
+/** All three calls at once; the start waits for the other two, wherever it does so. */
 async function join(
   api: EngineApi,
   run: {
@@ -168,8 +175,10 @@ async function join(
   const { context, id, options } = run;
   const { terminal } = context;
   const had = run.had ?? new ResumableOutput();
-  const [connection, exit] = await Promise.all([
+  const gathering = `run-${terminal.now()}`;
+  const answered = Promise.all([
     api.attachContainer(id, {
+      gathering,
       stream: true,
       stdin: options.hasStdin,
       stdout: options.hasStdout,
@@ -177,9 +186,13 @@ async function join(
       onPosition: had.onPosition,
       ...(options.detachKeys === undefined ? {} : { detachKeys: options.detachKeys }),
     }),
-    awaitExit(api, id, { terminal, condition: options.isRemoved ? "removed" : "next-exit" }),
+    awaitExit(api, id, { terminal, gathering, condition: options.isRemoved ? "removed" : "next-exit" }),
   ]);
-  return { connection, exit, had };
+  const starting = api.startContainer(id, { after: { gathering, count: 2, answered } });
+  // Its failure is told by whoever waits for it; when the others fail it does not come to that.
+  starting.catch(() => {});
+  const [connection, exit] = await answered;
+  return { connection, exit, had, starting };
 }
 
 /** Undefined when it is gone. */

@@ -39,7 +39,9 @@ export function containerRoutes(parts: DoorParts): readonly Route[] {
     }),
     act("/start", (exchange, name) => {
       detachFilter({ isTerminal: false, detachKeys: exchange.query.text("detachKeys") ?? "" });
-      return engine.start(name, { trace: exchange.trace });
+      const after = parseGathering(exchange);
+      if (after === undefined) return engine.start(name, { trace: exchange.trace });
+      return engine.start(name, { trace: exchange.trace, after, signal: exchange.signal });
     }),
     act("/stop", (exchange, name) => engine.stop(name, stopOptions(exchange))),
     act("/restart", (exchange, name) => engine.restart(name, stopOptions(exchange))),
@@ -134,6 +136,20 @@ export function sizeOf(exchange: Exchange): { readonly height: number; readonly 
   return { height, width };
 }
 
+/** Our own header: `NAME` of a call that joins, `NAME 2` of a start that waits for two. @throws 400 */
+function parseGathering(exchange: Exchange): { readonly gathering: string; readonly count: number } | undefined {
+  const text = exchange.header("gantry-gathering");
+  if (text === undefined) return undefined;
+  const [, gathering = "", count = "0"] = /^([0-9a-z-]{1,64})(?: ([1-9]))?$/.exec(text) ?? [];
+  if (gathering === "") throw new RequestError(400, `invalid header Gantry-Gathering: ${JSON.stringify(text)}`);
+  return { gathering, count: Number(count) };
+}
+
+function joinGathering(exchange: Exchange, name: string, engine: DoorParts["engine"]): void {
+  const joined = parseGathering(exchange);
+  if (joined !== undefined) engine.joinGathering(name, joined.gathering);
+}
+
 const WAIT_CONDITIONS: readonly WaitCondition[] = ["not-running", "next-exit", "removed"];
 
 async function wait(exchange: Exchange, name: string, { engine }: DoorParts): Promise<void> {
@@ -143,6 +159,7 @@ async function wait(exchange: Exchange, name: string, { engine }: DoorParts): Pr
   const { registered, result } = engine.wait(name, { condition, signal: exchange.signal });
   result.catch(() => {});
   await registered;
+  joinGathering(exchange, name, engine);
   const stream = exchange.openStream("application/json");
   const answer = await result.then(
     ({ exitCode, error }) => ({ StatusCode: exitCode, ...(error === undefined ? {} : { Error: { Message: error } }) }),
@@ -176,6 +193,7 @@ async function attach(exchange: Exchange, name: string, { engine }: DoorParts): 
     logs: query.flag("logs"),
     stream: query.flag("stream"),
   });
+  joinGathering(exchange, name, engine);
   await connectStdio(exchange, session, {
     ...options,
     ...(position === undefined ? {} : { preface: encodePosition(position) }),

@@ -174,6 +174,28 @@ test("starting what runs and stopping what does not are answered as unchanged", 
   expect(await door.api.stopContainer("web", { timeoutSeconds: 0, signalName: "INT" })).toBe(false);
 });
 
+test("a start may name the calls that it waits for", async () => {
+  const joined: string[] = [];
+  const asked: unknown[] = [];
+  const engine = engineDouble({
+    async start(_name, options) {
+      asked.push(options?.after);
+      return "started";
+    },
+    wait: () => ({ registered: Promise.resolve(), result: Promise.resolve({ exitCode: 0 }) }),
+    joinGathering: (name, gathering) => void joined.push(`${name} ${gathering}`),
+  });
+  await using door = await serveDoor(doorParts({ engine }));
+  // The first answer tells whose daemon it is.
+  await (await door.api.waitContainer("web", { gathering: "run-1" })).result;
+  const never = new Promise(() => {});
+  await door.api.startContainer("web", { after: { gathering: "run-1", count: 2, answered: never } });
+  expect(joined).toEqual(["web run-1"]);
+  expect(asked).toEqual([{ gathering: "run-1", count: 2 }]);
+  const start = door.api.startContainer("web", { after: { gathering: "NO!", count: 2, answered: never } });
+  await expect(start).rejects.toThrow("invalid header Gantry-Gathering");
+});
+
 test("wait sends its head when it is registered, and the exit code later", async () => {
   const exit = Promise.withResolvers<{ readonly exitCode: number }>();
   const engine = engineDouble({ wait: () => ({ registered: Promise.resolve(), result: exit.promise }) });

@@ -2,6 +2,7 @@ import { NO_TRACE, type Trace } from "../../trace/trace.ts";
 import type { EngineAttachment, EngineCgroup, EngineMonitor } from "../dependencies.ts";
 import type { WaitResult } from "../engine.ts";
 import type { PendingSession } from "../stdio/stdio-session.ts";
+import { Gathering } from "./gathering.ts";
 
 interface RequestedStreams {
   readonly stdin: boolean;
@@ -16,6 +17,8 @@ export class LiveContainer {
   isBeingRemoved = false;
   /** Where its run is noted, if somebody wants to know. */
   trace: Trace = NO_TRACE;
+  /** Whose start waits for whom. */
+  readonly gathering = new Gathering();
   /** It ran before this daemon: clients of the one before may come back for what it printed. */
   wasTakenUp = false;
   /** It is stopped to be started again: its end does not remove it. */

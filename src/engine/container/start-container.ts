@@ -4,6 +4,7 @@ import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { planContainer } from "../../runtime/plan/index.ts";
 import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
 import type { EngineCgroup, EngineEndpoint, EngineLaunch, EngineMonitor } from "../dependencies.ts";
+import type { Engine } from "../engine.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { Undo } from "../undo.ts";
 import { confineStart, labelFiles } from "./confine-start.ts";
@@ -26,9 +27,11 @@ const GIVE_UP_MS = 2000;
 export async function startContainer(
   context: EngineContext,
   name: string,
-  options: { readonly trace?: Trace } = {},
+  options: Parameters<Engine["start"]>[1] = {},
 ): Promise<"started" | "already-started"> {
   const { id } = context.records.resolve(name);
+  const { after, signal } = options;
+  if (after !== undefined) await context.live(id).gathering.complete(after.gathering, after.count, signal);
   return await context.locks.run(id, async () => {
     const record = context.records.require(id);
     if (context.live(id).isBeingRemoved) {
