@@ -81,7 +81,7 @@ const BY_CAPABILITY: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Docker's default profile (moby/profiles, `seccomp/default.json`, July 2026) for the architectures that this program
+ * Docker's default profile (moby/profiles, `seccomp/default.json`, June 2026) for the architectures that this program
  * has tables for: all that is not named fails with EPERM.
  */
 export const DEFAULT_RULES: readonly ConditionalRule[] = [

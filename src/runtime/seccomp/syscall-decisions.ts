@@ -23,6 +23,32 @@ export interface ConditionalAction {
   readonly action: number;
 }
 
+/** `gt` and `ge` come after all others, what is below a bound before what is above one. */
+function rank({ op, isNegated }: Condition): number {
+  if (op === "eq") return 3;
+  return isNegated ? 2 : 1;
+}
+
+/**
+ * The order in which rules with conditions are tried, that of libseccomp (`src/db.c`, `_db_chain_lt`), which keeps them
+ * sorted, so that the narrower comes first: by the first argument that they look at, the last one first; then equality,
+ * below, above; then the value, the smaller first for "below", else the greater. A rule that says more than another
+ * comes before it. What is alike stays as it was.
+ *
+ * libseccomp shares comparisons among rules in a tree, and then at times passes over a rule that holds, or takes one that
+ * does not (`> 0x100000002` beside `< 2` lets 4 pass); here each rule is what it says.
+ */
+function compareConditions(a: readonly Condition[], b: readonly Condition[]): number {
+  for (const [at, x] of a.entries()) {
+    const y = b[at];
+    if (y === undefined) return -1;
+    if (x.index !== y.index) return y.index - x.index;
+    if (rank(x) !== rank(y)) return rank(y) - rank(x);
+    if (x.value !== y.value) return x.value < y.value === (rank(x) === 2) ? -1 : 1;
+  }
+  return a.length - b.length;
+}
+
 /** What happens to one system call: the first entry whose conditions hold decides, else the profile's default. */
 export type Decision = readonly ConditionalAction[];
 
@@ -96,7 +122,8 @@ function parseCondition(argument: SeccompArgument, name: string, argumentBits: 3
  */
 function alternatives(conditions: readonly Condition[]): readonly (readonly Condition[])[] {
   const indexes = new Set(conditions.map(({ index }) => index));
-  return indexes.size === conditions.length ? [conditions] : conditions.map((condition) => [condition]);
+  if (indexes.size < conditions.length) return conditions.map((condition) => [condition]);
+  return [conditions.toSorted((a, b) => a.index - b.index)];
 }
 
 /** Where a rule applies on an architecture: each call that it is about, with the conditions that hold there. */
@@ -132,8 +159,8 @@ function* targets(
 /**
  * What a profile says about each system call of an architecture, by number; calls that it does not name are absent.
  *
- * A rule without conditions decides its call whatever the others say, the first of several; otherwise rules are tried in
- * the order of the profile. Names that the architecture does not have are passed over, and so are rules that repeat the
+ * A rule without conditions decides its call whatever the others say, the first of several; otherwise see
+ * `compareConditions`. Names that the architecture does not have are passed over, and so are rules that repeat the
  * default (as in runc and libseccomp).
  *
  * @throws `invalid-argument` naming the place in the specification.
@@ -154,16 +181,20 @@ export function decideSyscalls(profile: Seccomp, architecture: SeccompArchitectu
       }
     }
   }
+  for (const entries of decisions.values()) entries.sort((a, b) => compareConditions(a.conditions, b.conditions));
   return decisions;
 }
 
-/** The highest number of a call that the profile names on an architecture, or undefined when it names none. */
+/**
+ * The highest number of a call that the profile names on an architecture, or undefined when it names none, or only the
+ * one with number 0 (as in runc).
+ */
 export function lastNamedSyscall(profile: Seccomp, architecture: SeccompArchitecture): number | undefined {
   let last: number | undefined;
   for (const rule of profile.syscalls ?? []) {
     for (const name of rule.names) {
       const number = syscallNumber(architecture, name);
-      if (number !== undefined && (last === undefined || number > last)) last = number;
+      if (number !== undefined && number > (last ?? 0)) last = number;
     }
   }
   return last;
