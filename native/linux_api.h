@@ -112,6 +112,7 @@ struct landlock_port_rule {
 #define LANDLOCK_PORT 2
 
 #define MAGIC_PROC 0x9fa0
+#define PROC_ROOT 1	/* its inode: include/linux/proc_fs.h */
 #define MAGIC_DEVPTS 0x1cd1
 
 #endif

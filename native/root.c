@@ -59,6 +59,20 @@ bool is_root(int fd)
 	return facts.mount_id == root.mount_id && facts.inode == root.inode;
 }
 
+/* In a user namespace that sees a /proc only with masks the kernel gives out no other: there it is the container's own that serves,
+ * if it is the root of a procfs. What lies over its files is not gone into: proc_open. */
+static int containers_proc(void)
+{
+	int fd = open_below(root_fd, "proc", O_PATH | O_DIRECTORY, RESOLVE_INSIDE_ROOT | RESOLVE_WITHOUT_SYMLINKS);
+	struct stat about;
+
+	if (fd >= 0 && is_on(fd, MAGIC_PROC) && fstat(fd, &about) == 0 && about.st_ino == PROC_ROOT)
+		return fd;
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
 /* A procfs of our own that no mount of the container covers (CVE-2025-52881): for writes that must reach the real one. */
 static int proc_fd = -1;
 
@@ -70,6 +84,8 @@ static int own_proc(void)
 		if (context < 0 || syscall(NR_FSCONFIG, context, FSCONFIG_CREATE, NULL, NULL, 0) < 0)
 			return -1;
 		proc_fd = (int)syscall(NR_FSMOUNT, context, 1, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC);
+		if (proc_fd < 0 && errno == EPERM)
+			proc_fd = containers_proc();
 		close(context);
 	}
 	return proc_fd;

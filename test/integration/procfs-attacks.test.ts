@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Mount } from "../../src/oci/runtime-spec.ts";
@@ -121,6 +121,26 @@ describe("what is written to /proc gets to the kernel's own file", () => {
     expect(domainName(monitor.init.pid)).toBe("for-the-kernel\n");
     expect(readFileSync(`/proc/${monitor.init.pid}/oom_score_adj`, "utf8")).toBe("321\n");
   });
+});
+
+test("where the kernel gives out no other procfs, nothing that covers a file of the container's own is written to", async () => {
+  // The masks come from outside of the user namespace, which cannot take them off.
+  const outer = `mount -t tmpfs none /proc/fs && mount --bind /proc/sys/kernel/hostname /proc/sys/kernel/domainname &&
+    exec unshare --user --mount sh -c 'read go && exec "$@"' sh "$@"`;
+  const program = [process.execPath, join(import.meta.dirname, "procfs-child.ts")];
+  const child = Bun.spawn(["unshare", "--mount", "sh", "-c", outer, "sh", ...program], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const own = readlinkSync("/proc/self/ns/user");
+  while (readlinkSync(`/proc/${child.pid}/ns/user`) === own) await Bun.sleep(2);
+  for (const map of ["uid_map", "gid_map"]) writeFileSync(`/proc/${child.pid}/${map}`, "0 0 65536\n");
+  child.stdin.write("go\n");
+  child.stdin.end();
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  expect([stdout, stderr]).toEqual([
+    "321\ncannot set the sysctl kernel.domainname: EXDEV: cross-device link not permitted\n",
+    "",
+  ]);
 });
 
 describe("nothing of an image lies over the kernel's files (CVE-2019-16884)", () => {

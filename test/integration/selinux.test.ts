@@ -136,7 +136,14 @@ describe.if(security.selinux)("a container's SELinux label", () => {
     }
   });
 
-  test("none of what is said above is left", () => {
+  test("reaches all that is mounted for it: queues, masks, shared memory, the terminal", async () => {
+    const script =
+      "touch /dev/mqueue/x && ls /proc/acpi /sys/firmware; echo x > /dev/shm/x && cat /dev/shm/x; echo tty > /dev/tty";
+    const { stdout, stderr } = await fixture.run({ command: sh(script), tty: true });
+    expect([stdout.replace(/\r/g, ""), stderr]).toEqual(["/proc/acpi:\n\n/sys/firmware:\nx\ntty\n", ""]);
+  });
+
+  test("no warning is left of all that", () => {
     expect(fixture.warnings).toEqual([]);
   });
 });
