@@ -38,6 +38,7 @@ const timeoutSeconds = 600;
 const CGROUP_FILES = [
   "test/integration/engine-run.test.ts",
   "test/integration/cgroup-limits.test.ts",
+  "test/integration/engine-limits.test.ts",
   "test/integration/open-cgroup.test.ts",
   "test/integration/supervise-limits.test.ts",
 ];

@@ -1,4 +1,4 @@
-import type { HostConfig } from "./host-config.ts";
+import type { HostConfig, Resources } from "./host-config.ts";
 import type { EndpointSettings } from "./network.ts";
 
 /** A set as Go writes it in JSON. */
@@ -58,4 +58,11 @@ export interface CreateContainerRequest extends Config {
 export interface CreateContainerResponse {
   readonly Id: string;
   readonly Warnings: readonly string[];
+}
+
+/** `POST /containers/{name}/update`: limits to change; zero and empty leave one as it is. */
+export type UpdateContainerRequest = Resources;
+
+export interface UpdateContainerResponse {
+  readonly Warnings?: readonly string[] | null;
 }

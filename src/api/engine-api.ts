@@ -1,6 +1,11 @@
 import type { Span } from "../trace/trace.ts";
 import type { ContainerInspect, ContainerSummary, TopResponse, WaitResponse } from "./container.ts";
-import type { CreateContainerRequest, CreateContainerResponse } from "./container-config.ts";
+import type {
+  CreateContainerRequest,
+  CreateContainerResponse,
+  UpdateContainerRequest,
+  UpdateContainerResponse,
+} from "./container-config.ts";
 import type { CreateExecRequest, ExecInspect, StartExecRequest } from "./exec.ts";
 import type { Filters } from "./filters.ts";
 import type {
@@ -119,6 +124,11 @@ export interface ContainerApi {
   pauseContainer(name: string, options?: CallOptions): Promise<void>;
   unpauseContainer(name: string, options?: CallOptions): Promise<void>;
   renameContainer(name: string, newName: string, options?: CallOptions): Promise<void>;
+  updateContainer(
+    name: string,
+    request: UpdateContainerRequest,
+    options?: CallOptions,
+  ): Promise<UpdateContainerResponse>;
   removeContainer(
     name: string,
     options?: CallOptions & { readonly force?: boolean; readonly volumes?: boolean },

@@ -1,5 +1,5 @@
 import type { ContainerInspect, ContainerSummary, TopResponse, WaitResponse } from "../api/container.ts";
-import type { CreateContainerResponse } from "../api/container-config.ts";
+import type { CreateContainerResponse, UpdateContainerResponse } from "../api/container-config.ts";
 import type { ContainerApi } from "../api/engine-api.ts";
 import { encodeFilters } from "../api/filters.ts";
 import type { StatsResponse } from "../api/stats.ts";
@@ -45,6 +45,9 @@ export function containerCalls(caller: Caller): ContainerApi {
     },
     async renameContainer(name, newName, { signal } = {}) {
       await act(name, "/rename", { query: { name: newName }, signal });
+    },
+    updateContainer(name, request, { signal } = {}) {
+      return caller.json<UpdateContainerResponse>("POST", path(name, "/update"), { json: request, signal });
     },
     async removeContainer(name, { signal, force, volumes } = {}) {
       await caller.status("DELETE", path(name, ""), { query: { force, v: volumes }, signal });

@@ -10,6 +10,7 @@ import { restartContainer } from "./container/restart-container.ts";
 import { ROOT_LINKS } from "./container/root-links.ts";
 import { startContainer } from "./container/start-container.ts";
 import { killContainer, stopContainer } from "./container/stop-container.ts";
+import { updateContainer } from "./container/update-container.ts";
 import { waitForContainer } from "./container/wait-container.ts";
 import type { Engine } from "./engine.ts";
 import { EngineContext } from "./engine-context.ts";
@@ -50,6 +51,7 @@ export function createEngine(options: EngineOptions): LocalEngine {
     pause: (name) => pauseContainer(context, name),
     unpause: (name) => unpauseContainer(context, name),
     rename: (name, newName) => renameContainer(context, name, newName),
+    update: (name, change) => updateContainer(context, name, change),
     remove: (name, more = {}) => removeContainer(context, name, more),
     inspect: (name) => context.containerOf(context.records.resolve(name)),
     list: () => context.records.list().map((record) => context.containerOf(record)),
@@ -79,7 +81,7 @@ export function createEngine(options: EngineOptions): LocalEngine {
       if (record.state.status !== "running" && record.state.status !== "paused") {
         throw new GantryError("conflict", `container ${record.id} is not running`);
       }
-      return processTable(options.cgroups.open(record.id).pids(), {
+      return processTable(context.cgroup(record.id).pids(), {
         nowMs: Number(options.clock.nowNs() / 1_000_000n),
         memoryBytes: options.host.memoryBytes,
         ...(psArguments === undefined ? {} : { psArguments }),

@@ -198,6 +198,11 @@ export interface CgroupReading {
 /** One container's folders in the cgroup hierarchies. */
 export interface EngineCgroup {
   readonly folders: readonly { readonly version: 1 | 2; readonly path: string }[];
+  /** Changes limits. When the kernel refuses, those of `previous` are written again. @throws as `create` */
+  update(
+    resources: Resources,
+    options: { readonly previous: Resources; readonly isSwapDefault: boolean },
+  ): Promise<void>;
   freeze(): Promise<void>;
   thaw(): Promise<void>;
   pids(): readonly number[];
@@ -222,15 +227,17 @@ export interface EngineCgroups {
     options: {
       /** The swap limit is a default that nobody asked for: it falls away where the kernel does not count swap. */
       readonly isSwapDefault: boolean;
+      /** The group that the container's is made in. Default: the daemon's own. */
+      readonly parent?: string;
     },
   ): Promise<EngineCgroup>;
-  open(containerId: string): EngineCgroup;
-  /** Ids of containers that have folders. */
+  open(containerId: string, parent?: string): EngineCgroup;
+  /** Ids of containers that have folders in the daemon's own place. */
   list(): readonly string[];
   /** Removes the parent where nothing is below it. */
   tidy(): void;
   /** Where a container's folder is, as a spec's `cgroupsPath`. */
-  pathOf(containerId: string): string;
+  pathOf(containerId: string, parent?: string): string;
 }
 
 /** Mandatory access control of the host. */

@@ -4,7 +4,7 @@ import type { ContainerRecord } from "./container/container-record.ts";
 import { ContainerRecords } from "./container/container-records.ts";
 import { ExitMemory } from "./container/exit-memory.ts";
 import { LiveContainer } from "./container/live-container.ts";
-import type { EngineEvent } from "./dependencies.ts";
+import type { EngineCgroup, EngineEvent } from "./dependencies.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { EnginePaths } from "./engine-paths.ts";
 import type { LiveExec } from "./exec/live-exec.ts";
@@ -29,6 +29,11 @@ export class EngineContext {
     this.paths = new EnginePaths(parts);
     this.records = new ContainerRecords(parts.database);
     this.exits = new ExitMemory(parts.database, () => parts.clock.nowNs());
+  }
+
+  /** A container's control groups: where its configuration has them, or the daemon's own place for one that is gone. */
+  cgroup(id: string): EngineCgroup {
+    return this.parts.cgroups.open(id, this.records.get(id)?.config.resources?.cgroupParent);
   }
 
   live(id: string): LiveContainer {

@@ -1,6 +1,6 @@
 import type { Trace } from "../trace/trace.ts";
 import type { Container, ContainerId } from "./container/container.ts";
-import type { ContainerConfig } from "./container/container-config.ts";
+import type { ContainerConfig, ResourceConfig } from "./container/container-config.ts";
 
 /** One chunk of what a container or an exec printed. With a terminal everything is `stdout`. */
 export interface OutputChunk {
@@ -174,6 +174,8 @@ export interface Engine {
   pause(name: string): Promise<void>;
   unpause(name: string): Promise<void>;
   rename(name: string, newName: string): Promise<void>;
+  /** Changes limits, of a running container too. @throws `invalid-argument` for one that cannot be changed. */
+  update(name: string, change: ResourceConfig): Promise<{ readonly warnings: readonly string[] }>;
   remove(name: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
   inspect(name: string): Container;
   /** Newest first. */

@@ -64,13 +64,7 @@ function limitsOf(cgroup: Cgroup): Record<string, string> {
     ...["memory.limit_in_bytes", "memory.soft_limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.swappiness"],
     ...["memory.max", "memory.low", "memory.swap.max", "memory.oom_control", "pids.max", "cpuset.cpus", "cpuset.mems"],
     ...["cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.max", "devices.list", "blkio.weight", "io.max"],
-    ...[
-      "net_cls.classid",
-      "hugetlb.2MB.limit_in_bytes",
-      "hugetlb.2MB.rsvd.limit_in_bytes",
-      "hugetlb.2MB.max",
-      "rdma.max",
-    ],
+    ...["net_cls.classid", "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max", "rdma.max"],
   ];
   const found: Record<string, string> = {};
   for (const { path } of cgroup.group.folders) {

@@ -142,6 +142,7 @@ export function engineDouble(changes: Partial<Engine> = {}, container: Container
     pause: async (name) => void find(name),
     unpause: async (name) => void find(name),
     rename: async (name) => void find(name),
+    update: async (name, change) => ({ warnings: find(name) && change.pidsLimit === 7 ? ["one warning"] : [] }),
     remove: async (name) => void find(name),
     inspect: find,
     list: () => [container],

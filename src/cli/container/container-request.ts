@@ -156,6 +156,21 @@ function planHostConfig(
     ...optional("CpusetCpus", flags["cpuset-cpus"]),
     ...optional("CpusetMems", flags["cpuset-mems"]),
     ...optional("PidsLimit", flags["pids-limit"]),
+    ...optional("CgroupParent", flags["cgroup-parent"]),
+    ...optional("BlkioWeight", flags["blkio-weight"]),
+    BlkioWeightDevice: flags["blkio-weight-device"],
+    BlkioDeviceReadBps: flags["device-read-bps"],
+    BlkioDeviceWriteBps: flags["device-write-bps"],
+    BlkioDeviceReadIOps: flags["device-read-iops"],
+    BlkioDeviceWriteIOps: flags["device-write-iops"],
+    ...optional("CpuRealtimePeriod", flags["cpu-rt-period"]),
+    ...optional("CpuRealtimeRuntime", flags["cpu-rt-runtime"]),
+    DeviceCgroupRules: flags["device-cgroup-rule"],
+    ...optional("MemorySwappiness", flags["memory-swappiness"]),
+    ...(given.has("oom-kill-disable") ? { OomKillDisable: flags["oom-kill-disable"] } : {}),
+    ...optional("OomScoreAdj", flags["oom-score-adj"]),
+    // The last of a name counts, as with Docker.
+    Ulimits: [...new Map(flags.ulimit.map((limit) => [limit.Name, limit])).values()],
   };
 }
 

@@ -12,7 +12,6 @@ const ABSENT: readonly (readonly [Method, string, string])[] = [
   ["POST", "/build/cancel", "cancelling a build"],
   ["POST", "/commit", "making an image of a container (docker commit)"],
   ["POST", "/containers/prune", "removing stopped containers (docker container prune)"],
-  ["POST", "/containers/{name}/update", "changing a container's limits (docker update)"],
   ["GET", "/containers/{name}/changes", "listing changed files (docker diff)"],
   ["GET", "/containers/{name}/export", "exporting a root filesystem (docker export)"],
   ["GET", "/containers/{name}/archive", "copying out of a container (docker cp)"],

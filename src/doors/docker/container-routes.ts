@@ -10,6 +10,7 @@ import type { DoorParts } from "./door-parts.ts";
 import { RequestError } from "./error-status.ts";
 import type { Exchange } from "./exchange.ts";
 import { parseCreateRequest } from "./parse-create-request.ts";
+import { parseUpdateRequest } from "./parse-update-request.ts";
 import type { Method, Route } from "./router.ts";
 
 export function containerRoutes(parts: DoorParts): readonly Route[] {
@@ -52,6 +53,10 @@ export function containerRoutes(parts: DoorParts): readonly Route[] {
       const newName = exchange.query.text("name");
       if (newName === undefined) throw new RequestError(400, "Neither old nor new names may be empty");
       return engine.rename(name, newName);
+    }),
+    route("POST", "/update", async (exchange, name) => {
+      const { warnings } = await engine.update(name, parseUpdateRequest(await exchange.readJson()));
+      exchange.sendJson(200, { Warnings: warnings });
     }),
     route("POST", "/resize", async (exchange, name) => {
       await engine.resize(name, sizeOf(exchange));

@@ -1,8 +1,8 @@
 import type { ContainerInspect, ContainerSummary } from "../../api/container.ts";
 import type { Config, StringSet } from "../../api/container-config.ts";
-import type { HostConfig, PortBinding } from "../../api/host-config.ts";
+import type { HostConfig, PortBinding, ThrottleDevice } from "../../api/host-config.ts";
 import type { Container } from "../../engine/container/container.ts";
-import type { ContainerConfig } from "../../engine/container/container-config.ts";
+import type { ContainerConfig, DeviceRate } from "../../engine/container/container-config.ts";
 import { describeEndpoints, describeNetworkSettings, networkModeOf, summarizePorts } from "./container-network.ts";
 import { describeState, formatStatus } from "./container-status.ts";
 import { type AskedMounts, describeAskedMounts, describeMountPoints } from "./describe-mounts.ts";
@@ -129,7 +129,7 @@ function describeHostConfig(container: Container, asked: AskedMounts): HostConfi
     IpcMode: namespaces.ipc ?? "private",
     Cgroup: "",
     Links: null,
-    OomScoreAdj: 0,
+    OomScoreAdj: config.oomScoreAdj ?? 0,
     PidMode: namespaces.pid ?? "",
     Privileged: security.privileged ?? false,
     PublishAllPorts: network.publishAll ?? false,
@@ -144,17 +144,17 @@ function describeHostConfig(container: Container, asked: AskedMounts): HostConfi
     CpuShares: resources.cpuShares ?? 0,
     Memory: resources.memoryBytes ?? 0,
     NanoCpus: resources.nanoCpus ?? 0,
-    CgroupParent: "",
-    BlkioWeight: 0,
-    BlkioWeightDevice: [],
-    BlkioDeviceReadBps: [],
-    BlkioDeviceWriteBps: [],
-    BlkioDeviceReadIOps: [],
-    BlkioDeviceWriteIOps: [],
+    CgroupParent: resources.cgroupParent ?? "",
+    BlkioWeight: resources.blkioWeight ?? 0,
+    BlkioWeightDevice: (resources.blkioWeightDevices ?? []).map(({ path, weight }) => ({ Path: path, Weight: weight })),
+    BlkioDeviceReadBps: describeRates(resources.readBytesPerSecond),
+    BlkioDeviceWriteBps: describeRates(resources.writeBytesPerSecond),
+    BlkioDeviceReadIOps: describeRates(resources.readsPerSecond),
+    BlkioDeviceWriteIOps: describeRates(resources.writesPerSecond),
     CpuPeriod: resources.cpuPeriod ?? 0,
     CpuQuota: resources.cpuQuota ?? 0,
-    CpuRealtimePeriod: 0,
-    CpuRealtimeRuntime: 0,
+    CpuRealtimePeriod: resources.cpuRealtimePeriod ?? 0,
+    CpuRealtimeRuntime: resources.cpuRealtimeRuntime ?? 0,
     CpusetCpus: resources.cpusetCpus ?? "",
     CpusetMems: resources.cpusetMems ?? "",
     Devices: (security.devices ?? []).map((device) => ({
@@ -162,14 +162,14 @@ function describeHostConfig(container: Container, asked: AskedMounts): HostConfi
       PathInContainer: device.pathInContainer,
       CgroupPermissions: device.permissions,
     })),
-    DeviceCgroupRules: null,
+    DeviceCgroupRules: resources.deviceRules ?? null,
     DeviceRequests: null,
     MemoryReservation: resources.memoryReservationBytes ?? 0,
     MemorySwap: resources.memorySwapBytes ?? (resources.memoryBytes ?? 0) * 2,
-    MemorySwappiness: null,
-    OomKillDisable: null,
+    MemorySwappiness: resources.memorySwappiness ?? null,
+    OomKillDisable: resources.oomKillDisable ?? null,
     PidsLimit: resources.pidsLimit ?? null,
-    Ulimits: [],
+    Ulimits: (resources.ulimits ?? []).map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     CpuCount: 0,
     CpuPercent: 0,
     IOMaximumIOps: 0,
@@ -179,6 +179,10 @@ function describeHostConfig(container: Container, asked: AskedMounts): HostConfi
     ReadonlyPaths: null,
     ...(config.init === undefined ? {} : { Init: config.init }),
   };
+}
+
+function describeRates(rates: readonly DeviceRate[] | undefined): readonly ThrottleDevice[] {
+  return (rates ?? []).map(({ path, rate }) => ({ Path: path, Rate: rate }));
 }
 
 function describeLog(log: ContainerConfig["log"]): Readonly<Record<string, string>> {

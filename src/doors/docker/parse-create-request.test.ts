@@ -105,9 +105,9 @@ test("all the defaults that the docker client sends ask for nothing", () => {
 });
 
 test("every field that is not there is refused by name and flag, all of them at once", () => {
-  const request = withHost({ RestartPolicy: { Name: "always" }, Ulimits: [{ Name: "nofile", Soft: 1, Hard: 1 }] });
+  const request = withHost({ RestartPolicy: { Name: "always" }, Sysctls: { "net.a": "1" } });
   expect(() => parseCreateRequest({ ...request, Healthcheck: { Test: ["CMD", "true"] } })).toThrow(
-    "Healthcheck (--health-cmd) is not there yet; HostConfig.RestartPolicy (--restart) is not there yet; HostConfig.Ulimits (--ulimit) is not there yet",
+    "Healthcheck (--health-cmd) is not there yet; HostConfig.RestartPolicy (--restart) is not there yet; HostConfig.Sysctls (--sysctl) is not there yet",
   );
 });
 
@@ -228,4 +228,34 @@ test("no JSON at all makes it fail in another way than with a sentence", () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test("limits of every kind are read, and a malformed entry of a list is named", () => {
+  const rates = [{ Path: "/dev/sda", Rate: 5 }];
+  const request = withHost({
+    ...{ BlkioWeight: 300, BlkioDeviceReadBps: rates, BlkioDeviceWriteIOps: rates, OomKillDisable: true },
+    ...{
+      MemorySwappiness: 0,
+      CpuRealtimePeriod: 9,
+      CgroupParent: "/x",
+      OomScoreAdj: -5,
+      DeviceCgroupRules: ["c 1:3 r"],
+    },
+    ...{ BlkioWeightDevice: [{ Path: "/dev/sda", Weight: 20 }], Ulimits: [{ Name: "nofile", Soft: 1, Hard: 2 }] },
+  });
+  const config = parseCreateRequest(request);
+  expect(config.oomScoreAdj).toBe(-5);
+  expect(config.resources).toEqual({
+    ...{ blkioWeight: 300, oomKillDisable: true, memorySwappiness: 0, cpuRealtimePeriod: 9, cgroupParent: "/x" },
+    blkioWeightDevices: [{ path: "/dev/sda", weight: 20 }],
+    readBytesPerSecond: [{ path: "/dev/sda", rate: 5 }],
+    writesPerSecond: [{ path: "/dev/sda", rate: 5 }],
+    deviceRules: ["c 1:3 r"],
+    ulimits: [{ name: "nofile", soft: 1, hard: 2 }],
+  });
+  expect(parseCreateRequest(withHost({ MemorySwappiness: -1, Ulimits: [] })).resources).toEqual({});
+  expect(() => parseCreateRequest(withHost({ BlkioDeviceReadBps: [{ Path: "/dev/sda", Rate: -1 }] }))).toThrow(
+    "HostConfig.BlkioDeviceReadBps[0] is not an object of Path and Rate",
+  );
+  expect(() => parseCreateRequest(withHost({ Ulimits: [{ Soft: 1 }] }))).toThrow("HostConfig.Ulimits[0] is not");
 });

@@ -4,6 +4,7 @@ import type { ContainerConfig, LogConfig, NetworkConfig } from "../../engine/con
 import { GantryError } from "../../errors/gantry-error.ts";
 import { CREATE_FIELDS, ENDPOINT_FIELDS, HOST_CONFIG_FIELDS } from "./create-fields.ts";
 import { checkFields, type FieldProblem } from "./field-rules.ts";
+import { parseLimits } from "./parse-limits.ts";
 import { checkMountFields, parseMounts } from "./parse-mounts.ts";
 import { parsePortBindings } from "./parse-port-bindings.ts";
 import { parseSecurity } from "./parse-security.ts";
@@ -40,7 +41,8 @@ export function parseCreateRequest(body: unknown, options: { readonly platform?:
     stopTimeoutSeconds: request.StopTimeout ?? undefined,
     autoRemove: host.AutoRemove || undefined,
     mounts: nonEmpty(parseMounts(request)),
-    resources: resourcesOf(host),
+    resources: parseLimits(host),
+    oomScoreAdj: host.OomScoreAdj || undefined,
     security: parseSecurity(host),
     namespaces: omitUndefined({
       pid: host.PidMode || undefined,
@@ -105,21 +107,6 @@ function objectAt(
 function entrypointOf(entrypoint: readonly string[] | null | undefined): readonly string[] | undefined {
   if (entrypoint === null || entrypoint === undefined || entrypoint.length === 0) return undefined;
   return entrypoint.length === 1 && entrypoint[0] === "" ? [] : entrypoint;
-}
-
-function resourcesOf(host: HostConfig): ContainerConfig["resources"] {
-  return omitUndefined({
-    memoryBytes: host.Memory || undefined,
-    memorySwapBytes: host.MemorySwap || undefined,
-    memoryReservationBytes: host.MemoryReservation || undefined,
-    nanoCpus: host.NanoCpus || undefined,
-    cpuShares: host.CpuShares || undefined,
-    cpuPeriod: host.CpuPeriod || undefined,
-    cpuQuota: host.CpuQuota || undefined,
-    cpusetCpus: host.CpusetCpus || undefined,
-    cpusetMems: host.CpusetMems || undefined,
-    pidsLimit: host.PidsLimit || undefined,
-  });
 }
 
 function networkOf(request: CreateContainerRequest, host: HostConfig): NetworkConfig {

@@ -32,6 +32,8 @@ export interface ContainerConfig {
   readonly autoRemove?: boolean;
   readonly mounts?: readonly MountConfig[];
   readonly resources?: ResourceConfig;
+  /** -1000 to 1000: whom the host kills first when memory is used up. */
+  readonly oomScoreAdj?: number;
   readonly security?: SecurityConfig;
   readonly namespaces?: NamespaceConfig;
   readonly network?: NetworkConfig;
@@ -95,8 +97,39 @@ export interface ResourceConfig {
   readonly cpuQuota?: number;
   readonly cpusetCpus?: string;
   readonly cpusetMems?: string;
+  /** Microseconds. */
+  readonly cpuRealtimePeriod?: number;
+  readonly cpuRealtimeRuntime?: number;
   /** -1 or 0: no limit. */
   readonly pidsLimit?: number;
+  /** 0 to 100; -1: the kernel's own. */
+  readonly memorySwappiness?: number;
+  readonly oomKillDisable?: boolean;
+  /** 10 to 1000. */
+  readonly blkioWeight?: number;
+  readonly blkioWeightDevices?: readonly { readonly path: string; readonly weight: number }[];
+  readonly readBytesPerSecond?: readonly DeviceRate[];
+  readonly writeBytesPerSecond?: readonly DeviceRate[];
+  readonly readsPerSecond?: readonly DeviceRate[];
+  readonly writesPerSecond?: readonly DeviceRate[];
+  /** `c 42:* rwm` */
+  readonly deviceRules?: readonly string[];
+  /** A group that the container's is made in: absolute, or below the daemon's own. Default: the daemon's for containers. */
+  readonly cgroupParent?: string;
+  readonly ulimits?: readonly UlimitConfig[];
+}
+
+export interface DeviceRate {
+  readonly path: string;
+  readonly rate: number;
+}
+
+export interface UlimitConfig {
+  /** `nofile` */
+  readonly name: string;
+  /** -1: no limit. */
+  readonly soft: number;
+  readonly hard: number;
 }
 
 export interface SecurityConfig {

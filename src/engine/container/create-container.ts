@@ -16,6 +16,7 @@ import { nameConflict, parseContainerName, randomContainerName } from "./contain
 import { type ContainerRecord, holderOf } from "./container-record.ts";
 import { requireCapabilityNames, requireSeccomp } from "./container-security.ts";
 import { parseSignal } from "./container-signal.ts";
+import { discardLimits } from "./discard-limits.ts";
 import { mergeImageConfig } from "./merge-image-config.ts";
 import { normalTarget } from "./mount-target.ts";
 import { parseNamespaceMode, parseNetworkMode } from "./namespace-mode.ts";
@@ -28,12 +29,13 @@ import { validateContainerConfig } from "./validate-container-config.ts";
  */
 export async function createContainer(
   context: EngineContext,
-  config: ContainerConfig,
+  asked: ContainerConfig,
   options: { readonly name?: string; readonly trace?: Trace },
 ): Promise<{ readonly id: ContainerId; readonly warnings: readonly string[] }> {
   const { parts } = context;
   const { trace = NO_TRACE } = options;
-  validateContainerConfig(config, parts.host);
+  validateContainerConfig(asked, parts.host);
+  const { config, warnings } = discardLimits(asked, parts.cgroups.version);
   requireCapabilityNames(config.security);
   requireSeccomp(config.security, parts.host);
   refuseUnknownNetwork(config);
@@ -72,7 +74,7 @@ export async function createContainer(
       mounts: mounts.points,
       confinement,
       network: { mode: config.network?.mode || "bridge" },
-      warnings: planWarnings(config),
+      warnings: [...warnings, ...planWarnings(config)],
       snapshot,
       anonymousVolumes: mounts.anonymous,
     };

@@ -100,7 +100,7 @@ async function releaseHostParts(
   };
   await Promise.all([
     attempt("cannot remove the cgroup", async () => {
-      const cgroup = context.live(id).process?.cgroup ?? context.parts.cgroups.open(id);
+      const cgroup = context.live(id).process?.cgroup ?? context.cgroup(id);
       oomKills = cgroup.oomKills();
       // The kernel has killed what was in the container's own pid namespace; in another's, some may be left.
       if (cgroup.tryRemove()) return;

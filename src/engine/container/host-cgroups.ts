@@ -1,8 +1,10 @@
 import { readdirSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
 import { isGantryError } from "../../errors/gantry-error.ts";
-import type { CgroupHost, CgroupStats } from "../../linux/cgroupfs/index.ts";
+import type { CgroupHost, CgroupStats, CgroupWrite } from "../../linux/cgroupfs/index.ts";
 import { ContainerCgroup } from "../../linux/cgroupfs/index.ts";
-import { planCgroup } from "../../runtime/cgroup/index.ts";
+import type { Resources } from "../../oci/runtime-spec.ts";
+import { planCgroup, writeAgain } from "../../runtime/cgroup/index.ts";
 import type { CgroupReading, EngineCgroup, EngineCgroups } from "../dependencies.ts";
 
 /**
@@ -12,40 +14,45 @@ import type { CgroupReading, EngineCgroup, EngineCgroups } from "../dependencies
  * (and only that) falls away.
  */
 export function hostCgroups(host: CgroupHost, options: { readonly rootHash: string }): EngineCgroups {
-  const parent = `gantry-${options.rootHash}`;
-  const open = (id: string): ContainerCgroup => ContainerCgroup.open(host, `${parent}/${id}`);
+  const ours = `gantry-${options.rootHash}`;
+  const plan: PlanLimits = (resources, { isSwapDefault }) =>
+    planCgroup(resources, host).map((write) =>
+      isSwapDefault && write.cause === "linux.resources.memory.swap" && "file" in write
+        ? { ...write, optional: true }
+        : write,
+    );
+  const open = (id: string, parent?: string): ContainerCgroup =>
+    parent === undefined ? ContainerCgroup.open(host, `${ours}/${id}`) : ContainerCgroup.at(host, join(parent, id));
   return {
     version: host.mode === "v2" ? 2 : 1,
     async create(id, resources, flags) {
-      const writes = planCgroup(resources, host).map((write) =>
-        flags.isSwapDefault && write.cause === "linux.resources.memory.swap" && "file" in write
-          ? { ...write, optional: true }
-          : write,
-      );
-      const name = `${parent}/${id}`;
+      const writes = plan(resources, flags);
+      const group = open(id, flags.parent);
+      // Whose the groups above are is not known: their processes stay where they are.
+      const make = (): void => group.make(writes, { movesNothing: flags.parent !== undefined });
       try {
-        return cgroupOf(ContainerCgroup.create(host, name, writes));
+        make();
       } catch (error) {
         if (!isGantryError(error, "already-exists")) throw error;
         // Of a run that ended while no daemon was there to see to it.
-        const left = open(id);
-        await left.kill();
-        await left.remove();
-        return cgroupOf(ContainerCgroup.create(host, name, writes));
+        await group.kill();
+        await group.remove();
+        make();
       }
+      return cgroupOf(group, plan);
     },
-    open: (id) => cgroupOf(open(id)),
+    open: (id, parent) => cgroupOf(open(id, parent), plan),
     list() {
       const ids = new Set<string>();
-      for (const { path } of ContainerCgroup.open(host, parent).folders) {
+      for (const { path } of ContainerCgroup.open(host, ours).folders) {
         for (const entry of foldersIn(path)) if (/^[0-9a-f]{64}$/.test(entry)) ids.add(entry);
       }
       return [...ids];
     },
     tidy() {
-      for (const { path } of ContainerCgroup.open(host, parent).folders) removeIfEmpty(path);
+      for (const { path } of ContainerCgroup.open(host, ours).folders) removeIfEmpty(path);
     },
-    pathOf: (id) => `/${parent}/${id}`,
+    pathOf: (id, parent) => (parent === undefined ? `/${ours}/${id}` : join(parent, id)),
   };
 }
 
@@ -68,9 +75,19 @@ function removeIfEmpty(path: string): void {
   }
 }
 
-function cgroupOf(group: ContainerCgroup): EngineCgroup {
+type PlanLimits = (resources: Resources, flags: { readonly isSwapDefault: boolean }) => readonly CgroupWrite[];
+
+function cgroupOf(group: ContainerCgroup, plan: PlanLimits): EngineCgroup {
   return {
     folders: group.folders,
+    async update(resources, { previous, isSwapDefault }) {
+      try {
+        group.update(plan(resources, { isSwapDefault }));
+      } catch (error) {
+        writeAgain(group, () => plan(previous, { isSwapDefault: true }));
+        throw error;
+      }
+    },
     freeze: () => group.freeze(),
     thaw: () => group.thaw(),
     pids: () => group.pids(),

@@ -22,6 +22,14 @@ function deviceOf(path: string, stat: Stats): Device | undefined {
   return { type, path, ...splitDeviceNumber(stat.rdev), fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
 }
 
+/** Numbers of a block device, for its limits. @throws `invalid-argument` if there is none at the path. */
+export function blockDeviceNumbers(path: string): { readonly major: number; readonly minor: number } {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new GantryError("invalid-argument", `stat ${path}: no such file or directory`);
+  if (!stat.isBlockDevice()) throw new GantryError("invalid-argument", `${path} is not a block device`);
+  return splitDeviceNumber(stat.rdev);
+}
+
 /** Every device node of the host: what a privileged container finds in its /dev. */
 export function hostDevices(folder = "/dev"): readonly Device[] {
   return readdirSync(folder).flatMap((name) => {

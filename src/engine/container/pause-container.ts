@@ -12,7 +12,7 @@ export async function pauseContainer(context: EngineContext, name: string): Prom
     const record = context.records.require(id);
     if (record.state.status === "paused") throw new GantryError("conflict", `Container ${id} is already paused`);
     if (record.state.status !== "running") throw new GantryError("conflict", `Container ${id} is not running`);
-    await context.parts.cgroups.open(id).freeze();
+    await context.cgroup(id).freeze();
     context.records.update({ ...record, state: { ...record.state, status: "paused" } }, [
       context.event(record, "pause"),
     ]);
@@ -25,7 +25,7 @@ export async function unpauseContainer(context: EngineContext, name: string): Pr
   await context.locks.run(id, async () => {
     const record = context.records.require(id);
     if (record.state.status !== "paused") throw new GantryError("conflict", `Container ${id} is not paused`);
-    await context.parts.cgroups.open(id).thaw();
+    await context.cgroup(id).thaw();
     context.records.update({ ...record, state: { ...record.state, status: "running" } }, [
       context.event(record, "unpause"),
     ]);

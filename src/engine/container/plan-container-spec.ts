@@ -2,9 +2,9 @@ import type { RuntimeSpec, User } from "../../oci/runtime-spec.ts";
 import { type NamespaceChoice, planSpec, type SpecInput, type SpecMount } from "../../runtime/spec/plan-spec.ts";
 import type { Confinement } from "./container-confinement.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import { planResources } from "./container-resources.ts";
+import { planDeviceRules, planResources, planRlimits } from "./container-resources.ts";
 import type { CompiledSeccomp } from "./container-security.ts";
-import { hostDevices, requestedDevices } from "./host-devices.ts";
+import { blockDeviceNumbers, hostDevices, requestedDevices } from "./host-devices.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { processEnv } from "./merge-image-config.ts";
 
@@ -49,8 +49,10 @@ export function planContainerSpec(record: ContainerRecord, facts: StartFacts): R
     mounts: facts.mounts,
     shm: facts.shm,
     devices: [...(isPrivileged ? hostDevices() : []), ...requested.flatMap((one) => one.devices)],
-    deviceRules: requested.flatMap((one) => one.rules),
-    resources: planResources(config.resources ?? {}),
+    deviceRules: [...requested.flatMap((one) => one.rules), ...planDeviceRules(config.resources?.deviceRules ?? [])],
+    resources: planResources(config.resources ?? {}, blockDeviceNumbers),
+    rlimits: planRlimits(config.resources?.ulimits ?? []),
+    oomScoreAdj: config.oomScoreAdj ?? 0,
     namespaces: facts.namespaces,
     cgroupsPath: facts.cgroupsPath,
     furtherMaskedPaths: facts.host.thermalPaths,

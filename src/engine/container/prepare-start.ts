@@ -123,7 +123,7 @@ export function gatherStartFacts(
       joined.sandbox === undefined
         ? joined.choices
         : { ...joined.choices, network: { path: joined.sandbox, isFresh: true } },
-    cgroupsPath: parts.cgroups.pathOf(record.id),
+    cgroupsPath: parts.cgroups.pathOf(record.id, record.config.resources?.cgroupParent),
     ...(record.confinement === undefined ? {} : { confinement: record.confinement }),
   };
 }

@@ -91,7 +91,7 @@ async function recoverRun(context: EngineContext, record: ContainerRecord): Prom
     await undoLaunch(context, record);
     return [];
   }
-  const cgroup = parts.cgroups.open(id);
+  const cgroup = context.cgroup(id);
   if (record.state.status === "running") await cgroup.thaw();
   if (!isRunning(record)) {
     const { init, monitor } = found;
@@ -141,7 +141,7 @@ async function recordEnd(context: EngineContext, record: ContainerRecord, exit: 
 }
 
 async function undoLaunch(context: EngineContext, record: ContainerRecord): Promise<void> {
-  const cgroup = context.parts.cgroups.open(record.id);
+  const cgroup = context.cgroup(record.id);
   await cgroup.kill();
   await cgroup.remove();
   await context.parts.network.release(record.id);

@@ -78,7 +78,10 @@ async function launch(context: EngineContext, known: ContainerRecord, undo: Undo
 
   const isSwapDefault = !config.resources?.memorySwapBytes;
   const cgroup = await inSpan(trace, "make the cgroup", () =>
-    parts.cgroups.create(id, spec.linux?.resources ?? {}, { isSwapDefault }),
+    parts.cgroups.create(id, spec.linux?.resources ?? {}, {
+      isSwapDefault,
+      ...(config.resources?.cgroupParent === undefined ? {} : { parent: config.resources.cgroupParent }),
+    }),
   );
   undo.push(async () => {
     await cgroup.kill();

@@ -56,7 +56,7 @@ export async function killContainer(
 export async function killAndWait(context: EngineContext, id: string): Promise<void> {
   const exit = await sendSignal(context, id, SIGKILL, { isEnd: true });
   if (exit === undefined || (await endsWithin(exit, KILL_TIMEOUT_MS / 2))) return;
-  await context.parts.cgroups.open(id).kill();
+  await context.cgroup(id).kill();
   if (!(await endsWithin(exit, KILL_TIMEOUT_MS))) {
     throw new GantryError("unavailable", `container ${id} was killed and has not ended`, {
       hint: "a process may be stuck in the kernel; see the host's log",
@@ -90,7 +90,7 @@ async function sendSignal(
 }
 
 async function thaw(context: EngineContext, record: ContainerRecord): Promise<void> {
-  await context.parts.cgroups.open(record.id).thaw();
+  await context.cgroup(record.id).thaw();
   context.records.update({ ...record, state: { ...record.state, status: "running" } }, [
     context.event(record, "unpause"),
   ]);

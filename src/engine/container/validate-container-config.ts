@@ -6,6 +6,7 @@ import type {
   NetworkConfig,
   ResourceConfig,
 } from "./container-config.ts";
+import { RLIMITS } from "./container-resources.ts";
 import { parseSignal } from "./container-signal.ts";
 import { formatCpuSet, parseCpuSet } from "./cpu-set.ts";
 import { normalTarget } from "./mount-target.ts";
@@ -38,6 +39,11 @@ export function validateContainerConfig(config: ContainerConfig, host: HostLimit
   if (problems.length > 0) throw new GantryError("invalid-argument", problems.join("; "));
 }
 
+/** What of limits cannot work on this host, in Docker's words where it has them. */
+export function validateResources(resources: ResourceConfig, host: HostLimits): readonly string[] {
+  return [...resourceProblems(resources, host)];
+}
+
 function* processProblems(config: ContainerConfig): Generator<string> {
   const { workingDirectory, stopSignal, stopTimeoutSeconds, shmSizeBytes } = config;
   if (config.image === "") yield "no image was named";
@@ -47,6 +53,9 @@ function* processProblems(config: ContainerConfig): Generator<string> {
   if (stopSignal !== undefined && stopSignal !== "") yield* refusal(() => parseSignal(stopSignal));
   if (stopTimeoutSeconds !== undefined && !Number.isInteger(stopTimeoutSeconds))
     yield "the stop timeout is no whole number of seconds";
+  if (Math.abs(config.oomScoreAdj ?? 0) > 1000) {
+    yield `Invalid value ${config.oomScoreAdj}, range for oom score adj is [-1000, 1000]`;
+  }
   if (shmSizeBytes !== undefined && !(shmSizeBytes >= 0)) yield "SHM size can not be less than 0";
   if ((config.hostname?.length ?? 0) > 64)
     yield `invalid hostname "${config.hostname}": the kernel takes at most 64 characters`;
@@ -97,7 +106,37 @@ function* resourceProblems(resources: ResourceConfig, host: HostLimits): Generat
   if (cpuQuota > 0 && cpuQuota < 1000) yield "CPU cfs quota can not be less than 1ms (i.e. 1000)";
   yield* cpuSetProblems("CPUs", "cpus", resources.cpusetCpus, host.cpus);
   yield* cpuSetProblems("memory nodes", "mems", resources.cpusetMems, host.memoryNodes);
+  yield* furtherLimitProblems(resources);
   if ((resources.pidsLimit ?? 0) < -1) yield `invalid pids limit ${resources.pidsLimit}: -1 is no limit`;
+}
+
+function* furtherLimitProblems(resources: ResourceConfig): Generator<string> {
+  const { blkioWeight = 0, memorySwappiness = -1, cpuRealtimePeriod = 0, cpuRealtimeRuntime = 0 } = resources;
+  if (blkioWeight !== 0 && (blkioWeight < 10 || blkioWeight > 1000)) yield "Range of blkio weight is from 10 to 1000";
+  for (const { path, weight } of resources.blkioWeightDevices ?? []) {
+    if (weight !== 0 && (weight < 10 || weight > 1000)) yield `invalid weight for device: ${path}:${weight}`;
+  }
+  if (memorySwappiness < -1 || memorySwappiness > 100) {
+    yield `Invalid value: ${memorySwappiness}, valid memory swappiness range is 0-100`;
+  }
+  if (cpuRealtimePeriod < 0) yield `invalid CPU real-time period: ${cpuRealtimePeriod}`;
+  if (cpuRealtimePeriod > 0 && cpuRealtimeRuntime > cpuRealtimePeriod) {
+    yield "cpu real-time runtime cannot be higher than cpu real-time period";
+  }
+  for (const rule of resources.deviceRules ?? []) {
+    if (!/^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$/.test(rule)) {
+      yield `invalid device cgroup rule format: '${rule}'`;
+    }
+  }
+  for (const { name, soft, hard } of resources.ulimits ?? []) {
+    if (RLIMITS[name] === undefined) yield `invalid ulimit type: ${name}`;
+    if (hard !== -1 && (soft === -1 || soft > hard)) {
+      yield `ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`;
+    }
+  }
+  if (resources.cgroupParent?.split("/").includes("..") === true) {
+    yield `the control group's parent leads out of where it begins: ${resources.cgroupParent}`;
+  }
 }
 
 function* cpuSetProblems(

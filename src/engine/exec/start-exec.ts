@@ -66,7 +66,7 @@ async function launch(
   const init = record.run?.init;
   if (init === undefined) throw new GantryError("conflict", `container ${record.id} is not running`);
   const planned = planProcess(context, exec, { record, init });
-  const cgroup = parts.cgroups.open(record.id);
+  const cgroup = parts.cgroups.open(record.id, record.config.resources?.cgroupParent);
   const plan = planExec(planned.process, {
     pid: init.pid,
     startTime: init.startTime,

@@ -35,7 +35,7 @@ export async function* containerStats(
 function readSample(context: EngineContext, record: ContainerRecord): StatsSample {
   const { host, clock, cgroups } = context.parts;
   const isUp = isRunning(record);
-  const reading = isUp ? cgroups.open(record.id).read() : NOTHING;
+  const reading = isUp ? cgroups.open(record.id, record.config.resources?.cgroupParent).read() : NOTHING;
   const { limitBytes, ...memory } = reading.memory;
   const hasOwnNetwork = isUp && record.network?.mode !== "host";
   return {

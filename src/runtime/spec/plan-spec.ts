@@ -4,6 +4,7 @@ import type {
   Mount,
   Namespace,
   Resources,
+  Rlimit,
   RuntimeSpec,
   Seccomp,
   User,
@@ -69,6 +70,8 @@ export interface SpecInput {
   readonly processLabel?: string;
   readonly mountLabel?: string;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** @default none */
+  readonly rlimits?: readonly Rlimit[];
 }
 
 /** The version of the specification that is written here. */
@@ -93,6 +96,7 @@ export function planSpec(input: SpecInput): RuntimeSpec {
       ...(input.appArmorProfile ? { apparmorProfile: input.appArmorProfile } : {}),
       ...(input.processLabel ? { selinuxLabel: input.processLabel } : {}),
       ...(input.hasNoNewPrivileges ? { noNewPrivileges: true } : {}),
+      ...(input.rlimits?.length ? { rlimits: input.rlimits } : {}),
       oomScoreAdj: input.oomScoreAdj ?? 0,
     },
     ...(input.namespaces.uts === "new" && input.hostname !== "" ? { hostname: input.hostname } : {}),
