@@ -75,6 +75,17 @@ bool spawn_init(const struct plan *plan, const struct step *options, struct chil
 uint64_t process_start_time(int pid);
 bool write_file_at(int folder, const char *name, const char *text, size_t length);
 
+/* ---- namespaces.c: where a user namespace is in the plan, a go-between stands between the two */
+extern unsigned joined_kinds;	/* namespaces that init was born into, not to be joined again */
+extern bool has_entered_cgroups, has_oom_score;
+bool needs_go_between(const struct plan *plan);
+long make_init(const struct plan *plan, uint64_t flags, int *pidfd, int *cgroup, struct failure *failure);
+bool arrange_init(const struct plan *plan, int pid, struct failure *failure);
+long clone_into(uint64_t flags, int *pidfd, int *cgroup);
+bool failed(struct failure *failure, uint32_t step, const char *text);
+bool netlink_send(const struct step *step, int pid);
+extern bool keeps_groups;
+
 /* ---- init.c */
 extern int target_pidfd;
 extern bool is_in_unified;	/* born in its cgroup of the unified hierarchy */
@@ -131,6 +142,8 @@ step_function step_become_init;
 /* confine.c */
 step_function step_set_attribute, step_label_root_of_mount, step_landlock_ruleset, step_landlock_path, step_landlock_port,
 	step_landlock_restrict;
+step_function step_become_root, step_new_time_namespace;
+step_function step_session_keyring, step_scheduler, step_io_priority, step_personality, step_memory_policy, step_cpu_affinity, step_netlink;
 
 /* ---- listener.c: a seccomp filter that asks an agent */
 extern int agent_fd;

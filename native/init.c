@@ -73,8 +73,8 @@ static void step_join_namespace(const struct step *step)
 {
 	int fd;
 
-	if (number(step, JOIN_NAMESPACE_KIND) == NS_PID)
-		return;	/* by the monitor, before the clone */
+	if ((joined_kinds | NS_PID) & number(step, JOIN_NAMESPACE_KIND))
+		return;	/* before the clone */
 	fd = open(string(step, JOIN_NAMESPACE_PATH), O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || setns(fd, (int)number(step, JOIN_NAMESPACE_KIND)) < 0)
 		fail("%s", "");
@@ -84,7 +84,7 @@ static void step_join_namespace(const struct step *step)
 /* All namespaces at once, so that no half-joined state exists; the mount namespace brings its root along. */
 static void step_join_process(const struct step *step)
 {
-	int kinds = (int)(number(step, JOIN_PROCESS_KINDS) & ~(uint64_t)NS_PID);
+	int kinds = (int)(number(step, JOIN_PROCESS_KINDS) & ~(uint64_t)(NS_PID | joined_kinds));
 
 	if (kinds && setns(target_pidfd, kinds) < 0)
 		fail("%s", "");
@@ -101,7 +101,7 @@ static void step_enter_cgroup(const struct step *step)
 	bool is_unified = number(step, ENTER_CGROUP_VERSION) == 2;
 	int folder;
 
-	if (is_unified && is_in_unified)
+	if (is_unified ? is_in_unified : has_entered_cgroups)
 		return;
 	folder = open(string(step, ENTER_CGROUP_PATH), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0 || !write_file_at(folder, is_unified ? "cgroup.procs" : "tasks", "0", 1))
@@ -185,6 +185,15 @@ static step_function *const functions[STEP_LAST + 1] = {
 	[STEP_LANDLOCK_PATH] = step_landlock_path,
 	[STEP_LANDLOCK_PORT] = step_landlock_port,
 	[STEP_LANDLOCK_RESTRICT] = step_landlock_restrict,
+	[STEP_BECOME_ROOT] = step_become_root,
+	[STEP_NEW_TIME_NAMESPACE] = step_new_time_namespace,
+	[STEP_SESSION_KEYRING] = step_session_keyring,
+	[STEP_SCHEDULER] = step_scheduler,
+	[STEP_IO_PRIORITY] = step_io_priority,
+	[STEP_PERSONALITY] = step_personality,
+	[STEP_MEMORY_POLICY] = step_memory_policy,
+	[STEP_CPU_AFFINITY] = step_cpu_affinity,
+	[STEP_NETLINK] = step_netlink,
 };
 
 /* Whatever the daemon's runtime did to signals (SIGPIPE and SIGXFSZ ignored, all blocked by the monitor) ends here. */

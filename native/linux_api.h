@@ -26,6 +26,11 @@ struct clone3_args {
 #define CLONE3_PIDFD 0x1000u
 #define CLONE3_INTO_CGROUP 0x200000000ull
 
+#define CLONE3_PARENT 0x00008000u
+
+#define NS_TIME 0x00000080u
+#define NS_USER 0x10000000u
+#define NS_NET 0x40000000u
 #define NS_MOUNT 0x00020000u
 #define NS_CGROUP 0x02000000u
 #define NS_USER 0x10000000u
@@ -80,6 +85,29 @@ struct file_facts {
 #define FACT_IS_MOUNT_ROOT 0x2000u
 
 #define CLOSE_ON_EXEC 4u
+
+struct scheduler_attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+	uint32_t clamp_min, clamp_max;
+};
+
+/* An acknowledgement of rtnetlink: a header, an errno, and what it answers to. */
+struct netlink_answer {
+	uint32_t length;
+	uint16_t type, flags;
+	uint32_t sequence, port;
+	int32_t error;
+	char rest[1024];
+};
+#define NETLINK_ERROR 2
+
+#define KEY_JOIN_SESSION 1
+#define KEY_SET_PERMISSIONS 5
+#define KEY_DESCRIBE 6
 
 struct capability_header {
 	uint32_t version;

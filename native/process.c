@@ -34,8 +34,11 @@ void step_rlimit(const struct step *step)
 void step_oom_score(const struct step *step)
 {
 	char text[16];
-	int length = snprintf(text, sizeof text, "%d", (int)number(step, OOM_SCORE_VALUE));
-	int fd = proc_open("self/oom_score_adj", O_WRONLY);
+	int length = snprintf(text, sizeof text, "%d", (int)number(step, OOM_SCORE_VALUE)), fd;
+
+	if (has_oom_score)
+		return;
+	fd = proc_open("self/oom_score_adj", O_WRONLY);
 
 	if (fd < 0 || write(fd, text, (size_t)length) != length)
 		fail("%s", "");
@@ -110,7 +113,8 @@ void step_set_user(const struct step *step)
 	/* stays so whatever fs.suid_dumpable says: the container must not reach into us (CVE-2016-9962) */
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0)
 		fail("keep capabilities");
-	if (syscall(SYS_setgroups, size / sizeof *list, list) < 0)
+	/* A user namespace without setgroups: the planner has refused further groups. */
+	if (!keeps_groups && syscall(SYS_setgroups, size / sizeof *list, list) < 0)
 		fail("additional groups");
 	if (syscall(SYS_setresgid, (gid_t)number(step, SET_USER_GID), (gid_t)number(step, SET_USER_GID), (gid_t)number(step, SET_USER_GID)) < 0)
 		fail("group");

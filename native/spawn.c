@@ -8,7 +8,7 @@
 
 int target_pidfd = -1;
 
-static bool failed(struct failure *failure, uint32_t step, const char *text)
+bool failed(struct failure *failure, uint32_t step, const char *text)
 {
 	failure->step = step;
 	failure->error = errno;
@@ -50,7 +50,7 @@ bool write_file_at(int folder, const char *name, const char *text, size_t length
 }
 
 /* A pid may have been given to another process since the daemon looked: the start time decides, and the pidfd holds on to it. */
-static bool join_process(const struct step *step)
+static bool join_process(const struct step *step, bool is_between)
 {
 	int pid = (int)number(step, JOIN_PROCESS_PID);
 	uint64_t start = number(step, JOIN_PROCESS_START_TIME);
@@ -62,7 +62,7 @@ static bool join_process(const struct step *step)
 		errno = ESRCH;
 		return false;
 	}
-	return !(number(step, JOIN_PROCESS_KINDS) & NS_PID) || setns(target_pidfd, NS_PID) == 0;
+	return is_between || !(number(step, JOIN_PROCESS_KINDS) & NS_PID) || setns(target_pidfd, NS_PID) == 0;
 }
 
 /* Children of this process, and only they, will be in that pid namespace: pid_namespaces(7). */
@@ -79,18 +79,16 @@ static bool join_pid_namespace(const struct step *step)
 static bool prepare(const struct plan *plan, uint64_t *flags, int *cgroup, struct failure *failure)
 {
 	uint32_t index = 0;
-	bool has_user = false;
+	bool is_between = needs_go_between(plan);
 
 	for (const struct step *step = plan_next(plan, NULL); step; step = plan_next(plan, step), index++) {
 		bool done = true;
 
-		has_user |= step->op == STEP_JOIN_NAMESPACE && number(step, JOIN_NAMESPACE_KIND) == NS_USER;
-
 		if (step->op == STEP_CLONE_NAMESPACES)
 			*flags |= number(step, CLONE_NAMESPACES_FLAGS);
 		else if (step->op == STEP_JOIN_PROCESS)
-			done = join_process(step);
-		else if (step->op == STEP_JOIN_NAMESPACE && number(step, JOIN_NAMESPACE_KIND) == NS_PID)
+			done = join_process(step, is_between);
+		else if (!is_between && step->op == STEP_JOIN_NAMESPACE && number(step, JOIN_NAMESPACE_KIND) == NS_PID)
 			done = join_pid_namespace(step);
 		else if (step->op == STEP_ENTER_CGROUP && number(step, ENTER_CGROUP_VERSION) == 2)
 			done = (*cgroup = open(string(step, ENTER_CGROUP_PATH), O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0;
@@ -99,14 +97,15 @@ static bool prepare(const struct plan *plan, uint64_t *flags, int *cgroup, struc
 		if (!done)
 			return failed(failure, index, "");
 	}
-	if (has_user || *flags & NS_USER)
+	if (is_between)
 		open_sources_early(plan);
 	return true;
 }
 
-static long clone_into(uint64_t flags, int *pidfd, int *cgroup)
+long clone_into(uint64_t flags, int *pidfd, int *cgroup)
 {
-	struct clone3_args arguments = {.flags = flags | CLONE3_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = SIGCHLD};
+	/* A sibling ends with the signal that its maker ends with. */
+	struct clone3_args arguments = {.flags = flags | CLONE3_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = flags & CLONE3_PARENT ? 0 : SIGCHLD};
 	long pid;
 
 	if (*cgroup >= 0) {
@@ -176,14 +175,18 @@ bool spawn_init(const struct plan *plan, const struct step *options, struct chil
 {
 	int status[2], theirs[3], cgroup = -1;
 	uint64_t flags = 0;
+	const struct step *ids = plan_find(plan, STEP_WRITE_ID_MAP);	/* of users: they come first */
 
 	if (!prepare(plan, &flags, &cgroup, failure))
 		return false;
 	if (!make_stdio(options, child, theirs) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, status) < 0)
 		return failed(failure, NO_STEP, "cannot make pipes");
-	child->pid = (int)clone_into(flags, &child->pidfd, &cgroup);
+	for (int index = 0; index < 3 && ids; index++)
+		if (theirs[index] > 2 && fchown(theirs[index], (uid_t)number(ids, WRITE_ID_MAP_ROOT_ID), (gid_t)-1) < 0)
+			return failed(failure, NO_STEP, "cannot hand over the pipes");
+	child->pid = (int)make_init(plan, flags, &child->pidfd, &cgroup, failure);
 	if (child->pid < 0)
-		return failed(failure, NO_STEP, "cannot create the namespaces");
+		return false;
 	if (child->pid == 0) {
 		is_in_unified = cgroup >= 0;
 		become_child(plan, status[1], theirs[0], theirs[1], theirs[2]);
@@ -202,5 +205,7 @@ bool spawn_init(const struct plan *plan, const struct step *options, struct chil
 		close(target_pidfd);
 	if (agent_fd >= 0)
 		close(agent_fd);
+	if (!arrange_init(plan, child->pid, failure))
+		return false;
 	return send(child->status_fd, &(char){WORD_ASSEMBLE}, 1, MSG_NOSIGNAL) == 1;
 }

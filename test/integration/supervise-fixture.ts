@@ -10,6 +10,8 @@ export const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").tr
 const PROGRAMS =
   "sh ls cat echo mount id ps hostname stat sleep yes head kill printf stty tty true dd sed grep mkdir touch seq wc env nproc readlink tr chmod nc ip umount ln rm cp";
 
+const KINDS = ["pid", "network", "ipc", "uts", "mount", "cgroup"] as const;
+
 const MOUNTS: readonly Mount[] = [
   { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
   {
@@ -59,14 +61,15 @@ export class Fixture implements AsyncDisposable {
   }
 
   spec(args: readonly string[], spec: Partial<RuntimeSpec> = {}, process: Partial<Process> = {}): RuntimeSpec {
+    const namespaces = spec.linux?.namespaces ?? KINDS.map((type) => ({ type }));
     return {
       ociVersion: "1.3.0",
-      hostname: "box",
+      ...(namespaces.some(({ type }) => type === "uts") ? { hostname: "box" } : {}),
       process: this.process(args, process),
       ...spec,
       mounts: [...MOUNTS, ...(spec.mounts ?? [])],
       linux: {
-        namespaces: (["pid", "network", "ipc", "uts", "mount", "cgroup"] as const).map((type) => ({ type })),
+        namespaces,
         maskedPaths: ["/proc/kcore", "/proc/keys", "/sys/firmware"],
         readonlyPaths: ["/proc/sys"],
         ...spec.linux,

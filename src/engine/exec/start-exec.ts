@@ -177,6 +177,7 @@ function planProcess(
       ...(record.confinement?.processLabel ? { selinuxLabel: record.confinement.processLabel } : {}),
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       noNewPrivileges: security.noNewPrivileges === true,
+      oomScoreAdj: 0,
     },
     seccomp: planSeccomp({ ...security, privileged: isPrivileged }, { host: parts.host, capabilities }),
   };

@@ -13,10 +13,8 @@ export const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
   time: 0x80,
 };
 
-/** The flag of a namespace that the helper can make or join; the others are refused by name. */
+/** The flag of a kind of namespace. */
 export function namespaceFlag(type: NamespaceType, path: string): number {
-  if (type === "user" || type === "time")
-    throw new GantryError("unsupported", `${path}: ${type} namespaces are not supported yet`);
   const flag = NAMESPACE_FLAGS[type];
   if (flag === undefined) throw new GantryError("invalid-argument", `${path}: no such namespace: ${String(type)}`);
   return flag;

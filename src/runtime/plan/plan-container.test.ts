@@ -55,6 +55,7 @@ set-propagation flags=0x84000  # linux.rootfsPropagation
 open-source slot=0 recursive=1 propagation=0 path="/host/data"  # mounts[2]
 open-source slot=1 recursive=0 propagation=0 path="/sys/fs/cgroup/cpu,cpuacct/g/1"  # mounts[3]
 root-overlay legacy=0 label="" upper="/u" work="/w" lower=["/l2","/l1"]  # root.path
+session-keyring permissions=0x80000 name=""  # keyring
 mount-new slot=0 keep=0 copyUp=0 inheritMode=0 attributes=14 propagation=0 type="proc" source="proc" target="/proc" options=[]  # mounts[0]
 mount-new slot=0 keep=0 copyUp=0 inheritMode=0 attributes=34 propagation=0 type="tmpfs" source="tmpfs" target="/dev" options=["mode=755","size=65536k"]  # mounts[1]
 mount-source slot=0 keep=0 set=1 clear=0 implied=0x20000e recursiveSet=0 recursiveClear=0 propagation=0x44000 overProc=0 isProc=0 target="/data"  # mounts[2]
@@ -84,7 +85,6 @@ mask-path label="" path="/proc/kcore"  # linux.maskedPaths[0]
 readonly-root  # root.readonly
 barrier  # start
 rlimit resource=7 soft=1024 hard=0xffffffffffffffff  # default soft limit of open files
-oom-score value=0  # process.oomScoreAdj
 session terminal=1 uid=0  # process.terminal
 bounding-set mask=32  # process.capabilities.bounding
 set-user uid=0 gid=0 groups=<0 bytes>  # process.user
@@ -124,14 +124,12 @@ execute arguments=["sh"]  # process.args
   });
 
   const refused: readonly (readonly [string, RuntimeSpec])[] = [
-    ["linux.namespaces[0]: user namespaces are not supported yet", spec({}, {}, { namespaces: [{ type: "user" }] })],
     ["linux.namespaces: a container without a mount namespace", spec({}, {}, { namespaces: [] })],
     ["linux.namespaces[1]: a second pid namespace", spec({}, {}, { namespaces: [{ type: "pid" }, { type: "pid" }] })],
     ["hooks.poststart: hooks are not supported yet", spec({ hooks: { poststart: [{ path: "/x" }] } })],
     ["process.args: no command specified", spec({}, { args: [] })],
     ['process.cwd: "x" is not an absolute path', spec({}, { cwd: "x" })],
     ["process.rlimits[0].type: no such limit: X", spec({}, { rlimits: [{ type: "X", soft: 1, hard: 1 }] })],
-    ["process.capabilities.bounding: no such capability: CAP_X", spec({}, { capabilities: { bounding: ["CAP_X"] } })],
     [
       'mounts[0].destination: "/proc/sys" is inside of /proc',
       spec({ mounts: [{ destination: "/proc/./sys/", type: "bind", source: "/x" }] }),
@@ -156,7 +154,7 @@ describe("planExec", () => {
     expect(formatPlan(plan).split("\n").slice(0, 3)).toEqual([
       'enter-cgroup version=2 path="/sys/fs/cgroup/g"  # linux.cgroupsPath',
       "join-process pid=42 startTime=7 kinds=0x20020000  # container",
-      "barrier  # start",
+      'session-keyring permissions=0x80000 name=""  # keyring',
     ]);
   });
 });

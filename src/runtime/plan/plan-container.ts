@@ -1,17 +1,21 @@
 import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { NO_SECURITY_MODULES, type SecurityFacts } from "../../linux/security/security-facts.ts";
-import type { Hooks, Linux, NamespaceType, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import type { Hooks, Linux, NamespaceType, RuntimeSpec, User } from "../../oci/runtime-spec.ts";
 import { planLandlock } from "../landlock/plan-landlock.ts";
-import { NAMESPACE_FLAGS, namespaceFlag } from "./namespaces.ts";
 import { parseTarget } from "./parse-target.ts";
+import { planAttributes, planKeyring } from "./plan-attributes.ts";
 import type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 import { planDevices } from "./plan-devices.ts";
 import { checkMountLabel, planLabels } from "./plan-labels.ts";
 import { planLink } from "./plan-link.ts";
 import { isBindMount, planMounts } from "./plan-mounts.ts";
-import { planListenerStep, planProcess, type SeccompFilter } from "./plan-process.ts";
+import { planNamespaces } from "./plan-namespaces.ts";
+import { type MovableLink, planNetDevices } from "./plan-net-devices.ts";
+import { planListenerStep, planProcess, processWarnings, type SeccompFilter } from "./plan-process.ts";
 import { planEnterRoot, planPropagation, planRootfs, planSealRoot, type RootfsSource } from "./plan-root.ts";
+import { planKernel } from "./plan-sysctls.ts";
+import type { Caller } from "./plan-user-namespace.ts";
 import type { Plan, PlanStep } from "./steps.ts";
 
 export interface ContainerPlanOptions {
@@ -57,6 +61,30 @@ export interface ContainerPlanOptions {
    * @default false
    */
   readonly hasKcore?: boolean;
+  /**
+   * The ordinary user whose container it is.
+   *
+   * @default root's
+   */
+  readonly caller?: Caller;
+  /**
+   * What the session keyring is called after, for execs to join it; `none`: keep the caller's keyring.
+   *
+   * @default a keyring without a name
+   */
+  readonly keyring?: string | "none";
+  /** Kinds of namespaces whose path leads to the caller's own. */
+  readonly ownNamespaces?: ReadonlySet<NamespaceType>;
+  /** The host's interfaces that `linux.netDevices` names, by name. */
+  readonly netDevices?: ReadonlyMap<string, MovableLink>;
+  /**
+   * Set the loopback interface of a new network namespace up.
+   *
+   * @default false: whoever makes the network does
+   */
+  readonly loopback?: boolean;
+  /** `tasks` files of resctrl that init is put into: see planIntelRdt. */
+  readonly resctrl?: readonly string[];
 }
 
 /** Why and in what order: the barrier parts what assembles the container from what becomes its program. */
@@ -64,17 +92,27 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
   const linux = spec.linux ?? {};
   const process = spec.process;
   if (process === undefined) throw new GantryError("invalid-argument", "process: missing");
-  refuseWhatIsMissing(spec.hooks, linux);
+  refuseWhatIsMissing(spec.hooks);
   const { security = NO_SECURITY_MODULES } = options;
   const label = checkMountLabel(linux, security);
   const mounts = planMounts(spec.mounts ?? [], { cgroups: options.cgroups, linux, label, bundle: options.bundle });
+  const namespaces = planNamespaces(linux, planCgroups(options.cgroups), options.caller);
+  if (options.rootfs.type === "overlay" && namespaces.becomeRoot.length > 0)
+    throw new GantryError("unsupported", "linux.namespaces: an overlay in a user namespace is not supported");
+  const attributes = planAttributes(process, linux);
+  checkUser(process.user, linux, namespaces.keepsGroups);
   return {
+    warnings: [...processWarnings(process), ...attributes.warnings],
     steps: [
       ...planListenerStep(options.seccomp),
-      ...planNamespaces(linux, planCgroups(options.cgroups)),
+      ...namespaces.steps,
+      ...(options.resctrl ?? []).map(planResctrl),
+      ...planNetDevices(linux, options),
       ...planPropagation(linux),
       ...mounts.sources,
       planRootfs(options.rootfs, linux, label),
+      ...namespaces.becomeRoot,
+      ...(options.keyring === "none" ? [] : [planKeyring(options.keyring ?? "", namespaces.becomeRoot.length > 0)]),
       ...(options.links ?? []).map(([path, target]) => planLink(path, target, "root")),
       ...mounts.mounts,
       ...(hasOwnDevices(spec) ? [] : planDevices(linux.devices ?? [], options)),
@@ -90,9 +128,10 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
       },
       ...mounts.late,
       ...planEnterRoot(options.withoutPivot),
-      ...planKernel(spec, linux),
+      ...planKernel(spec, options.ownNamespaces),
       ...planLabels(process, security),
       ...planHidden(spec, linux, label),
+      ...attributes.steps,
       { op: "barrier", cause: "start", task: "wait for the start" },
       ...planProcess(process, { ...options, landlock: planLandlock(spec.annotations, security.landlockAbi) }),
     ],
@@ -106,39 +145,29 @@ function hasOwnDevices(spec: RuntimeSpec): boolean {
   );
 }
 
-function refuseWhatIsMissing(hooks: Hooks | undefined, linux: Linux): void {
+function refuseWhatIsMissing(hooks: Hooks | undefined): void {
   for (const [name, list] of Object.entries(hooks ?? {}))
     if (Array.isArray(list) && list.length > 0)
       throw new GantryError("unsupported", `hooks.${name}: hooks are not supported yet`);
-  for (const name of ["uidMappings", "gidMappings"] as const)
-    if ((linux[name]?.length ?? 0) > 0)
-      throw new GantryError("unsupported", `linux.${name}: user namespaces are not supported yet`);
 }
 
-/** @param cgroups entered as early as can be: nothing that is joined may hide their folders. */
-function planNamespaces(linux: Linux, cgroups: readonly PlanStep[]): PlanStep[] {
-  const steps: PlanStep[] = [...cgroups];
-  const seen = new Set<NamespaceType>();
-  let flags = 0;
-  (linux.namespaces ?? []).forEach(({ type, path }, index) => {
-    const cause = `linux.namespaces[${index}]`;
-    const flag = namespaceFlag(type, cause);
-    if (seen.has(type)) throw new GantryError("invalid-argument", `${cause}: a second ${type} namespace`);
-    seen.add(type);
-    if (path === undefined || path === "") flags |= flag;
-    else if (type === "mount")
-      throw new GantryError("unsupported", `${cause}.path: joining a mount namespace is not supported`);
-    else steps.push({ op: "join-namespace", kind: flag, path, cause, task: `join the ${type} namespace ${path}` });
-  });
-  if (!(flags & NAMESPACE_FLAGS.mount))
-    throw new GantryError("unsupported", "linux.namespaces: a container without a mount namespace is not supported");
-  // A cgroup namespace shows the cgroup that one was in when it was made: only once init is in its own.
-  const early = flags & ~NAMESPACE_FLAGS.cgroup;
-  const cause = "linux.namespaces";
-  steps.unshift({ op: "clone-namespaces", flags: early, cause, task: "create the namespaces" });
-  if (flags & NAMESPACE_FLAGS.cgroup)
-    steps.push({ op: "unshare", flags: NAMESPACE_FLAGS.cgroup, cause, task: "create the cgroup namespace" });
-  return steps;
+/** Ids are those of the container: in a user namespace that is made here, it is known which there are. */
+function checkUser(user: User, linux: Linux, keepsGroups: boolean): void {
+  const groups = user.additionalGids ?? [];
+  if (keepsGroups && groups.length > 0)
+    throw new GantryError("unsupported", "process.user.additionalGids: no groups can be set in this user namespace", {
+      hint: "map more groups than the caller's own",
+    });
+  for (const [name, id, mappings] of [
+    ["uid", user.uid, linux.uidMappings ?? []],
+    ...[user.gid, ...groups].map((gid) => ["gid", gid, linux.gidMappings ?? []] as const),
+  ] as const)
+    if (mappings.length > 0 && !mappings.some(({ containerID, size }) => id >= containerID && id < containerID + size))
+      throw new GantryError("invalid-argument", `process.user: the user namespace has no ${name} ${id}`);
+}
+
+function planResctrl(path: string): PlanStep {
+  return { op: "write-pid", path, cause: "linux.intelRdt", task: `enter the group of ${path}` };
 }
 
 /** Steps that put init into its cgroups; exec uses them too. */
@@ -150,37 +179,6 @@ export function planCgroups(cgroups: readonly CgroupFolder[]): PlanStep[] {
     cause: "linux.cgroupsPath",
     task: `enter the cgroup ${path}`,
   }));
-}
-
-function planKernel(spec: RuntimeSpec, linux: Linux): PlanStep[] {
-  const steps: PlanStep[] = [];
-  for (const [name, value] of Object.entries(linux.sysctl ?? {})) {
-    const cause = `linux.sysctl["${name}"]`;
-    // Slashes are as good as dots, and the first of either decides what the other means: sysctl.d(5).
-    const isDotted = name.indexOf(".") >= 0 && (name.indexOf("/") < 0 || name.indexOf(".") < name.indexOf("/"));
-    const path = isDotted ? name.replace(/[./]/g, (letter) => (letter === "." ? "/" : ".")) : name;
-    if (
-      !/^[a-zA-Z0-9_.:/-]+$/.test(path) ||
-      path.split("/").some((part) => part === "" || part === ".." || part === ".")
-    )
-      throw new GantryError("invalid-argument", `${cause}: not a name of a sysctl`);
-    steps.push({ op: "sysctl", path: `sys/${path}`, value, cause, task: `set the sysctl ${name}` });
-  }
-  if (spec.hostname)
-    steps.push({
-      op: "set-hostname",
-      name: spec.hostname,
-      cause: "hostname",
-      task: `set the host name "${spec.hostname}"`,
-    });
-  if (spec.domainname)
-    steps.push({
-      op: "set-domainname",
-      name: spec.domainname,
-      cause: "domainname",
-      task: `set the domain name "${spec.domainname}"`,
-    });
-  return steps;
 }
 
 function planHidden(spec: RuntimeSpec, linux: Linux, label: string): PlanStep[] {

@@ -2,10 +2,12 @@ import { NO_SECURITY_MODULES, type SecurityFacts } from "../../linux/security/se
 import type { NamespaceType, Process } from "../../oci/runtime-spec.ts";
 import { planLandlock } from "../landlock/plan-landlock.ts";
 import { namespaceFlag } from "./namespaces.ts";
+import { type ProcessSurroundings, planAffinity, planAttributes, planKeyring } from "./plan-attributes.ts";
 import type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 import { planCgroups } from "./plan-container.ts";
 import { planLabels } from "./plan-labels.ts";
-import { planListenerStep, planProcess, type SeccompFilter } from "./plan-process.ts";
+import { planListenerStep, planProcess, processWarnings, type SeccompFilter } from "./plan-process.ts";
+import { becomeRoot } from "./plan-user-namespace.ts";
 import type { Plan } from "./steps.ts";
 
 export interface ExecPlanOptions {
@@ -24,6 +26,20 @@ export interface ExecPlanOptions {
    * @default nothing
    */
   readonly security?: SecurityFacts;
+  /** The container's `linux`, of which a process inherits personality and memory policy. */
+  readonly linux?: ProcessSurroundings;
+  /**
+   * What the container's session keyring is called after; `none`: keep the caller's keyring.
+   *
+   * @default a keyring without a name
+   */
+  readonly keyring?: string | "none";
+  /**
+   * No groups can be set in the container's user namespace.
+   *
+   * @default false
+   */
+  readonly keepsGroups?: boolean;
 }
 
 /** A plan that joins a running container's namespaces, root and cgroups and executes one process there; it waits at the barrier too. */
@@ -31,8 +47,13 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
   const { security = NO_SECURITY_MODULES } = options;
   let kinds = 0;
   for (const type of options.namespaces) kinds |= namespaceFlag(type, "namespaces");
+  const isInUserNamespace = options.namespaces.includes("user");
+  const attributes = planAttributes(process, options.linux ?? {});
+  const affinity = planAffinity(process);
   return {
+    warnings: [...processWarnings(process), ...attributes.warnings],
     steps: [
+      ...affinity.early,
       // While the host's folders are still in sight.
       ...planListenerStep(options.seccomp),
       ...planCgroups(options.cgroups),
@@ -44,10 +65,14 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
         cause: "container",
         task: `join the container's namespaces (process ${options.pid})`,
       },
+      ...affinity.late,
+      ...(isInUserNamespace ? [becomeRoot(options.keepsGroups === true)] : []),
+      ...(options.keyring === "none" ? [] : [planKeyring(options.keyring ?? "", isInUserNamespace)]),
       ...(process.terminal
         ? [{ op: "open-console", bind: 0, cause: "process.terminal", task: "open the terminal" } as const]
         : []),
       ...planLabels(process, security),
+      ...attributes.steps,
       { op: "barrier", cause: "start", task: "wait for the start" },
       ...planProcess(process, { ...options, landlock: planLandlock(options.annotations, security.landlockAbi) }),
     ],

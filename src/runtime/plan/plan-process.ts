@@ -55,6 +55,8 @@ function planRlimits(rlimits: readonly Rlimit[]): PlanStep[] {
     const resource = RLIMITS[limit.type];
     if (resource === undefined)
       throw new GantryError("invalid-argument", `${cause}.type: no such limit: ${limit.type}`);
+    if (rlimits.findIndex(({ type }) => type === limit.type) !== index)
+      throw new GantryError("invalid-argument", `${cause}.type: a second ${limit.type}`);
     const [soft, hard] = [limitValue(limit.soft), limitValue(limit.hard)];
     if (soft > hard) throw new GantryError("invalid-argument", `${cause}: the soft limit is above the hard one`);
     return { op: "rlimit", resource, soft, hard, cause, task: `set ${limit.type}` };
@@ -72,15 +74,16 @@ function planRlimits(rlimits: readonly Rlimit[]): PlanStep[] {
   return steps;
 }
 
-/** The mask that the kernel wants for a set of `CAP_…` names. */
-function encodeCapabilities(names: readonly string[], path: string): bigint {
-  let mask = 0n;
-  for (const name of names) {
-    const bit = capabilityBit(name);
-    if (bit === undefined) throw new GantryError("invalid-argument", `${path}: no such capability: ${name}`);
-    mask |= 1n << BigInt(bit);
-  }
-  return mask;
+/** The mask that the kernel wants for a set of `CAP_…` names; unknown ones are left out, see processWarnings. */
+function encodeCapabilities(names: readonly string[] = []): bigint {
+  return names.reduce((mask, name) => mask | (1n << BigInt(capabilityBit(name) ?? 64)), 0n) & 0xffff_ffff_ffff_ffffn;
+}
+
+/** What is left out of a process. A capability that is not known is none of these: a newer specification, a slip of the pen. */
+export function processWarnings(process: Process): string[] {
+  const names = Object.values(process.capabilities ?? {}).flatMap((list: readonly string[] | undefined) => list ?? []);
+  const unknown = [...new Set(names.filter((name) => capabilityBit(name) === undefined))].sort();
+  return unknown.length === 0 ? [] : [`process.capabilities: unknown capabilities left out: ${unknown.join(", ")}`];
 }
 
 function planIdentity(process: Process): PlanStep[] {
@@ -101,7 +104,7 @@ function planIdentity(process: Process): PlanStep[] {
   if (capabilities !== undefined)
     steps.push({
       op: "bounding-set",
-      mask: encodeCapabilities(capabilities.bounding ?? [], `${path}.bounding`),
+      mask: encodeCapabilities(capabilities.bounding),
       cause: `${path}.bounding`,
       task: "limit the capabilities",
     });
@@ -116,10 +119,10 @@ function planIdentity(process: Process): PlanStep[] {
   if (capabilities !== undefined)
     steps.push({
       op: "set-capabilities",
-      effective: encodeCapabilities(capabilities.effective ?? [], `${path}.effective`),
-      permitted: encodeCapabilities(capabilities.permitted ?? [], `${path}.permitted`),
-      inheritable: encodeCapabilities(capabilities.inheritable ?? [], `${path}.inheritable`),
-      ambient: encodeCapabilities(capabilities.ambient ?? [], `${path}.ambient`),
+      effective: encodeCapabilities(capabilities.effective),
+      permitted: encodeCapabilities(capabilities.permitted),
+      inheritable: encodeCapabilities(capabilities.inheritable),
+      ambient: encodeCapabilities(capabilities.ambient),
       cause: path,
       task: "set the capabilities",
     });
@@ -149,13 +152,13 @@ export function planProcess(
 ): PlanStep[] {
   const args = checkProgram(process);
   const steps: PlanStep[] = [...planRlimits(process.rlimits ?? [])];
-  const score = process.oomScoreAdj ?? 0;
-  steps.push({
-    op: "oom-score",
-    value: BigInt.asUintN(64, BigInt(score)),
-    cause: "process.oomScoreAdj",
-    task: `set the OOM score to ${score}`,
-  });
+  const score = process.oomScoreAdj;
+  if (score !== undefined) {
+    const cause = "process.oomScoreAdj";
+    if (!Number.isInteger(score) || score < -1000 || score > 1000)
+      throw new GantryError("invalid-argument", `${cause}: not from -1000 to 1000: ${score}`);
+    steps.push({ op: "oom-score", value: score, cause, task: `set the OOM score to ${score}` });
+  }
   steps.push({
     op: "session",
     terminal: process.terminal ? 1 : 0,

@@ -127,6 +127,60 @@ export const STEPS = {
   "map-ids": { number: 92, fields: { slot: "number", recursive: "number", users: "string", groups: "string" } },
   "detach-path": { number: 93, fields: { path: "string" } },
   "move-root": { number: 94, fields: {} },
+  // Namespaces of users and of time, and what belongs to them.
+  /**
+   * Run by init's parent: `text`, a line for each range, is written; or `tool` (newuidmap, newgidmap) is given the
+   * ranges' numbers. `rootId` is what 0 is on the host: init's pipes become its own.
+   */
+  "write-id-map": {
+    number: 60,
+    fields: {
+      isGroups: "number",
+      denySetgroups: "number",
+      rootId: "number",
+      tool: "string",
+      text: "string",
+      ranges: "list",
+    },
+  },
+  "become-root": { number: 61, fields: { keepGroups: "number" } },
+  "new-time-namespace": { number: 62, fields: { offsets: "string" } },
+  // Attributes of the process.
+  "session-keyring": { number: 63, fields: { permissions: "number", name: "string" } },
+  scheduler: {
+    number: 64,
+    fields: {
+      policy: "number",
+      flags: "number",
+      nice: "number",
+      priority: "number",
+      runtime: "number",
+      deadline: "number",
+      period: "number",
+    },
+  },
+  "io-priority": { number: 65, fields: { value: "number" } },
+  personality: { number: 66, fields: { persona: "number" } },
+  "memory-policy": { number: 67, fields: { mode: "number", nodes: "bytes" } },
+  /** `early`: on init's parent, while init is made. */
+  "cpu-affinity": { number: 68, fields: { early: "number", processors: "bytes" } },
+  /**
+   * One rtnetlink message, by init's parent (`outside`) or by init. Where `namespaceAt` or `indexAt` is not 0, a
+   * descriptor of the network namespace (at `namespacePath`, or init's) or the number of the interface `name` is put there.
+   */
+  netlink: {
+    number: 69,
+    fields: {
+      outside: "number",
+      namespaceAt: "number",
+      indexAt: "number",
+      namespacePath: "string",
+      name: "string",
+      message: "bytes",
+    },
+  },
+  /** Run by init's parent: init's number into a file of the host. */
+  "write-pid": { number: 70, fields: { path: "string" } },
 } as const satisfies Readonly<Record<string, StepDefinition>>;
 
 export type FieldType = "number" | "string" | "list" | "bytes";
@@ -169,4 +223,6 @@ export type PlanStep = {
 /** What the helper does, in order. */
 export interface Plan {
   readonly steps: readonly PlanStep[];
+  /** What was left out, a sentence each. */
+  readonly warnings?: readonly string[];
 }
