@@ -38,7 +38,9 @@ _Noreturn void fail_context(int context, const char *what)
 	text[length > 0 ? length : 0] = 0;
 	text[strcspn(text, "\n")] = 0;
 	errno = error;
-	fail("%s%s%s", what, length > 2 && what[0] ? ": " : "", length > 2 ? text + 2 : "");
+	if (length <= 2)
+		fail("%s", what[0] ? what : "the file system");
+	fail("%s%s%s", what, what[0] ? ": " : "", text + 2);
 }
 
 int new_context(const char *type)

@@ -10,16 +10,21 @@
 /* What the monitor opens for init has numbers from here on, in order. */
 #define FIRST_SOURCE 64
 
-/* A descriptor and one, 0 for none. */
-static int slots[PLAN_MAX_SLOTS];
-static bool mapped[PLAN_MAX_SLOTS];
+/* Descriptors and one, 0 for none: of init, and what the monitor has opened for it. */
+static int slots[PLAN_MAX_SLOTS], early[PLAN_MAX_SLOTS];
+static bool mapped[PLAN_MAX_SLOTS], has_early;
+
+static int tree_of(const int *trees, uint64_t slot)
+{
+	if (slot < PLAN_MAX_SLOTS && trees[slot] > 0)
+		return trees[slot] - 1;
+	errno = EBADF;
+	return -1;
+}
 
 int slot_tree(uint64_t slot)
 {
-	if (slot < COUNT(slots) && slots[slot] > 0)
-		return slots[slot] - 1;
-	errno = EBADF;
-	return -1;
+	return tree_of(slots, slot);
 }
 
 bool slot_fill(uint64_t slot, int tree)
@@ -49,17 +54,25 @@ static int open_source(const struct step *step)
 	return tree;
 }
 
-/* Host paths are opened before the root exists, so that nothing in the container can have a hand in them. */
+/* Host paths are opened before the root exists, so that nothing in the container can have a hand in them. In a user namespace
+ * the monitor's tree is the last resort: init's own has its attributes locked, this one would let the container change them. */
 void step_open_source(const struct step *step)
 {
-	int tree;
+	uint64_t slot = number(step, OPEN_SOURCE_SLOT);
+	int tree, spare = tree_of(early, slot);
 
-	if (slot_tree(number(step, OPEN_SOURCE_SLOT)) >= 0)
-		return;	/* by the monitor */
-	tree = open_source(step);
+	if (spare >= 0 && mapped[slot]) {
+		tree = spare;
+	} else {
+		tree = open_source(step);
+		if (tree < 0 && errno == EACCES && spare >= 0)
+			tree = spare;
+		else if (spare >= 0)
+			close(spare);
+	}
 	if (tree < 0)
 		fail("%s", "");
-	if (!slot_fill(number(step, OPEN_SOURCE_SLOT), tree))
+	if (!slot_fill(slot, tree))
 		fail("slot");
 }
 
@@ -103,11 +116,11 @@ static int make_user_namespace(const char *users, const char *groups)
 	return namespace;
 }
 
-static bool map_ids(const struct step *step)
+static bool map_ids(const struct step *step, const int *trees)
 {
 	uint64_t slot = number(step, MAP_IDS_SLOT);
 	struct mount_attributes attributes = {.set = MOUNT_IDMAP};
-	int tree = slot_tree(slot), namespace, result;
+	int tree = tree_of(trees, slot), namespace, result;
 
 	if (tree < 0)
 		return false;
@@ -126,7 +139,7 @@ void step_map_ids(const struct step *step)
 
 	if (slot < COUNT(mapped) && mapped[slot])
 		return;
-	if (!map_ids(step))
+	if (!map_ids(step, slots))
 		fail("%s", "");
 }
 
@@ -136,16 +149,20 @@ void open_sources_early(const struct plan *plan)
 {
 	int next = FIRST_SOURCE;
 
+	has_early = true;
 	for (const struct step *step = plan_next(plan, NULL); step; step = plan_next(plan, step)) {
 		if (step->op == STEP_OPEN_SOURCE) {
+			uint64_t slot = number(step, OPEN_SOURCE_SLOT);
 			int tree = open_source(step), place = tree < 0 ? -1 : fcntl(tree, F_DUPFD_CLOEXEC, next);
 
 			if (tree >= 0)
 				close(tree);
-			if (place >= 0 && slot_fill(number(step, OPEN_SOURCE_SLOT), place))
-				next = place + 1;
+			if (place >= 0 && slot < COUNT(early) && !early[slot])
+				early[slot] = (next = place + 1);
+			else if (place >= 0)
+				close(place);
 		} else if (step->op == STEP_MAP_IDS) {
-			map_ids(step);
+			map_ids(step, early);
 		}
 	}
 	proc_forget();
@@ -154,21 +171,24 @@ void open_sources_early(const struct plan *plan)
 /* In the monitor: they are init's now. */
 void forget_sources(void)
 {
-	for (uint64_t slot = 0; slot < COUNT(slots); slot++)
-		if (slots[slot] > 0)
-			slot_close(slot);
+	for (uint64_t slot = 0; has_early && slot < COUNT(early); slot++)
+		if (early[slot] > 0) {
+			close(early[slot] - 1);
+			early[slot] = 0;
+		}
 }
 
-/* In init: all descriptors from `first` on are closed but these. */
+/* In init: all descriptors from `first` on are closed but these, which have ascending numbers in any plan of ours. */
 void close_all_but_sources(unsigned first)
 {
-	for (uint64_t slot = 0; slot < COUNT(slots); slot++) {
-		unsigned own = slots[slot] > 0 ? (unsigned)slots[slot] - 1 : first;
+	for (uint64_t slot = 0; has_early && slot < COUNT(early); slot++) {
+		unsigned own = early[slot] > 0 ? (unsigned)early[slot] - 1 : 0;
 
+		if (own < first)
+			continue;
 		if (own > first)
 			syscall(NR_CLOSE_RANGE, first, own - 1, 0);
-		if (own >= first && slots[slot] > 0)
-			first = own + 1;
+		first = own + 1;
 	}
 	syscall(NR_CLOSE_RANGE, first, ~0u, 0);
 }

@@ -1,5 +1,6 @@
 import { type ErrorCode, GantryError } from "../../errors/gantry-error.ts";
 import { describeErrno, ERRNO } from "../../platform/errno.ts";
+import { MOUNT_ATTRIBUTES } from "./mount-options.ts";
 import type { Plan, PlanStep } from "./steps.ts";
 
 /** What the helper reports when a step fails. */
@@ -49,6 +50,11 @@ export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
       },
     );
   }
+  if (failure.errno === ERRNO.EINVAL && isWithoutSymlinks(step))
+    return new GantryError("unsupported", `${task}: the kernel refuses its options`, {
+      exitCode: 125,
+      hint: '"nosymfollow" needs Linux 5.14',
+    });
   if (step?.op === "map-ids" && failure.errno === ERRNO.EINVAL)
     return new GantryError("unsupported", `${task}: its file system, or one below it, cannot map ids on this kernel`, {
       exitCode: 125,
@@ -74,6 +80,11 @@ function explainAttribute(step: PlanStep & { readonly op: "set-attribute" }, fai
   return new GantryError(CODES[failure.errno] ?? "internal", `${task}: ${describeErrno(failure.errno)}`, {
     exitCode: 125,
   });
+}
+
+function isWithoutSymlinks(step: PlanStep | undefined): boolean {
+  const attributes = step?.op === "mount-source" ? step.set : step?.op === "mount-new" ? step.attributes : 0;
+  return (Number(attributes) & MOUNT_ATTRIBUTES.noSymlinkFollow) !== 0;
 }
 
 function explainExecute(step: PlanStep & { readonly op: "execute" }, failure: StepFailure): GantryError {
