@@ -16,7 +16,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { detectCgroups, findController } from "../../src/linux/cgroupfs/index.ts";
 import type { Resources } from "../../src/oci/runtime-spec.ts";
-import { type Cgroup, DEFAULT_DEVICE_RULES, openCgroup } from "../../src/runtime/cgroup/index.ts";
+import {
+  type Cgroup,
+  DEFAULT_DEVICE_RULES,
+  openCgroup,
+  readEventStats,
+  stringifyExact,
+  watchOom,
+} from "../../src/runtime/cgroup/index.ts";
 
 const host = detectCgroups();
 const canRun = process.getuid?.() === 0 && findController(host, "memory") !== undefined;
@@ -121,6 +128,15 @@ describe.skipIf(!canRun)("a container's group at a specification's path", () => 
         const ours = await open();
         await ours.create(linux.resources);
         expect(limitsOf(ours)).toEqual(limitsOf(theirs));
+        const ask = run("events", "--stats", id);
+        const told = JSON.parse(ask.stdout).data;
+        const stats = JSON.parse(stringifyExact(readEventStats(theirs.group, host.mode === "v2" ? 2 : 1)));
+        expect(Object.keys(stats)).toEqual(Object.keys(told));
+        expect([stats.pids, stats.cpuset]).toEqual([told.pids, told.cpuset]);
+        expect(Object.keys(stats.cpu.usage)).toEqual(Object.keys(told.cpu.usage));
+        expect(Object.keys(stats.memory.raw).sort()).toEqual(Object.keys(told.memory.raw));
+        expect(stats.memory.usage.limit).toBe(told.memory.usage.limit);
+        expect(Object.keys(stats.hugetlb)).toEqual(Object.keys(told.hugetlb));
         // runc's own update and ours, the same way.
         const change: Resources = {
           memory: { limit: 96 << 20 },
@@ -165,6 +181,32 @@ describe.skipIf(!canRun)("a container's group at a specification's path", () => 
     const asked = host.mode === "v2" ? wrong : firstWrong;
     expect(await cgroup.update(asked, { previous }).catch((error) => error)).toBeInstanceOf(Error);
     expect(limitsOf(cgroup)).toEqual(before);
+  });
+
+  test("tells that memory was used up, and that there is nobody left", async () => {
+    const cgroup = await open();
+    await cgroup.create({ memory: { limit: 16 << 20, swap: 16 << 20 } });
+    const sleeper = await sleepIn(cgroup);
+    let count = 0;
+    using watched = watchOom(cgroup.group, host.mode === "v2" ? 2 : 1, () => count++);
+    const enter = cgroup.folders.map(({ path }) => `echo $$ >${path}/cgroup.procs`).join("; ");
+    spawnSync("sh", ["-c", `${enter}; exec python3 -c 'x = bytearray(128 << 20)'`]);
+    const deadline = performance.now() + 20_000;
+    while (count === 0 && performance.now() < deadline) await Bun.sleep(5);
+    expect(count).toBeGreaterThan(0);
+    sleeper.kill("SIGKILL");
+    await cgroup.group.kill();
+    await cgroup.remove();
+    await watched.ended;
+  });
+
+  test("a watch of memory ends when nobody wants it", async () => {
+    const cgroup = await open();
+    await cgroup.create({});
+    const watched = watchOom(cgroup.group, host.mode === "v2" ? 2 : 1, () => undefined);
+    watched[Symbol.dispose]();
+    watched[Symbol.dispose]();
+    await watched.ended;
   });
 
   test("a check before an update keeps what would be killed", async () => {

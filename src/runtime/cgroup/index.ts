@@ -1,7 +1,10 @@
 export type { CgroupWrite } from "../../linux/cgroupfs/cgroup-write.ts";
+export { type OomWatch, watchOom } from "../../linux/cgroupfs/watch-oom.ts";
 export type { Cgroup, CreateCgroupOptions, UpdateCgroupOptions } from "./cgroup.ts";
 export { cgroupOwner } from "./cgroup-owner.ts";
 export { cpuWeightOfShares, ioWeightOfBlkioWeight } from "./cpu-weight.ts";
+export { readEventStats } from "./event-stats.ts";
+export { stringifyExact } from "./exact-json.ts";
 export { type HoldProcess, holdProcess } from "./hold-process.ts";
 export { type OpenCgroupOptions, openCgroup } from "./open-cgroup.ts";
 export { writeAgain } from "./plain-cgroup.ts";
