@@ -1,3 +1,4 @@
+import { isGantryError } from "../../errors/gantry-error.ts";
 import { DEFAULT_PROFILE } from "../../linux/security/default-profile.ts";
 import { typeOf } from "../../linux/security/selinux-label.ts";
 import type { EngineContext } from "../engine-context.ts";
@@ -21,9 +22,19 @@ export function newConfinement(context: EngineContext, config: ContainerConfig):
 function partnerOf(context: EngineContext, { namespaces = {} }: ContainerConfig): Confinement | undefined {
   for (const text of [namespaces.pid, namespaces.ipc]) {
     const mode = parseNamespaceMode(text, "private");
-    if (mode.kind === "container") return context.records.resolve(mode.partner).confinement;
+    if (mode.kind === "container") return find(context, mode.partner)?.confinement;
   }
   return undefined;
+}
+
+/** One that is not there is told where its namespace is joined. */
+function find(context: EngineContext, name: string): ContainerRecord | undefined {
+  try {
+    return context.records.resolve(name);
+  } catch (error) {
+    if (isGantryError(error)) return undefined;
+    throw error;
+  }
 }
 
 /**
