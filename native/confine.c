@@ -35,6 +35,19 @@ void step_set_attribute(const struct step *step)
 	close(fd);
 }
 
+/* At once, and not at the next execve: for an init that stays. */
+void change_profile(const char *name)
+{
+	char text[4096];
+	int length = snprintf(text, sizeof text, "changeprofile %s", name), fd = proc_open("thread-self/attr/apparmor/current", O_WRONLY);
+
+	if (fd < 0 && errno == ENOENT)
+		fd = proc_open("thread-self/attr/current", O_WRONLY);
+	if (fd < 0 || length >= (int)sizeof text || write(fd, text, (size_t)length) != length)
+		fail("AppArmor profile");
+	close(fd);
+}
+
 /* For file systems whose mount takes no label, as a mount of message queues is one of many of the same. */
 void step_label_root_of_mount(const struct step *step)
 {

@@ -140,6 +140,7 @@ step_function step_rlimit, step_oom_score, step_umask, step_session, step_boundi
 	step_no_new_privileges, step_change_directory, step_seccomp, step_environment, step_execute;
 step_function step_become_init;
 /* confine.c */
+void change_profile(const char *name);
 step_function step_set_attribute, step_label_root_of_mount, step_landlock_ruleset, step_landlock_path, step_landlock_port,
 	step_landlock_restrict;
 step_function step_become_root, step_new_time_namespace;

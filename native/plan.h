@@ -137,6 +137,7 @@
 #define SECCOMP_FLAGS 0
 #define SECCOMP_PROGRAM 0
 #define STEP_BECOME_INIT 36
+#define BECOME_INIT_PROFILE 0
 #define STEP_ENVIRONMENT 37
 #define ENVIRONMENT_VARIABLES 0
 #define STEP_EXECUTE 38
@@ -264,7 +265,7 @@
 	[STEP_NO_NEW_PRIVILEGES] = {1, 0, 0, 0, 0}, \
 	[STEP_CHANGE_DIRECTORY] = {1, 0, 1, 0, 0}, \
 	[STEP_SECCOMP] = {1, 1, 1, 0, 1}, \
-	[STEP_BECOME_INIT] = {1, 0, 0, 0, 0}, \
+	[STEP_BECOME_INIT] = {1, 0, 1, 0, 0}, \
 	[STEP_ENVIRONMENT] = {1, 0, 0, 1, 0}, \
 	[STEP_EXECUTE] = {1, 0, 0, 1, 0}, \
 	[STEP_SECCOMP_LISTENER] = {1, 0, 1, 1, 0}, \

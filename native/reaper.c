@@ -45,7 +45,6 @@ void step_become_init(const struct step *step)
 	sigset_t all;
 	int program;
 
-	(void)step;
 	/* listener.c may have said that nobody waits for children */
 	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR)
 		fail("signals");
@@ -60,6 +59,8 @@ void step_become_init(const struct step *step)
 		unblock_all();
 		return;
 	}
+	if (string(step, BECOME_INIT_PROFILE)[0])
+		change_profile(string(step, BECOME_INIT_PROFILE));
 	forget_monitor();
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);

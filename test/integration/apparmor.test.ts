@@ -61,8 +61,12 @@ describe.if(security.apparmor)("a container's AppArmor profile", () => {
   test("may be another; exec and what runs below an init have it too", async () => {
     const asked = { ...open, appArmorProfile: PROFILE };
     const read = sh("echo x > /secret; cat /proc/self/attr/current /secret");
+    const denied = "cat: can't open '/secret': Permission denied\n";
     const { stdout, stderr } = await engine.run({ command: read, security: asked, init: true });
-    expect([stdout, stderr]).toEqual([`${PROFILE} (enforce)\n`, "cat: can't open '/secret': Permission denied\n"]);
+    expect([stdout, stderr]).toEqual([`${PROFILE} (enforce)\n`, denied]);
+    // The init itself too, or the program could not send it a signal.
+    const below = await engine.run({ command: sh("cat /proc/1/attr/current; kill -USR1 1"), init: true });
+    expect([below.stdout, below.stderr]).toEqual(["gantry-default (enforce)\n", ""]);
     const { id } = await engine.engine.create(
       {
         image: "box",

@@ -93,7 +93,7 @@ umask mask=18  # process.user.umask
 change-directory path="/"  # process.cwd
 no-new-privileges  # process.noNewPrivileges
 seccomp flags=0 program=<16 bytes>  # linux.seccomp
-become-init  # init
+become-init profile=""  # init
 environment variables=["PATH=/bin"]  # process.env
 execute arguments=["sh"]  # process.args
 `);

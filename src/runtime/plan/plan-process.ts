@@ -193,7 +193,16 @@ export function planProcess(
     steps.push({ op: "no-new-privileges", cause: "process.noNewPrivileges", task: "set no_new_privs" });
     steps.push(...restrict, ...filter);
   }
-  if (options.init) steps.push({ op: "become-init", cause: "init", task: "start the program below init" });
+  if (options.init) {
+    const profile = process.apparmorProfile ?? "";
+    // The program's is set already; this is for the process that stays.
+    steps.push({
+      op: "become-init",
+      profile: profile === "unconfined" ? "" : profile,
+      cause: "init",
+      task: "start the program below init",
+    });
+  }
   steps.push({ op: "environment", variables: process.env ?? [], cause: "process.env", task: "set the environment" });
   steps.push({ op: "execute", arguments: args, cause: "process.args", task: `execute "${args[0]}"` });
   return steps;
