@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { type BenchPeers, openPeers } from "./bench-peers.ts";
 import { formatTable, type Row, writeInto } from "./report.ts";
 import { benchBurst } from "./suites/burst.ts";
+import { benchFilter } from "./suites/filter.ts";
 import { benchGrowth } from "./suites/growth.ts";
 import { benchPull } from "./suites/pull.ts";
 import { benchRun } from "./suites/run.ts";
@@ -19,6 +20,7 @@ const SUITES: Readonly<Record<string, (peers: BenchPeers) => Promise<readonly Ro
   burst: benchBurst,
   pull: benchPull,
   growth: benchGrowth,
+  filter: benchFilter,
 };
 
 const asked = process.argv.slice(2).filter((word) => word !== "--write");

@@ -7,8 +7,9 @@ import { PeerAbsent } from "./peer.ts";
 
 /** An OCI bundle of busybox that runs `true`, for runtimes without an engine. */
 export interface Bundle extends Disposable {
-  /** A whole `run` by a runtime; `bare`: the system calls alone (`bench/bare/bare-run.c`). */
-  commandOf(runtime: "runc" | "crun" | "bare"): readonly string[];
+  /** A whole `run` by a runtime, of this bundle or another; `bare`: the system calls alone (`bench/bare/bare-run.c`). */
+  commandOf(runtime: "runc" | "crun" | "bare", bundle?: string): readonly string[];
+  readonly folder: string;
 }
 
 /** @param rootfs the root filesystem that is copied into it. */
@@ -26,14 +27,15 @@ export function makeBundle(rootfs: string): Bundle {
   runToEnd(["cc", "-O2", "-o", bare, join(import.meta.dir, "../bare/bare-run.c")]);
   let count = 0;
   return {
-    commandOf(runtime) {
+    folder,
+    commandOf(runtime, path = folder) {
       if (runtime === "bare") return [bare, join(folder, "rootfs"), "true"];
       const program = findProgram(runtime);
       if (program === undefined) throw new PeerAbsent(`${runtime} is not installed`);
       const id = `gantry-bench-${process.pid}-${count++}`;
-      if (runtime === "runc") return [program, "--root", join(folder, "runc"), "run", "--bundle", folder, id];
+      if (runtime === "runc") return [program, "--root", join(folder, "runc"), "run", "--bundle", path, id];
       // crun refuses a hybrid host: it gets one where the second version's hierarchy is not mounted.
-      const script = `umount /sys/fs/cgroup/unified 2>/dev/null; exec ${program} --root ${folder}/crun run --bundle ${folder} ${id}`;
+      const script = `umount /sys/fs/cgroup/unified 2>/dev/null; exec ${program} --root ${folder}/crun run --bundle ${path} ${id}`;
       return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script];
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),

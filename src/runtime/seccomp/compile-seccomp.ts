@@ -103,9 +103,9 @@ function segmentsOf(decisions: ReadonlyMap<number, Decision>, after: Segment | u
     if (previous === undefined || !isAlike(previous.decision, decision)) segments.push({ first, decision });
   };
   add(0, NOT_NAMED);
-  for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
+  for (const number of Uint32Array.from(decisions.keys()).sort()) {
     if (after !== undefined && number >= after.first) break;
-    add(number, decision);
+    add(number, decisions.get(number) ?? NOT_NAMED);
     add(number + 1, NOT_NAMED);
   }
   if (after !== undefined) add(after.first, after.decision);

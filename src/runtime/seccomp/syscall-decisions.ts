@@ -126,35 +126,26 @@ function alternatives(conditions: readonly Condition[]): readonly (readonly Cond
   return [conditions.toSorted((a, b) => a.index - b.index)];
 }
 
-/** Where a rule applies on an architecture: each call that it is about, with the conditions that hold there. */
-function* targets(
+/**
+ * The call through which 32-bit x86 can make one that a rule is about, with the condition that it is that one; undefined
+ * where there is none. The arguments are behind a pointer, where no filter can look: to let all through because some are
+ * allowed would undo the rule; to forbid all because some are forbidden keeps it.
+ */
+function throughMultiplexer(
   rule: SeccompRule,
   name: string,
   architecture: SeccompArchitecture,
-  cause: string,
-): Generator<{ readonly number: number; readonly conditions: readonly Condition[] }> {
-  const conditions = (rule.args ?? []).map((argument, index) =>
-    parseCondition(argument, name, architecture.argumentBits, `${cause}.args[${index}]`),
-  );
-  const own = syscallNumber(architecture, name);
-  if (own !== undefined) for (const all of alternatives(conditions)) yield { number: own, conditions: all };
-
-  const multiplexer = architecture.column === "x86" ? findMultiplexer(name) : undefined;
-  const through = multiplexer && syscallNumber(architecture, multiplexer.through);
-  if (multiplexer === undefined || through === undefined) return;
-  // The arguments are behind a pointer, where no filter can look. To let all through because some are allowed would
-  // undo the rule; to forbid all because some are forbidden keeps it.
-  if (conditions.length > 0 && isPermissive(rule.action)) return;
-  const which: Condition = {
-    index: 0,
-    op: "eq",
-    isNegated: false,
-    mask: multiplexer.mask,
-    value: BigInt(multiplexer.number),
-    bits: 32,
-  };
-  yield { number: through, conditions: [which] };
+): { readonly number: number; readonly condition: Condition } | undefined {
+  if (architecture.column !== "x86") return undefined;
+  const multiplexer = findMultiplexer(name);
+  const number = multiplexer && syscallNumber(architecture, multiplexer.through);
+  if (multiplexer === undefined || number === undefined) return undefined;
+  if ((rule.args ?? []).length > 0 && isPermissive(rule.action)) return undefined;
+  const { mask, number: which } = multiplexer;
+  return { number, condition: { index: 0, op: "eq", isNegated: false, mask, value: BigInt(which), bits: 32 } };
 }
+
+const UNCONDITIONAL: readonly (readonly Condition[])[] = [[]];
 
 /**
  * What a profile says about each system call of an architecture, by number; calls that it does not name are absent.
@@ -168,20 +159,30 @@ function* targets(
 export function decideSyscalls(profile: Seccomp, architecture: SeccompArchitecture): ReadonlyMap<number, Decision> {
   const fallback = encodeAction(profile.defaultAction, profile.defaultErrnoRet, "linux.seccomp.defaultAction");
   const decisions = new Map<number, ConditionalAction[]>();
+  const decide = (number: number, conditions: readonly Condition[], action: number): void => {
+    const entries = decisions.get(number);
+    if (entries?.[0]?.conditions.length === 0) return;
+    if (entries === undefined || conditions.length === 0) decisions.set(number, [{ conditions, action }]);
+    else entries.push({ conditions, action });
+  };
   for (const [ruleIndex, rule] of (profile.syscalls ?? []).entries()) {
     const cause = `linux.seccomp.syscalls[${ruleIndex}]`;
     const action = encodeAction(rule.action, rule.errnoRet, cause);
+    const { args = [] } = rule;
     for (const name of rule.names) {
-      for (const { number, conditions } of targets(rule, name, architecture, cause)) {
-        if (action === fallback) continue;
-        const entries = decisions.get(number) ?? [];
-        if (entries.some((entry) => entry.conditions.length === 0)) continue;
-        if (conditions.length === 0) decisions.set(number, [{ conditions, action }]);
-        else decisions.set(number, [...entries, { conditions, action }]);
-      }
+      const conditions = args.map((argument, index) =>
+        parseCondition(argument, name, architecture.argumentBits, `${cause}.args[${index}]`),
+      );
+      if (action === fallback) continue;
+      const own = syscallNumber(architecture, name);
+      const wanted = conditions.length === 0 ? UNCONDITIONAL : alternatives(conditions);
+      if (own !== undefined) for (const all of wanted) decide(own, all, action);
+      const through = throughMultiplexer(rule, name, architecture);
+      if (through !== undefined) decide(through.number, [through.condition], action);
     }
   }
-  for (const entries of decisions.values()) entries.sort((a, b) => compareConditions(a.conditions, b.conditions));
+  for (const entries of decisions.values())
+    if (entries.length > 1) entries.sort((a, b) => compareConditions(a.conditions, b.conditions));
   return decisions;
 }
 
