@@ -51,7 +51,7 @@ static inline const char *string(const struct step *step, unsigned index)
 }
 
 /* ---- what init tells the monitor, over a socket that keeps messages apart */
-enum { NOTE_READY = 1, NOTE_FAILED = 2, NOTE_CONSOLE = 3 };
+enum { NOTE_READY = 1, NOTE_FAILED = 2, NOTE_CONSOLE = 3, NOTE_HOOKS = 4 };
 #define NO_STEP 0xffffffffu
 struct failure {
 	uint32_t step;
@@ -64,6 +64,7 @@ struct note {
 };
 #define WORD_ASSEMBLE 'a'
 #define WORD_EXECUTE 'x'
+#define WORD_HOOKED 'h'
 
 /* ---- spawn.c */
 struct child {
@@ -88,6 +89,8 @@ extern bool keeps_groups;
 
 /* ---- init.c */
 extern int target_pidfd;
+extern int monitor_fd, preserved_fds;	/* the descriptor of whom we report to; how many of the caller's stay from 3 on */
+extern int start_fd, result_fd;	/* launch.c */
 extern bool is_in_unified;	/* born in its cgroup of the unified hierarchy */
 _Noreturn void init_run(const struct plan *plan);
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -145,6 +148,7 @@ step_function step_set_attribute, step_label_root_of_mount, step_landlock_rulese
 	step_landlock_restrict;
 step_function step_become_root, step_new_time_namespace;
 step_function step_session_keyring, step_scheduler, step_io_priority, step_personality, step_memory_policy, step_cpu_affinity, step_netlink;
+step_function step_hook, step_await_hooks, step_find_program, step_await_start;
 
 /* ---- listener.c: a seccomp filter that asks an agent */
 extern int agent_fd;
@@ -212,5 +216,6 @@ void broadcast(unsigned attached, unsigned type, unsigned tag, const void *bytes
 /* ---- roles */
 int monitor_main(void);
 int relay_main(int count, char **arguments);
+int launch_main(const char *plan_fd);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "gantry.h"
 
-enum { MONITOR = 3 };
+int monitor_fd = 3, preserved_fds;
 
 static uint32_t current_step = NO_STEP;
 
@@ -28,8 +28,8 @@ void send_note(const struct note *note, int fd)
 		message.msg_controllen = sizeof control.space;
 		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
 		memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-		sendmsg(MONITOR, &message, MSG_NOSIGNAL);
-	} else if (write(MONITOR, note, sizeof *note) < 0) {
+		sendmsg(monitor_fd, &message, MSG_NOSIGNAL);
+	} else if (write(monitor_fd, note, sizeof *note) < 0) {
 		/* write, since a seccomp filter may be on by now; without a monitor there is nobody to tell */
 		_exit(125);
 	}
@@ -55,7 +55,7 @@ void wait_for_word(char word)
 	ssize_t length;
 
 	do
-		length = read(MONITOR, &received, 1);
+		length = read(monitor_fd, &received, 1);
 	while (length < 0 && errno == EINTR);
 	if (length != 1 || received != word)
 		_exit(125);
@@ -194,6 +194,10 @@ static step_function *const functions[STEP_LAST + 1] = {
 	[STEP_MEMORY_POLICY] = step_memory_policy,
 	[STEP_CPU_AFFINITY] = step_cpu_affinity,
 	[STEP_NETLINK] = step_netlink,
+	[STEP_HOOK] = step_hook,
+	[STEP_AWAIT_HOOKS] = step_await_hooks,
+	[STEP_FIND_PROGRAM] = step_find_program,
+	[STEP_AWAIT_START] = step_await_start,
 };
 
 /* Whatever the daemon's runtime did to signals (SIGPIPE and SIGXFSZ ignored, all blocked by the monitor) ends here. */

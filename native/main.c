@@ -1,4 +1,5 @@
-/* One binary, four ways in: `monitor ID` (request on descriptor 3), `relay …`, `hold PARENT`, `version`. Init and exec are the monitor's children. */
+/* One binary, five ways in: `monitor ID` (request on descriptor 3), `launch FD`, `relay …`, `hold PARENT`, `version`. Init and exec are
+ * the children of monitor and launch. */
 #include <signal.h>
 #include <sys/mman.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ int main(int count, char **arguments)
 	forgo_huge_pages();
 	if (count >= 2 && strcmp(arguments[1], "monitor") == 0)
 		return monitor_main();
+	if (count == 3 && strcmp(arguments[1], "launch") == 0)
+		return launch_main(arguments[2]);
 	if (count >= 2 && strcmp(arguments[1], "relay") == 0)
 		return relay_main(count - 2, arguments + 2);
 	if (count >= 3 && strcmp(arguments[1], "hold") == 0)

@@ -225,6 +225,34 @@
 #define NETLINK_MESSAGE 2
 #define STEP_WRITE_PID 70
 #define WRITE_PID_PATH 0
+#define STEP_LAUNCH 39
+#define LAUNCH_PRESERVED_FDS 0
+#define LAUNCH_FOREGROUND 1
+#define LAUNCH_AWAITS_START 2
+#define LAUNCH_SUBREAPER 3
+#define LAUNCH_CLEAN_UP 4
+#define LAUNCH_ROWS 5
+#define LAUNCH_COLUMNS 6
+#define LAUNCH_OUTCOME_AT 7
+#define LAUNCH_HOLD_PID 8
+#define LAUNCH_FOLDER 0
+#define LAUNCH_PID_FILE 1
+#define LAUNCH_CONSOLE_SOCKET 2
+#define LAUNCH_STATE_HEAD 3
+#define LAUNCH_STATE_TAIL 4
+#define LAUNCH_AGAIN 5
+#define STEP_HOOK 40
+#define HOOK_KIND 0
+#define HOOK_TIMEOUT_MS 1
+#define HOOK_ARGUMENT_COUNT 2
+#define HOOK_PATH 0
+#define HOOK_STATE_HEAD 1
+#define HOOK_STATE_TAIL 2
+#define HOOK_STRINGS 3
+#define STEP_AWAIT_HOOKS 41
+#define STEP_FIND_PROGRAM 42
+#define FIND_PROGRAM_NAME 0
+#define STEP_AWAIT_START 43
 
 #define STEP_LAST 105
 
@@ -291,6 +319,11 @@
 	[STEP_CPU_AFFINITY] = {1, 1, 1, 0, 1}, \
 	[STEP_NETLINK] = {1, 3, 3, 0, 1}, \
 	[STEP_WRITE_PID] = {1, 0, 1, 0, 0}, \
+	[STEP_LAUNCH] = {1, 9, 5, 1, 0}, \
+	[STEP_HOOK] = {1, 3, 3, 1, 0}, \
+	[STEP_AWAIT_HOOKS] = {1, 0, 0, 0, 0}, \
+	[STEP_FIND_PROGRAM] = {1, 0, 1, 0, 0}, \
+	[STEP_AWAIT_START] = {1, 0, 0, 0, 0}, \
 }
 
 #endif

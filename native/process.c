@@ -195,8 +195,9 @@ static const char *search_path(void)
 	return "";
 }
 
-/* As execvp does, in the container's PATH; but a folder or a file without the x bit is passed over, so that the error tells the truth. */
-static void execute_by_name(const char *name)
+/* As execvp does, in the container's PATH; but a folder or a file without the x bit is passed over, so that the error tells the
+ * truth. Each that could be it is offered to `use`, which comes back if it is not. */
+static void search(const char *name, bool (*use)(const char *path))
 {
 	char path[PATH_MAX];
 	int error = ENOENT;
@@ -207,7 +208,8 @@ static void execute_by_name(const char *name)
 
 		if (snprintf(path, sizeof path, "%.*s/%s", length ? length : 1, length ? at : ".", name) < (int)sizeof path &&
 		    stat(path, &about) == 0 && S_ISREG(about.st_mode)) {
-			execve(path, arguments, environment);
+			if (use(path))
+				return;
 			if (errno != EACCES)
 				fail("found");
 			error = EACCES;
@@ -215,6 +217,36 @@ static void execute_by_name(const char *name)
 		at += length;
 	}
 	errno = error;
+	fail("%s", "");
+}
+
+static bool execute(const char *path)
+{
+	execve(path, arguments, environment);
+	return false;
+}
+
+static bool can_execute(const char *path)
+{
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+}
+
+/* Says before the barrier already what step_execute would, as far as that can be known. */
+void step_find_program(const struct step *step)
+{
+	const char *name = string(step, FIND_PROGRAM_NAME);
+	struct stat about;
+
+	if (!strchr(name, '/')) {
+		search(name, can_execute);
+	} else if (stat(name, &about) < 0) {
+		fail("%s", "");
+	} else if (S_ISDIR(about.st_mode)) {
+		errno = EISDIR;
+		fail("found");
+	} else if (!can_execute(name)) {
+		fail("found");
+	}
 }
 
 void step_execute(const struct step *step)
@@ -226,7 +258,7 @@ void step_execute(const struct step *step)
 		fail("no program");
 	}
 	fill(arguments, step);
-	if (syscall(NR_CLOSE_RANGE, 3, ~0u, CLOSE_ON_EXEC) < 0)
+	if (syscall(NR_CLOSE_RANGE, 3 + preserved_fds, ~0u, CLOSE_ON_EXEC) < 0)
 		fail("descriptors");
 	if (strchr(arguments[0], '/')) {
 		execve(arguments[0], arguments, environment);
@@ -240,7 +272,7 @@ void step_execute(const struct step *step)
 			fail("found");
 		}
 	} else {
-		execute_by_name(arguments[0]);
+		search(arguments[0], execute);
 	}
 	fail("%s", "");
 }

@@ -147,7 +147,7 @@ void step_map_ids(const struct step *step)
  * tried again by init, which tells. */
 void open_sources_early(const struct plan *plan)
 {
-	int next = FIRST_SOURCE;
+	int next = FIRST_SOURCE + preserved_fds;
 
 	has_early = true;
 	for (const struct step *step = plan_next(plan, NULL); step; step = plan_next(plan, step)) {

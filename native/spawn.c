@@ -123,26 +123,30 @@ long clone_into(uint64_t flags, int *pidfd, int *cgroup)
 	return syscall(NR_CLONE3, &arguments, sizeof arguments);
 }
 
-/* Leaves init with 0–2, 3 (the monitor), for exec 4 (the pidfd whose namespaces it joins), and 5 (a seccomp agent): nothing else of the host. */
+/* Leaves init with 0–2, what the caller wants preserved after them, and then whom it reports to, the pidfd whose namespaces it
+ * joins (for exec), a seccomp agent, and how it learns of its start: nothing else of the host. */
 _Noreturn static void become_child(const struct plan *plan, int status, int input, int output, int error)
 {
-	int fds[] = {input, output, error, status, target_pidfd < 0 ? status : target_pidfd, agent_fd < 0 ? status : agent_fd};
+	int fds[] = {input, output, error, status, target_pidfd, agent_fd, start_fd, result_fd};
+	int *const places[] = {NULL, NULL, NULL, &monitor_fd, &target_pidfd, &agent_fd, &start_fd, &result_fd};
+	int next = 0;
 
-	/* Out of the way of 0–5 first, so that none is overwritten before its turn. */
+	/* Out of the way of their places first, so that none is overwritten before its turn. */
 	for (unsigned index = 0; index < COUNT(fds); index++)
-		fds[index] = fcntl(fds[index], F_DUPFD_CLOEXEC, 10);
-	for (unsigned index = 0; index < COUNT(fds); index++)
-		if (fds[index] < 0 || dup3(fds[index], (int)index, index > 2 ? O_CLOEXEC : 0) < 0)
+		if (fds[index] >= 0 && (fds[index] = fcntl(fds[index], F_DUPFD_CLOEXEC, 10 + preserved_fds)) < 0)
 			_exit(125);
-	close_all_but_sources(COUNT(fds));
-	if (target_pidfd >= 0)
-		target_pidfd = 4;
-	else
-		close(4);
-	if (agent_fd >= 0)
-		agent_fd = 5;
-	else
-		close(5);
+	for (unsigned index = 0; index < COUNT(fds); index++) {
+		if (index == 3)
+			next += preserved_fds;
+		if (fds[index] < 0)
+			continue;
+		if (dup3(fds[index], next, index > 2 ? O_CLOEXEC : 0) < 0)
+			_exit(125);
+		if (places[index])
+			*places[index] = next;
+		next++;
+	}
+	close_all_but_sources((unsigned)next);
 	init_run(plan);
 }
 
@@ -157,13 +161,14 @@ static bool make_pipe(int *ours, int *theirs, bool we_write)
 	return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
 }
 
-/* With a terminal the console comes later, from init; until then 0–2 are the monitor's own /dev/null. */
+/* With a terminal the console comes later, from init; until then 0–2 are the monitor's own /dev/null. Without a monitor (no
+ * `options`) they are the caller's. */
 static bool make_stdio(const struct step *options, struct child *child, int *theirs)
 {
 	child->input_fd = child->output_fd = child->error_fd = -1;
 	for (int index = 0; index < 3; index++)
 		theirs[index] = index;
-	if (number(options, SUPERVISE_TERMINAL))
+	if (!options || number(options, SUPERVISE_TERMINAL))
 		return true;
 	if (number(options, SUPERVISE_OPEN_STDIN) && !make_pipe(&child->input_fd, &theirs[0], true))
 		return false;

@@ -84,8 +84,9 @@ export interface Capabilities {
 export interface Rlimit {
   /** `RLIMIT_…` */
   readonly type: string;
-  readonly soft: number;
-  readonly hard: number;
+  /** 64 bits without a sign; `bigint` where a number cannot hold it. */
+  readonly soft: number | bigint;
+  readonly hard: number | bigint;
 }
 
 export interface Mount {

@@ -92,6 +92,8 @@ const NUMBERS_X64 = {
   openat2: 437,
   landlock_create_ruleset: 444,
   lseek: 8,
+  execveat: 322,
+  umask: 95,
 } as const;
 
 /** A system call that the project uses. */
@@ -141,6 +143,8 @@ const NUMBERS_ARM64: Readonly<Record<SyscallName, number>> = {
   openat2: 437,
   landlock_create_ruleset: 444,
   lseek: 62,
+  execveat: 281,
+  umask: 166,
 };
 
 /** Numbers of the system calls on this machine's architecture (Linux uapi: asm/unistd_64.h, asm-generic/unistd.h). */

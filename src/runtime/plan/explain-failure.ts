@@ -31,7 +31,8 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
  */
 export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
   const step = plan.steps[failure.step];
-  if (step?.op === "execute" && failure.errno !== 0) return explainExecute(step, failure);
+  if (step?.op === "execute" && failure.errno !== 0) return explainExecute(step.arguments[0] ?? "", failure);
+  if (step?.op === "find-program" && failure.errno !== 0) return explainExecute(step.name, failure);
   if (step?.op === "set-attribute") return explainAttribute(step, failure);
   const reasons = [failure.text, failure.errno === 0 ? "" : describeErrno(failure.errno)].filter((text) => text !== "");
   const task = step === undefined ? "cannot start the container" : `cannot ${step.task}`;
@@ -87,8 +88,7 @@ function isWithoutSymlinks(step: PlanStep | undefined): boolean {
   return (Number(attributes) & MOUNT_ATTRIBUTES.noSymlinkFollow) !== 0;
 }
 
-function explainExecute(step: PlanStep & { readonly op: "execute" }, failure: StepFailure): GantryError {
-  const name = step.arguments[0] ?? "";
+function explainExecute(name: string, failure: StepFailure): GantryError {
   const isPath = name.includes("/");
   const isFound = failure.text === "found";
   switch (failure.errno) {

@@ -92,9 +92,9 @@ set-capabilities effective=32 permitted=32 inheritable=0 ambient=0  # process.ca
 umask mask=18  # process.user.umask
 change-directory path="/"  # process.cwd
 no-new-privileges  # process.noNewPrivileges
+environment variables=["PATH=/bin"]  # process.env
 seccomp flags=0 program=<16 bytes>  # linux.seccomp
 become-init profile=""  # init
-environment variables=["PATH=/bin"]  # process.env
 execute arguments=["sh"]  # process.args
 `);
   });

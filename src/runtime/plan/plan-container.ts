@@ -7,7 +7,9 @@ import { parseTarget } from "./parse-target.ts";
 import { planAttributes, planKeyring } from "./plan-attributes.ts";
 import type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 import { planDevices } from "./plan-devices.ts";
+import { type HookState, planHooks } from "./plan-hooks.ts";
 import { checkMountLabel, planLabels } from "./plan-labels.ts";
+import { type LaunchOptions, planLaunch } from "./plan-launch.ts";
 import { planLink } from "./plan-link.ts";
 import { isBindMount, planMounts } from "./plan-mounts.ts";
 import { planNamespaces } from "./plan-namespaces.ts";
@@ -85,6 +87,12 @@ export interface ContainerPlanOptions {
   readonly loopback?: boolean;
   /** `tasks` files of resctrl that init is put into: see planIntelRdt. */
   readonly resctrl?: readonly string[];
+  /**
+   * Without a monitor: what the launcher does, and what hooks are told.
+   *
+   * @default a monitor runs the plan; hooks are refused
+   */
+  readonly launch?: { readonly options: LaunchOptions; readonly hookState: HookState };
 }
 
 /** Why and in what order: the barrier parts what assembles the container from what becomes its program. */
@@ -92,7 +100,7 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
   const linux = spec.linux ?? {};
   const process = spec.process;
   if (process === undefined) throw new GantryError("invalid-argument", "process: missing");
-  refuseWhatIsMissing(spec.hooks);
+  refuseWhatIsMissing(options.launch === undefined ? spec.hooks : undefined);
   const { security = NO_SECURITY_MODULES } = options;
   const label = checkMountLabel(linux, security);
   const mounts = planMounts(spec.mounts ?? [], { cgroups: options.cgroups, linux, label, bundle: options.bundle });
@@ -101,9 +109,19 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
     throw new GantryError("unsupported", "linux.namespaces: an overlay in a user namespace is not supported");
   const attributes = planAttributes(process, linux);
   checkUser(process.user, linux, namespaces.keepsGroups);
+  const hooksOf = (kind: Parameters<typeof planHooks>[1]): PlanStep[] =>
+    options.launch === undefined ? [] : planHooks(spec.hooks, kind, options.launch.hookState);
+  const early = [...hooksOf("prestart"), ...hooksOf("createRuntime")];
+  const lateBarrier =
+    options.launch === undefined
+      ? undefined
+      : { awaitsStart: options.launch.options.awaitsStart, hooks: hooksOf("startContainer") };
   return {
     warnings: [...processWarnings(process), ...attributes.warnings],
     steps: [
+      ...(options.launch === undefined ? [] : [planLaunch(options.launch.options)]),
+      ...early,
+      ...hooksOf("poststart"),
       ...planListenerStep(options.seccomp),
       ...namespaces.steps,
       ...(options.resctrl ?? []).map(planResctrl),
@@ -127,13 +145,20 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
         task: `make the working directory "${process.cwd}"`,
       },
       ...mounts.late,
+      // All is mounted and "/" is still the host's: that is when they are to run (config.md, "POSIX-platform Hooks").
+      ...(early.length > 0 ? [{ op: "await-hooks", cause: "hooks", task: "wait for the hooks" } as const] : []),
+      ...hooksOf("createContainer"),
       ...planEnterRoot(options.withoutPivot),
       ...planKernel(spec, options.ownNamespaces),
       ...planLabels(process, security),
       ...planHidden(spec, linux, label),
       ...attributes.steps,
-      { op: "barrier", cause: "start", task: "wait for the start" },
-      ...planProcess(process, { ...options, landlock: planLandlock(spec.annotations, security.landlockAbi) }),
+      ...(lateBarrier === undefined ? [{ op: "barrier", cause: "start", task: "wait for the start" } as const] : []),
+      ...planProcess(process, {
+        ...options,
+        landlock: planLandlock(spec.annotations, security.landlockAbi),
+        ...(lateBarrier === undefined ? {} : { lateBarrier }),
+      }),
     ],
   };
 }

@@ -6,6 +6,7 @@ import { type ProcessSurroundings, planAffinity, planAttributes, planKeyring } f
 import type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 import { planCgroups } from "./plan-container.ts";
 import { planLabels } from "./plan-labels.ts";
+import { type LaunchOptions, planLaunch } from "./plan-launch.ts";
 import { planListenerStep, planProcess, processWarnings, type SeccompFilter } from "./plan-process.ts";
 import { becomeRoot } from "./plan-user-namespace.ts";
 import type { Plan } from "./steps.ts";
@@ -40,6 +41,12 @@ export interface ExecPlanOptions {
    * @default false
    */
   readonly keepsGroups?: boolean;
+  /**
+   * Without a monitor: what the launcher does.
+   *
+   * @default a monitor runs the plan
+   */
+  readonly launch?: LaunchOptions;
 }
 
 /** A plan that joins a running container's namespaces, root and cgroups and executes one process there; it waits at the barrier too. */
@@ -53,6 +60,7 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
   return {
     warnings: [...processWarnings(process), ...attributes.warnings],
     steps: [
+      ...(options.launch === undefined ? [] : [planLaunch(options.launch)]),
       ...affinity.early,
       // While the host's folders are still in sight.
       ...planListenerStep(options.seccomp),
@@ -73,8 +81,12 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
         : []),
       ...planLabels(process, security),
       ...attributes.steps,
-      { op: "barrier", cause: "start", task: "wait for the start" },
-      ...planProcess(process, { ...options, landlock: planLandlock(options.annotations, security.landlockAbi) }),
+      ...(options.launch === undefined ? [{ op: "barrier", cause: "start", task: "wait for the start" } as const] : []),
+      ...planProcess(process, {
+        ...options,
+        landlock: planLandlock(options.annotations, security.landlockAbi),
+        ...(options.launch === undefined ? {} : { lateBarrier: { awaitsStart: false, hooks: [] } }),
+      }),
     ],
   };
 }

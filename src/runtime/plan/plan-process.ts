@@ -44,7 +44,8 @@ const RLIMITS: Readonly<Record<string, number>> = {
 };
 const UNLIMITED = 0xffff_ffff_ffff_ffffn;
 
-function limitValue(value: number): bigint {
+function limitValue(value: number | bigint): bigint {
+  if (typeof value === "bigint") return value < 0n || value > UNLIMITED ? UNLIMITED : value;
   // -1 and everything that a double cannot count exactly anyway are "no limit".
   return value < 0 || value > Number.MAX_SAFE_INTEGER ? UNLIMITED : BigInt(Math.trunc(value));
 }
@@ -140,6 +141,22 @@ function checkProgram(process: Process): readonly string[] {
   return args;
 }
 
+/** What stands between an init that is ready and its program. */
+export interface LateBarrier {
+  /** Wait for `start`, after everybody else has gone. */
+  readonly awaitsStart: boolean;
+  /** Hooks that run then. */
+  readonly hooks: readonly PlanStep[];
+}
+
+function planLateBarrier(program: string, barrier: LateBarrier): PlanStep[] {
+  return [
+    { op: "find-program", name: program, cause: "process.args", task: `find "${program}"` },
+    { op: "barrier", cause: "start", task: "wait for the start" },
+    ...(barrier.awaitsStart ? [{ op: "await-start", cause: "start", task: "wait for the start" } as const] : []),
+  ];
+}
+
 /**
  * Plans everything between the barrier and the program: init makes itself into it.
  *
@@ -148,7 +165,13 @@ function checkProgram(process: Process): readonly string[] {
  */
 export function planProcess(
   process: Process,
-  options: { readonly seccomp?: SeccompFilter; readonly init?: boolean; readonly landlock?: LandlockSteps },
+  options: {
+    readonly seccomp?: SeccompFilter;
+    readonly init?: boolean;
+    readonly landlock?: LandlockSteps;
+    /** Without a monitor: the barrier comes as late as it can, so that what fails does so while somebody listens. */
+    readonly lateBarrier?: LateBarrier;
+  },
 ): PlanStep[] {
   const args = checkProgram(process);
   const steps: PlanStep[] = [...planRlimits(process.rlimits ?? [])];
@@ -191,8 +214,13 @@ export function planProcess(
   });
   if (process.noNewPrivileges) {
     steps.push({ op: "no-new-privileges", cause: "process.noNewPrivileges", task: "set no_new_privs" });
-    steps.push(...restrict, ...filter);
+    steps.push(...restrict);
   }
+  steps.push({ op: "environment", variables: process.env ?? [], cause: "process.env", task: "set the environment" });
+  if (options.lateBarrier !== undefined) steps.push(...planLateBarrier(args[0] ?? "", options.lateBarrier));
+  if (process.noNewPrivileges) steps.push(...filter);
+  // With the rights of the program, no more: what they execute is the container's (as in runc).
+  steps.push(...(options.lateBarrier?.hooks ?? []));
   if (options.init) {
     const profile = process.apparmorProfile ?? "";
     // The program's is set already; this is for the process that stays.
@@ -203,7 +231,6 @@ export function planProcess(
       task: "start the program below init",
     });
   }
-  steps.push({ op: "environment", variables: process.env ?? [], cause: "process.env", task: "set the environment" });
   steps.push({ op: "execute", arguments: args, cause: "process.args", task: `execute "${args[0]}"` });
   return steps;
 }

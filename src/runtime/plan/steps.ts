@@ -181,6 +181,45 @@ export const STEPS = {
   },
   /** Run by init's parent: init's number into a file of the host. */
   "write-pid": { number: 70, fields: { path: "string" } },
+  // Without a monitor (`gantry runtime`): what the launcher does, in whose place it came.
+  launch: {
+    number: 39,
+    fields: {
+      preservedFds: "number",
+      foreground: "number",
+      awaitsStart: "number",
+      subreaper: "number",
+      cleanUp: "number",
+      rows: "number",
+      columns: "number",
+      /** Which of the arguments `again` is replaced by the outcome. */
+      outcomeAt: "number",
+      holdPid: "number",
+      folder: "string",
+      pidFile: "string",
+      consoleSocket: "string",
+      stateHead: "string",
+      stateTail: "string",
+      /** The command that tells and cleans up when something failed. */
+      again: "list",
+    },
+  },
+  hook: {
+    number: 40,
+    fields: {
+      kind: "number",
+      timeoutMs: "number",
+      argumentCount: "number",
+      path: "string",
+      stateHead: "string",
+      stateTail: "string",
+      /** Arguments, then variables of the environment. */
+      strings: "list",
+    },
+  },
+  "await-hooks": { number: 41, fields: {} },
+  "find-program": { number: 42, fields: { name: "string" } },
+  "await-start": { number: 43, fields: {} },
 } as const satisfies Readonly<Record<string, StepDefinition>>;
 
 export type FieldType = "number" | "string" | "list" | "bytes";

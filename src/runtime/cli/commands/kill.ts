@@ -1,0 +1,31 @@
+import { GantryError } from "../../../errors/gantry-error.ts";
+import { describeErrno, ERRNO } from "../../../platform/errno.ts";
+import { openContainer } from "../../container/open-container.ts";
+import { parseSignal, sendSignal } from "../../container/send-signal.ts";
+import type { RuntimeCommand } from "../runtime-command.ts";
+
+export const command: RuntimeCommand = {
+  usage: "[OPTIONS] CONTAINER-ID [SIGNAL]",
+  flags: { all: { takes: "nothing", short: "a" } },
+  arguments: { min: 1, max: 2 },
+  async run({ options, flags, positionals }) {
+    const [id = "", name = "SIGTERM"] = positionals;
+    const signal = parseSignal(name);
+    const container = await openContainer(options.root, id);
+    const { state, cgroup } = container;
+    const status = container.status();
+    if (flags.has("all")) {
+      for (const pid of cgroup.group.pids()) sendSignal({ pid }, signal);
+    } else {
+      if (status === "stopped" || status === "creating" || state.init === undefined)
+        throw new GantryError("conflict", "container not running");
+      const failure = sendSignal(state.init, signal);
+      if (failure === ERRNO.ESRCH) throw new GantryError("conflict", "container not running");
+      if (failure !== 0)
+        throw new GantryError("permission-denied", `cannot send a signal to "${id}": ${describeErrno(failure)}`);
+    }
+    // In a v1 freezer it would be delivered only after `resume`.
+    if (signal === 9 && status === "paused") await cgroup.group.thaw();
+    return 0;
+  },
+};

@@ -1,0 +1,15 @@
+import { openContainer } from "../../container/open-container.ts";
+import { startContainer } from "../../container/start-container.ts";
+import type { RuntimeCommand } from "../runtime-command.ts";
+
+export const command: RuntimeCommand = {
+  usage: "CONTAINER-ID",
+  flags: {},
+  arguments: { min: 1, max: 1 },
+  async run(context) {
+    const [id = ""] = context.positionals;
+    const container = await openContainer(context.options.root, id);
+    await startContainer(container, (message) => context.log.write("warning", message));
+    return 0;
+  },
+};

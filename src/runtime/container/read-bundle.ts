@@ -1,0 +1,60 @@
+import { readFileSync, statSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { GantryError } from "../../errors/gantry-error.ts";
+import type { RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { describeErrno, ERRNO } from "../../platform/errno.ts";
+import { parseRuntimeSpec } from "../spec/parse-runtime-spec.ts";
+
+const CONFIG = "config.json";
+
+export interface Bundle {
+  readonly path: string;
+  /** The text of `config.json`. */
+  readonly config: string;
+  readonly spec: RuntimeSpec;
+  /** Absolute. */
+  readonly rootfs: string;
+}
+
+function reason(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const errno = (ERRNO as Readonly<Record<string, number>>)[code];
+  return errno === undefined ? String(error) : describeErrno(errno).replace(/^\w+: /, "");
+}
+
+/**
+ * Reads a bundle: its configuration, and where its root filesystem is.
+ *
+ * @param path absolute.
+ * @throws `not-found` without a configuration or a root filesystem, `invalid-argument` for a configuration that is wrong.
+ */
+export function readBundle(path: string): Bundle {
+  let config: string;
+  try {
+    config = readFileSync(join(path, CONFIG), "utf8");
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw new GantryError(
+      "not-found",
+      isMissing
+        ? `JSON specification file ${CONFIG} not found in the bundle ${path}`
+        : `cannot read ${join(path, CONFIG)}: ${reason(error)}`,
+      isMissing ? { hint: "`gantry runtime spec` writes one" } : {},
+    );
+  }
+  const spec = parseRuntimeSpec(config, CONFIG);
+  if (spec.root === undefined) throw new GantryError("invalid-argument", "root: missing in config.json");
+  const rootfs = isAbsolute(spec.root.path) ? resolve(spec.root.path) : resolve(path, spec.root.path);
+  checkRootfs(rootfs);
+  return { path, config, spec, rootfs };
+}
+
+function checkRootfs(rootfs: string): void {
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(rootfs).isDirectory();
+  } catch (error) {
+    throw new GantryError("not-found", `invalid rootfs: stat ${rootfs}: ${reason(error)}`);
+  }
+  if (!isDirectory) throw new GantryError("invalid-argument", `invalid rootfs: ${rootfs} is not a directory`);
+}
