@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Fuzzes the helper's plan reader and protocol with libFuzzer, address and undefined-behaviour sanitizers:
+ * Fuzzes the helper's plan reader, its steps that assemble a root, and its protocol with libFuzzer, address and undefined-behaviour sanitizers:
  * `fuzz-native.ts [SECONDS]`, 60 seconds in all by default. New inputs go to .cache, the kept corpus is native/fuzz/corpus.
  */
 const ROOT = join(import.meta.dirname, "..");
@@ -11,6 +11,7 @@ const NATIVE = join(ROOT, "native");
 const CACHE = join(ROOT, ".cache/fuzz");
 const TARGETS = [
   { name: "plan", sources: ["fuzz/fuzz-plan.c", "plan.c"] },
+  { name: "steps", sources: ["fuzz/fuzz-steps.c", "plan.c"] },
   { name: "protocol", sources: ["fuzz/fuzz-protocol.c", "client.c", "plan.c", "log.c", "record.c", "fuzz/no-spawn.c"] },
 ] as const;
 

@@ -40,6 +40,7 @@ const CGROUP_FILES = [
   "test/integration/cgroup-limits.test.ts",
   "test/integration/engine-limits.test.ts",
   "test/integration/open-cgroup.test.ts",
+  "test/integration/runtime-cgroup-mounts.test.ts",
   "test/integration/supervise-limits.test.ts",
 ];
 
@@ -63,6 +64,9 @@ const GUESTS: readonly Guest[] = [
       "test/integration/engine-volumes.test.ts",
       "test/integration/network-namespace.test.ts",
       "test/integration/network-stack.test.ts",
+      "test/integration/runtime-mounts.test.ts",
+      "test/integration/runtime-mounts-user.test.ts",
+      "test/integration/runtime-propagation.test.ts",
       "test/integration/seccomp-filter.test.ts",
       "test/integration/supervise-recover.test.ts",
       "test/integration/supervise-run.test.ts",
