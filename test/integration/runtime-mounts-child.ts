@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { HostMounts, parseMountInfo, type TrialOptions, tryMounts } from "./runtime-mounts-fixture.ts";
+import { mkdirSync } from "node:fs";
+import { HostMounts, hostMounts, parseMountInfo, type TrialOptions, tryMounts } from "./runtime-mounts-fixture.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
 /**
@@ -16,7 +16,7 @@ host.mount(fixture.path("lower"), "--bind", fixture.path("lower"));
 mkdirSync(fixture.path("lower/below"));
 host.mount(fixture.path("lower/below"), "-t", "tmpfs", "tmpfs");
 const list = (): string[] =>
-  parseMountInfo(readFileSync("/proc/self/mountinfo", "utf8")).map(
+  parseMountInfo(hostMounts(fixture).join("\n")).map(
     ({ path, propagation }) => `${path.replace(fixture.directory, "")} ${propagation}`,
   );
 const before = list();

@@ -44,6 +44,7 @@ describe("the same bundle has the same mounts as with runc", () => {
   const hasRunc = spawnSync("runc", ["--version"]).status === 0;
   /** What differs on purpose, by place. */
   const DIFFERENCES: Readonly<Record<string, string>> = {
+    "/": "it is private unless something else is asked for, as with runc from 1.2 on",
     "/sys": "the superblock is all containers' of a network namespace: `ro` is the mount's alone",
     "/sys/firmware": "one empty file system for all masked folders, with all of its attributes",
     "/old": "the mode of what it hides is an option, as with runc from 1.2 on",
@@ -198,7 +199,9 @@ describe("ids of a bind mount", () => {
 
   test("are mapped, of one mount or of all below it", async () => {
     using host = new HostMounts();
-    host.mount(fixture.path("data/sub"), "-t", "tmpfs", "tmpfs");
+    mkdirSync(fixture.path("other"));
+    // A folder again: tmpfs maps ids from Linux 6.3 on.
+    host.mount(fixture.path("data/sub"), "--bind", fixture.path("other"));
     chownSync(fixture.path("data/file"), 5, 6);
     chownSync(fixture.path("data/sub"), 5, 6);
     const mapped = { uidMappings: ids(1000), gidMappings: ids(2000) };
@@ -230,7 +233,7 @@ describe("ids of a bind mount", () => {
 describe("a remount", () => {
   test("changes what is there: a mount, or a file system", async () => {
     const mounts: Mount[] = [
-      bind("/v", "bind", "nosuid"),
+      bind("/v", "bind", "nosuid", "relatime"),
       { destination: "/v", options: ["bind", "remount", "ro", "noexec"] },
       tmpfs("/t", "size=1m", "noexec"),
       { destination: "/t", type: "tmpfs", options: ["remount", "size=2m"] },
@@ -306,7 +309,7 @@ describe("the root", () => {
     const { stdout, stderr } = await tryMounts(fixture, script, { plan: { withoutPivot } });
     expect(stderr).toBe("");
     // /proc, /proc/sys (read-only) and /sys: those of the container alone
-    expect(stdout).toMatch(/^\/bin\/sh\ninside\n\/\n3\nmount: permission denied/);
+    expect(stdout).toMatch(/^\/bin\/sh\ninside\n\/\n3\n(mount: permission denied|unshare: .*Operation not permitted)/);
     expect(hostMounts(fixture)).toEqual(before);
   });
 
@@ -338,7 +341,7 @@ describe("the root", () => {
       const { stdout } = await tryMounts(fixture, script, {
         plan: { rootfs: { type: "bind", path: fixture.path(name) } },
       });
-      expect([name, stdout]).toEqual([name, "/ rw,relatime\n/bin\n/\n"]);
+      expect(`${name} ${stdout}`).toMatch(/^\w+ \/ rw,(rel|no)atime\n\/bin\n\/\n$/);
     }
   });
 });
