@@ -1,3 +1,4 @@
+import type { Linux } from "../../oci/runtime-spec.ts";
 import type { PlanStep } from "./steps.ts";
 
 /** linux/magic.h and ipc/mqueue.c: what statfs(2) says of a file system of message queues. */
@@ -17,9 +18,15 @@ export function planContext(type: string, label: string, options: readonly strin
   return label === "" || isChosen || WITHOUT_CONTEXT.has(type) ? [] : [`context=${label}`];
 }
 
-/** What labels a mount that takes no such option, but whose root does. */
-export function labelMount(type: string, label: string, target: string): PlanStep[] {
-  if (type !== "mqueue" || label === "") return [];
+/** What labels a mount that takes no such option, but whose root does. The queues of an IPC namespace of others keep theirs. */
+export function labelMount(
+  type: string,
+  label: string,
+  options: { readonly target: string; readonly linux: Linux },
+): PlanStep[] {
+  const { target, linux } = options;
+  const isOwn = (linux.namespaces ?? []).some((one) => one.type === "ipc" && !one.path);
+  if (type !== "mqueue" || label === "" || !isOwn) return [];
   return [
     {
       op: "label-root-of-mount",

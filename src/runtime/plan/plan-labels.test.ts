@@ -15,7 +15,7 @@ function plan(process: Partial<Process>, linux: Linux, security: SecurityFacts, 
     ociVersion: "1.3.0",
     process: { cwd: "/", user: { uid: 0, gid: 0 }, args: ["sh"], ...process },
     ...more,
-    linux: { namespaces: [{ type: "mount" }], ...linux },
+    linux: { namespaces: [{ type: "mount" }, { type: "ipc" }], ...linux },
   };
   return planContainer(spec, { rootfs, cgroups: [], security });
 }
@@ -69,6 +69,14 @@ describe("labels", () => {
       `mount-new slot=0 keep=0 copyUp=0 inheritMode=1 attributes=0 propagation=0 type="tmpfs" source="tmpfs" target="/own" options=["context=u:object_r:t:s0"]  # mounts[5]`,
       `mask-path label="${LABEL}" path="/x"  # linux.maskedPaths[0]`,
     ]);
+  });
+
+  test("message queues of others keep their label", () => {
+    const mounts = [{ destination: "/dev/mqueue", type: "mqueue" }];
+    const label = (namespaces: Linux["namespaces"]): string =>
+      formatPlan(plan({}, { mountLabel: LABEL, namespaces }, { ...NONE, selinux: true }, { mounts }));
+    expect(label([{ type: "mount" }])).not.toContain("label-root-of-mount");
+    expect(label([{ type: "mount" }, { type: "ipc", path: "/proc/1/ns/ipc" }])).not.toContain("label-root-of-mount");
   });
 
   test("unconfined asks for nothing where there is no AppArmor", () => {

@@ -188,7 +188,7 @@ class MountPlanner {
       ],
       ...origin,
     });
-    this.mounts.push(...labelMount(type, this.#context.label ?? "", target));
+    this.mounts.push(...labelMount(type, this.#context.label ?? "", { target, linux: this.#context.linux }));
     this.#propagate(slot, options, origin);
     if (isLate) this.late.push({ op: "change-mount", slot, set: A.readOnly, clear: 0, propagation: 0, ...origin });
   }
