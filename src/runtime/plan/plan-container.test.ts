@@ -59,7 +59,7 @@ session-keyring permissions=0x80000 name=""  # keyring
 mount-new slot=0 keep=0 copyUp=0 inheritMode=0 attributes=14 propagation=0 type="proc" source="proc" target="/proc" options=[]  # mounts[0]
 mount-new slot=0 keep=0 copyUp=0 inheritMode=0 attributes=34 propagation=0 type="tmpfs" source="tmpfs" target="/dev" options=["mode=755","size=65536k"]  # mounts[1]
 mount-source slot=0 keep=0 set=1 clear=0 implied=0x20000e recursiveSet=0 recursiveClear=0 propagation=0x44000 overProc=0 isProc=0 target="/data"  # mounts[2]
-mount-new slot=0 keep=0 copyUp=0 inheritMode=0 attributes=14 propagation=0 type="tmpfs" source="cgroup" target="/sys/fs/cgroup" options=["mode=755","size=64k"]  # mounts[3]
+mount-new slot=0 keep=0 copyUp=0 inheritMode=0 attributes=14 propagation=0 type="tmpfs" source="tmpfs" target="/sys/fs/cgroup" options=["mode=755","size=64k"]  # mounts[3]
 mount-source slot=1 keep=0 set=3 clear=0 implied=0x20000c recursiveSet=0 recursiveClear=0 propagation=0x40000 overProc=0 isProc=0 target="/sys/fs/cgroup/cpu,cpuacct"  # mounts[3]
 make-link replace=0 path="/sys/fs/cgroup/cpu" target="cpu,cpuacct"  # mounts[3]
 make-link replace=0 path="/sys/fs/cgroup/cpuacct" target="cpu,cpuacct"  # mounts[3]

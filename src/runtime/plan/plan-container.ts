@@ -117,7 +117,7 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
       ? undefined
       : { awaitsStart: options.launch.options.awaitsStart, hooks: hooksOf("startContainer") };
   return {
-    warnings: [...processWarnings(process), ...attributes.warnings],
+    warnings: [...mounts.warnings, ...processWarnings(process), ...attributes.warnings],
     steps: [
       ...(options.launch === undefined ? [] : [planLaunch(options.launch.options)]),
       ...early,

@@ -53,6 +53,20 @@ describe("bind mounts", () => {
     ]);
   });
 
+  test("a relative destination is warned of", () => {
+    const { warnings } = planMounts(
+      [
+        { destination: "a", type: "tmpfs" },
+        { destination: "/b", type: "tmpfs" },
+      ],
+      {
+        cgroups: [],
+        linux: {},
+      },
+    );
+    expect(warnings).toEqual(['mounts[0].destination: "a" is not absolute, which is deprecated: it begins at "/"']);
+  });
+
   test("ids are mapped as the mount says, or as the user namespace does", () => {
     const uidMappings = [{ containerID: 0, hostID: 1000, size: 10 }];
     const gidMappings = [...uidMappings, { containerID: 10, hostID: 9, size: 1 }];
@@ -131,7 +145,7 @@ describe("cgroups", () => {
     expect(text([mount], { cgroups: V1, linux: isolated })).toEqual([
       'open-source slot=0 path="/sys/fs/cgroup/cpu,cpuacct/g/1"',
       'open-source slot=1 path="/sys/fs/cgroup/pids/g/1"',
-      'mount-new slot=0 attributes=14 type="tmpfs" source="cgroup" target="/sys/fs/cgroup" options=["mode=755","size=64k"]',
+      'mount-new slot=0 attributes=14 type="tmpfs" source="tmpfs" target="/sys/fs/cgroup" options=["mode=755","size=64k"]',
       'mount-source slot=0 set=3 implied=0x20000c propagation=0x40000 target="/sys/fs/cgroup/cpu,cpuacct"',
       'make-link path="/sys/fs/cgroup/cpu" target="cpu,cpuacct"',
       'make-link path="/sys/fs/cgroup/cpuacct" target="cpu,cpuacct"',
@@ -165,7 +179,7 @@ describe("cgroups", () => {
     for (const type of ["cgroup", "cgroup2"])
       for (const options of [["ro"], ["rw"], []])
         expect(text([{ ...mount, type, options }], { linux: inUser })).toEqual([
-          'mount-new slot=0 keep=1 attributes=14 type="tmpfs" source="cgroup" target="/sys/fs/cgroup" options=["mode=555","size=4k","nr_inodes=2"]',
+          'mount-new slot=0 keep=1 attributes=14 type="tmpfs" source="tmpfs" target="/sys/fs/cgroup" options=["mode=555","size=4k","nr_inodes=2"]',
           "change-mount slot=0 set=1",
         ]);
   });

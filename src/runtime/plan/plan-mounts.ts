@@ -16,6 +16,8 @@ export interface MountSteps {
   readonly mounts: readonly PlanStep[];
   /** Once everything is in its place: read-only file systems that were written to until now. */
   readonly late: readonly PlanStep[];
+  /** What the specification has deprecated, or should not be so. */
+  readonly warnings: readonly string[];
 }
 
 export interface MountContext {
@@ -51,6 +53,7 @@ class MountPlanner {
   readonly sources: PlanStep[] = [];
   readonly mounts: PlanStep[] = [];
   readonly late: PlanStep[] = [];
+  readonly warnings: string[] = [];
   readonly #context: MountContext;
   #slots = 0;
 
@@ -61,6 +64,10 @@ class MountPlanner {
   add(mount: Mount, cause: string): void {
     const options = parseMountOptions(mount.options ?? []);
     const target = parseTarget(mount.destination, `${cause}.destination`);
+    if (!posix.isAbsolute(mount.destination))
+      this.warnings.push(
+        `${cause}.destination: "${mount.destination}" is not absolute, which is deprecated: it begins at "/"`,
+      );
     if (target.startsWith("/proc/") && !(isBindMount(mount) && ALLOWED_IN_PROC.has(target)))
       throw new GantryError(
         "invalid-argument",
@@ -149,7 +156,8 @@ class MountPlanner {
       const { cgroups, linux } = this.#context;
       const steps: CgroupMountSteps = {
         bind: (source, place, how) => this.#bind({ destination: place, source, options: [] }, place, how, cause),
-        create: (kind, place, how) => this.#create({ ...mount, type: kind }, place, how, cause),
+        create: (kind, place, how) =>
+          this.#create({ ...mount, type: kind, source: kind === "tmpfs" ? kind : mount.source }, place, how, cause),
         add: (step) => this.mounts.push(step),
       };
       planCgroupMount(mount, { target, options, cause }, { cgroups, linux, steps });
