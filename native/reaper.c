@@ -42,14 +42,17 @@ _Noreturn static void forward_signals(int program)
 /* The program gets a process group of its own and the terminal's foreground, so that ^C reaches it and not this loop. */
 void step_become_init(const struct step *step)
 {
+	const char *profile = string(step, BECOME_INIT_PROFILE);
+	int program, ready[2] = {-1, -1};
 	sigset_t all;
-	int program;
 
 	/* listener.c may have said that nobody waits for children */
 	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR)
 		fail("signals");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (profile[0] && pipe2(ready, O_CLOEXEC) < 0)
+		fail("pipe");
 	program = fork();
 	if (program < 0)
 		fail("fork");
@@ -57,10 +60,17 @@ void step_become_init(const struct step *step)
 		setpgid(0, 0);
 		tcsetpgrp(0, getpid());
 		unblock_all();
+		/* not before its init is confined */
+		close(ready[1]);
+		if (profile[0] && read(ready[0], &(char){0}, 1) != 1)
+			_exit(125);
 		return;
 	}
-	if (string(step, BECOME_INIT_PROFILE)[0])
-		change_profile(string(step, BECOME_INIT_PROFILE));
+	if (profile[0]) {
+		change_profile(profile);
+		if (write(ready[1], "", 1) != 1)
+			fail("pipe");
+	}
 	forget_monitor();
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { isProfileLoaded } from "../../src/linux/security/load-profile.ts";
 import { readSecurityFacts } from "../../src/linux/security/security-facts.ts";
 import { planExec } from "../../src/runtime/plan/index.ts";
+import { findProgram } from "../support/command.ts";
 import { EngineFixture } from "./engine-fixture.ts";
+import { RuncBundle } from "./runc-bundle.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
 const security = readSecurityFacts();
@@ -16,6 +18,7 @@ const PROFILE_TEXT = `profile ${PROFILE} flags=(attach_disconnected) {
   file, capability, mount, umount, network, signal, ptrace,
   deny /secret r,
 }`;
+const hasRunc = findProgram("runc") !== undefined;
 const sh = (script: string): string[] => ["sh", "-c", script];
 
 function parser(action: "--replace" | "--remove"): void {
@@ -111,6 +114,18 @@ describe.if(security.apparmor)("a profile is not evaded", () => {
 
   const FAKE = "self/attr/apparmor thread-self/attr/apparmor".split(" ");
   const refused = "cat: can't open '/secret': Permission denied\n";
+
+  test("by what runc does not allow either: both say the same on one bundle", async () => {
+    const bundle = new RuncBundle(fixture.path("bundle"), fixture.path("lower"));
+    writeFileSync(join(bundle.rootfs, "secret"), "x");
+    const spec = fixture.spec(sh("cat /proc/self/attr/current /secret"), {}, { apparmorProfile: PROFILE });
+    const plan = fixture.plan(spec, { rootfs: { type: "bind", path: bundle.rootfs }, security });
+    const { stdout, stderr } = await fixture.run(plan);
+    expect([stdout, stderr]).toEqual([`${PROFILE} (enforce)\n`, refused]);
+    if (hasRunc) expect(bundle.run(spec)).toEqual({ stdout, stderr });
+    const missing = { ...spec, process: fixture.process(["true"], { apparmorProfile: "nobodys" }) };
+    if (hasRunc) expect(bundle.run(missing).stderr).toContain("unable to apply apparmor profile");
+  });
 
   test("by an image with a folder for /proc, or a link to one (CVE-2023-28642)", async () => {
     for (const name of ["folder", "link"]) {

@@ -2,14 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerConfig } from "../../src/engine/container/container-config.ts";
-import { labelOf } from "../../src/linux/security/relabel.ts";
+import { labelOf, relabel } from "../../src/linux/security/relabel.ts";
 import { readSecurityFacts } from "../../src/linux/security/security-facts.ts";
+import { findProgram } from "../support/command.ts";
 import { EngineFixture } from "./engine-fixture.ts";
+import { RuncBundle } from "./runc-bundle.ts";
+import { Fixture } from "./supervise-fixture.ts";
 
 const security = readSecurityFacts();
 if (!security.selinux) console.log("skipped: SELinux is not enabled in this kernel (npm run test:vm has one)");
 
 const sh = (script: string): string[] => ["sh", "-c", script];
+const NAMESPACES = (["pid", "network", "ipc", "uts", "mount"] as const).map((type) => ({ type }));
 const OWN = "cat /proc/self/attr/current; echo";
 
 describe.if(security.selinux)("a container's SELinux label", () => {
@@ -148,5 +152,32 @@ describe.if(security.selinux)("a container's SELinux label", () => {
 
   test("no warning is left of all that", () => {
     expect(fixture.warnings).toEqual([]);
+  });
+});
+
+describe.if(security.selinux)("a specification's labels", () => {
+  let fixture: Fixture;
+  beforeAll(() => {
+    fixture = new Fixture();
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  test("are what runc gives on the same bundle", async () => {
+    const bundle = new RuncBundle(fixture.path("bundle"), fixture.path("lower"));
+    const mountLabel = "system_u:object_r:container_file_t:s0:c3,c4";
+    await relabel(bundle.rootfs, mountLabel);
+    const script = `${OWN}; cat /proc/self/attr/keycreate; grep -o 'context="[^"]*"' /proc/mounts; touch /dev/shm/x /tmp/x; ls /proc/acpi`;
+    const spec = fixture.spec(
+      sh(script),
+      { linux: { namespaces: NAMESPACES, mountLabel, maskedPaths: ["/proc/acpi"] } },
+      { selinuxLabel: "system_u:system_r:container_t:s0:c3,c4" },
+    );
+    const { stdout, stderr } = await fixture.run(
+      fixture.plan(spec, { rootfs: { type: "bind", path: bundle.rootfs }, security }),
+    );
+    expect(stderr).toBe("");
+    expect(stdout).toStartWith("system_u:system_r:container_t:s0:c3,c4\0\n");
+    expect(stdout.split("\n").filter((line) => line === `context="${mountLabel}"`).length).toBe(4);
+    if (findProgram("runc") !== undefined) expect(bundle.run(spec)).toEqual({ stdout, stderr });
   });
 });
