@@ -54,8 +54,12 @@ bool is_mount_root(int fd)
 
 bool is_root(int fd)
 {
-	struct file_facts facts = facts_of(fd), root = facts_of(root_fd);
+	static struct file_facts root;
+	static int known_fd = -1;
+	struct file_facts facts = facts_of(fd);
 
+	if (known_fd != root_fd)
+		root = facts_of(known_fd = root_fd);
 	return facts.mount_id == root.mount_id && facts.inode == root.inode;
 }
 
