@@ -5,6 +5,8 @@ import { join } from "node:path";
 import type { Seccomp } from "../../src/oci/runtime-spec.ts";
 import { DEFAULT_CAPABILITIES } from "../../src/runtime/capabilities/index.ts";
 import { compileSeccomp, defaultSeccompProfile } from "../../src/runtime/seccomp/index.ts";
+import { SYSCALL_COLUMNS } from "../../src/runtime/seccomp/syscall-table.ts";
+import { architecture, program, readSeccompVectors } from "../support/seccomp-vectors.ts";
 
 /** Installs the filter of a file, makes one system call, and prints its result or errno; exits by a signal if killed. */
 const PROGRAM = `
@@ -55,13 +57,18 @@ afterAll(() => {
   if (folder !== "") rmSync(folder, { recursive: true });
 });
 
-/** The call's result under the profile: 0 when it went through, -errno, or the signal that ended the caller. */
-function probe(profile: Seccomp, ...call: (number | bigint)[]): number | string | undefined {
+/** @throws what the kernel says of a program that it does not take. */
+function probeProgram(bytes: Uint8Array, ...call: (number | bigint)[]): number | string | undefined {
   const path = join(folder, "filter");
-  writeFileSync(path, compileSeccomp(profile, { arch: "x86_64" }).program);
+  writeFileSync(path, bytes);
   const { stdout, stderr, signalCode } = Bun.spawnSync([join(folder, "probe"), path, ...call.map(String)]);
   if (stderr.length > 0) throw new Error(String(stderr));
   return signalCode ?? Number(stdout);
+}
+
+/** The call's result under the profile: 0 when it went through, -errno, or the signal that ended the caller. */
+function probe(profile: Seccomp, ...call: (number | bigint)[]): number | string | undefined {
+  return probeProgram(compileSeccomp(profile, { arch: "x86_64" }).program, ...call);
 }
 
 describe.skipIf(!canRun)("a compiled filter in this kernel", () => {
@@ -91,6 +98,13 @@ describe.skipIf(!canRun)("a compiled filter in this kernel", () => {
     };
     expect(probe(profile, 110)).toBe("SIGSYS");
     expect(probe(profile, 39)).toBe(0);
+  });
+
+  test("the kernel takes every program of libseccomp's cases, of whichever machine", () => {
+    for (const each of readSeccompVectors())
+      for (const column of SYSCALL_COLUMNS)
+        expect(() => probeProgram(program(each, architecture(column)), 39)).not.toThrow();
+    expect(() => probeProgram(new Uint8Array(8), 39)).toThrow("Invalid argument");
   });
 
   test("an x32 call without rules for x32 kills", () => {

@@ -200,6 +200,11 @@ describe("compileSeccomp", () => {
     expect(() => flags({ syscalls: [{ names: ["write"], action: "SCMP_ACT_NOTIFY" }] })).toThrow("SCMP_ACT_NOTIFY");
   });
 
+  test("null, as Go writes an empty list, is none", () => {
+    const rule = { names: ["read"], action: "SCMP_ACT_ALLOW", args: null } as unknown as SeccompRule;
+    expect(run({ ...deny(rule), flags: null } as unknown as Seccomp, 0)).toBe(ALLOW);
+  });
+
   test("bad values are refused with their place", () => {
     const rule =
       (args: SeccompArgument): (() => unknown) =>

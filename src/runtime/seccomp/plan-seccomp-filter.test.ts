@@ -23,6 +23,7 @@ describe("planSeccompFilter", () => {
 
   test("without a list of flags speculation is left alone, with an empty one nothing is said", () => {
     expect([flags({}), flags({ flags: [] })]).toEqual([4, 0]);
+    expect(flags({}, "4.16.0")).toBe(0);
   });
 
   test("a flag that the kernel does not have is refused by name", () => {

@@ -29,14 +29,15 @@ export function seccompFlagNames(kernelVersion?: string): readonly string[] {
 }
 
 /**
- * The flags for seccomp(2). A profile without a list gets SPEC_ALLOW, as runc does it: kernels before 5.16 take a filter
- * for a wish to have the processor slowed down.
+ * The flags for seccomp(2). A profile without a list gets SPEC_ALLOW where the kernel has it, as runc does it: kernels
+ * before 5.16 take a filter for a wish to have the processor slowed down.
  *
  * @throws `unsupported` for a flag that nobody or not this kernel knows; `invalid-argument` for a listener that cannot be.
  */
 export function encodeFlags(profile: Seccomp, kernelVersion?: string): number {
   let bits = 0;
-  for (const name of profile.flags ?? ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"]) {
+  const byDefault = seccompFlagNames(kernelVersion).filter((name) => name === "SECCOMP_FILTER_FLAG_SPEC_ALLOW");
+  for (const name of profile.flags ?? byDefault) {
     const flag = Object.hasOwn(FLAGS, name) ? FLAGS[name] : undefined;
     if (flag === undefined)
       throw new GantryError("unsupported", `linux.seccomp.flags: unknown flag ${JSON.stringify(name)}`);

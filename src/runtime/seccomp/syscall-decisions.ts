@@ -168,7 +168,7 @@ export function decideSyscalls(profile: Seccomp, architecture: SeccompArchitectu
   for (const [ruleIndex, rule] of (profile.syscalls ?? []).entries()) {
     const cause = `linux.seccomp.syscalls[${ruleIndex}]`;
     const action = encodeAction(rule.action, rule.errnoRet, cause);
-    const { args = [] } = rule;
+    const args = rule.args ?? [];
     for (const name of rule.names) {
       const conditions = args.map((argument, index) =>
         parseCondition(argument, name, architecture.argumentBits, `${cause}.args[${index}]`),

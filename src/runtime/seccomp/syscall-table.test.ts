@@ -29,6 +29,23 @@ describe("the table of system calls", () => {
     });
   }
 
+  const generic = "/usr/include/asm-generic/unistd.h";
+  test.skipIf(!existsSync(generic))("has the numbers of asm-generic/unistd.h for aarch64", () => {
+    const architecture = findArchitecture("SCMP_ARCH_AARCH64");
+    if (architecture === undefined) throw new Error("unreachable");
+    // By other names there (newfstatat, arm_sync_file_range of 32 bits), a place kept free, and the count of all.
+    const others = new Set(["fstatat", "sync_file_range2", "arch_specific_syscall", "syscalls"]);
+    const wrong: string[] = [];
+    for (const line of readFileSync(generic, "utf8").split("\n")) {
+      const [, name, digits] = /^#define __NR(?:3264)?_(\w+) (\d+)$/.exec(line) ?? [];
+      if (name === undefined || others.has(name)) continue;
+      // From 403 to 423 are those that give machines of 32 bits a time of 64.
+      const isFor32 = Number(digits) >= 403 && Number(digits) <= 423;
+      if (syscallNumber(architecture, name) !== (isFor32 ? undefined : Number(digits))) wrong.push(line);
+    }
+    expect(wrong).toEqual([]);
+  });
+
   test("knows every call that the default profile names, but those of other machines", () => {
     const unknown = DEFAULT_RULES.flatMap((rule) => rule.names).filter((name) => !isSyscallName(name));
     // The second is `arm_sync_file_range` by its older name, which the profile has too.
