@@ -22,6 +22,8 @@ static struct {
 	unsigned calls;
 } answers;
 
+int monitor_fd = 3, preserved_fds = 2;
+
 _Noreturn void fail(const char *format, ...)
 {
 	char text[248];
