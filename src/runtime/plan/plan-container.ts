@@ -8,7 +8,7 @@ import { planAttributes, planKeyring } from "./plan-attributes.ts";
 import type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 import { planDevices } from "./plan-devices.ts";
 import { type HookState, planHooks } from "./plan-hooks.ts";
-import { checkMountLabel, planLabels } from "./plan-labels.ts";
+import { checkMountLabel, planKeyLabel, planLabels } from "./plan-labels.ts";
 import { type LaunchOptions, planLaunch } from "./plan-launch.ts";
 import { planLink } from "./plan-link.ts";
 import { isBindMount, planMounts } from "./plan-mounts.ts";
@@ -130,7 +130,9 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
       ...mounts.sources,
       planRootfs(options.rootfs, linux, label),
       ...namespaces.becomeRoot,
-      ...(options.keyring === "none" ? [] : [planKeyring(options.keyring ?? "", namespaces.becomeRoot.length > 0)]),
+      ...(options.keyring === "none"
+        ? []
+        : [...planKeyLabel(process, security), planKeyring(options.keyring ?? "", namespaces.becomeRoot.length > 0)]),
       ...(options.links ?? []).map(([path, target]) => planLink(path, target, "root")),
       ...mounts.mounts,
       ...(hasOwnDevices(spec) ? [] : planDevices(linux.devices ?? [], options)),

@@ -5,7 +5,7 @@ import { namespaceFlag } from "./namespaces.ts";
 import { type ProcessSurroundings, planAffinity, planAttributes, planKeyring } from "./plan-attributes.ts";
 import type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 import { planCgroups } from "./plan-container.ts";
-import { planLabels } from "./plan-labels.ts";
+import { planKeyLabel, planLabels } from "./plan-labels.ts";
 import { type LaunchOptions, planLaunch } from "./plan-launch.ts";
 import { planListenerStep, planProcess, processWarnings, type SeccompFilter } from "./plan-process.ts";
 import { becomeRoot } from "./plan-user-namespace.ts";
@@ -75,7 +75,9 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
       },
       ...affinity.late,
       ...(isInUserNamespace ? [becomeRoot(options.keepsGroups === true)] : []),
-      ...(options.keyring === "none" ? [] : [planKeyring(options.keyring ?? "", isInUserNamespace)]),
+      ...(options.keyring === "none"
+        ? []
+        : [...planKeyLabel(process, security), planKeyring(options.keyring ?? "", isInUserNamespace)]),
       ...(process.terminal
         ? [{ op: "open-console", bind: 0, cause: "process.terminal", task: "open the terminal" } as const]
         : []),

@@ -42,9 +42,9 @@ describe("labels", () => {
     const security = { ...NONE, apparmor: true, selinux: true };
     const text = formatPlan(planExec(process, { pid: 1, namespaces: ["mount"], cgroups: [], security }));
     expect(linesOf(text, /set-attribute|barrier/)).toEqual([
+      'set-attribute optional=1 value="u:r:t:s0" files=["keycreate"]  # process.selinuxLabel',
       'set-attribute optional=0 value="exec p" files=["apparmor/exec","exec"]  # process.apparmorProfile',
       'set-attribute optional=0 value="u:r:t:s0" files=["exec"]  # process.selinuxLabel',
-      'set-attribute optional=1 value="u:r:t:s0" files=["keycreate"]  # process.selinuxLabel',
       "barrier  # start",
     ]);
   });

@@ -33,12 +33,26 @@ function planProcessLabel(label: string, facts: SecurityFacts): PlanStep[] {
   const cause = "process.selinuxLabel";
   if (label === "") return [];
   requireSelinux(label, cause, facts);
-  const step = { op: "set-attribute", value: label, cause, task: `set the SELinux label "${label}"` } as const;
-  return [
-    { ...step, optional: 0, files: ["exec"] },
-    // Of the keys that are made until then: the session's keyring.
-    { ...step, optional: 1, files: ["keycreate"] },
-  ];
+  return [setLabel(label, cause, { file: "exec", optional: 0 })];
+}
+
+/** The label of keys that init makes, which is to say of the keyring of the session; execve ends it. */
+export function planKeyLabel(process: Process, facts: SecurityFacts): PlanStep[] {
+  const label = process.selinuxLabel ?? "";
+  const cause = "process.selinuxLabel";
+  if (label === "") return [];
+  requireSelinux(label, cause, facts);
+  // A kernel without keys has no such file.
+  return [setLabel(label, cause, { file: "keycreate", optional: 1 })];
+}
+
+function setLabel(
+  value: string,
+  cause: string,
+  options: { readonly file: string; readonly optional: number },
+): PlanStep {
+  const { file, optional } = options;
+  return { op: "set-attribute", optional, value, files: [file], cause, task: `set the SELinux label "${value}"` };
 }
 
 /** The label of what is mounted for the container; `""`: none. */
