@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerConfig } from "../../src/engine/container/container-config.ts";
 import { labelOf, relabel } from "../../src/linux/security/relabel.ts";
 import { readSecurityFacts } from "../../src/linux/security/security-facts.ts";
 import { findProgram } from "../support/command.ts";
+import { buildProbe } from "../support/probe.ts";
 import { EngineFixture } from "./engine-fixture.ts";
 import { RuncBundle } from "./runc-bundle.ts";
 import { Fixture } from "./supervise-fixture.ts";
@@ -165,8 +166,10 @@ describe.if(security.selinux)("a specification's labels", () => {
   test("are what runc gives on the same bundle", async () => {
     const bundle = new RuncBundle(fixture.path("bundle"), fixture.path("lower"));
     const mountLabel = "system_u:object_r:container_file_t:s0:c3,c4";
+    copyFileSync(await buildProbe(fixture.directory), join(bundle.rootfs, "probe"));
     await relabel(bundle.rootfs, mountLabel);
-    const script = `${OWN}; cat /proc/self/attr/keycreate; grep -o 'context="[^"]*"' /proc/mounts; touch /dev/shm/x /tmp/x; ls /proc/acpi`;
+    const script = `${OWN}; cat /proc/self/attr/keycreate; grep -o 'context="[^"]*"' /proc/mounts; touch /dev/shm/x /tmp/x; ls /proc/acpi
+      /probe call 'session-keyring 250 0 -3 0'`;
     const spec = fixture.spec(
       sh(script),
       { linux: { namespaces: NAMESPACES, mountLabel, maskedPaths: ["/proc/acpi"] } },
@@ -178,6 +181,8 @@ describe.if(security.selinux)("a specification's labels", () => {
     expect(stderr).toBe("");
     expect(stdout).toStartWith("system_u:system_r:container_t:s0:c3,c4\0\n");
     expect(stdout.split("\n").filter((line) => line === `context="${mountLabel}"`).length).toBe(4);
+    // Another's label would keep it from its own keyring.
+    expect(stdout).toEndWith("session-keyring ok\n");
     if (findProgram("runc") !== undefined) expect(bundle.run(spec)).toEqual({ stdout, stderr });
   });
 });
