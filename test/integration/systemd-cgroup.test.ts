@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import { SYSTEM_SOCKETS, SystemdManager } from "../../src/linux/systemd/systemd-manager.ts";
@@ -153,6 +153,58 @@ describe.skipIf(!isSystemd)("a container's group as a unit of systemd", () => {
     expect(second.group.exists()).toBe(false);
     expect(await (await open()).create({}).catch((error) => error.message)).toContain("needs a process to begin with");
   });
+
+  test.skipIf(!isSecond)(
+    "a user's own systemd keeps the groups of that user's containers",
+    async () => {
+      // www-data of every Debian; its systemd is a service here, since no session begins in a guest.
+      const uid = 33;
+      const directory = `/run/user/${uid}`;
+      const service = `gantry-user-${process.pid}.service`;
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      chownSync(directory, uid, uid);
+      const how = [
+        `--unit=${service}`,
+        `--uid=${uid}`,
+        "-p",
+        "Delegate=yes",
+        "-E",
+        `XDG_RUNTIME_DIR=${directory}`,
+        "-E",
+        "HOME=/tmp",
+      ];
+      try {
+        expect(spawnSync("systemd-run", [...how, "/lib/systemd/systemd", "--user"], { encoding: "utf8" }).status).toBe(
+          0,
+        );
+        const deadline = performance.now() + 30_000;
+        while (!existsSync(join(directory, "systemd/private")) && performance.now() < deadline) await Bun.sleep(20);
+        const id = `u${process.pid}`;
+        const script = join(import.meta.dir, "systemd-user-child.ts");
+        const child = spawn(process.execPath, [script, `unix:path=${directory}/bus`, id], {
+          ...{ uid, gid: uid, stdio: ["pipe", "pipe", "inherit"] },
+          env: { PATH: process.env.PATH, HOME: "/tmp", TMPDIR: "/tmp" },
+        });
+        const told = await new Promise<string>((resolve) => {
+          child.stdout?.once("data", (bytes) => resolve(String(bytes)));
+          child.once("close", () => resolve("{}"));
+        });
+        const { path = "", pids } = JSON.parse(told);
+        expect(path).toBe(`/system.slice/${service}/user.slice/runc-${id}.scope`);
+        expect(pids.length).toBe(2);
+        const folder = join("/sys/fs/cgroup", path);
+        expect(readFileSync(join(folder, "pids.max"), "utf8").trim()).toBe("11");
+        expect(readFileSync(join(folder, "memory.max"), "utf8").trim()).toBe(String(32 << 20));
+        child.stdin?.write("go on\n");
+        expect(await new Promise((resolve) => child.once("close", resolve))).toBe(0);
+        expect(existsSync(folder)).toBe(false);
+      } finally {
+        spawnSync("systemctl", ["stop", service]);
+        rmSync(directory, { recursive: true, force: true });
+      }
+    },
+    120_000,
+  );
 
   test("the system bus does what systemd's own socket does", async () => {
     using manager = await SystemdManager.connect(

@@ -84,6 +84,24 @@ describe("run", () => {
     expect(played.calls).toEqual(["createContainer", "attachContainer", "waitContainer", "startContainer"]);
   });
 
+  test("limits go as Docker's fields", async () => {
+    const played = play();
+    const limits =
+      "--blkio-weight 300 --blkio-weight-device /dev/sda:20 --device-read-bps /dev/sda:1k --device-write-iops /dev/sda:9";
+    const more = "--memory-swappiness 0 --oom-kill-disable --oom-score-adj -5 --cpu-rt-runtime 5 --cpu-rt-period 9";
+    const rest = "--ulimit nofile=1:2 --ulimit nofile=3:4 --cgroup-parent /x";
+    expect((await run(played, `-d ${limits} ${more} ${rest} busybox`)).stderr).toBe("");
+    expect(played.requests[0]?.HostConfig).toMatchObject({
+      BlkioWeight: 300,
+      BlkioWeightDevice: [{ Path: "/dev/sda", Weight: 20 }],
+      BlkioDeviceReadBps: [{ Path: "/dev/sda", Rate: 1024 }],
+      BlkioDeviceWriteIOps: [{ Path: "/dev/sda", Rate: 9 }],
+      ...{ MemorySwappiness: 0, OomKillDisable: true, OomScoreAdj: -5, CpuRealtimeRuntime: 5, CpuRealtimePeriod: 9 },
+      Ulimits: [{ Name: "nofile", Soft: 3, Hard: 4 }],
+      CgroupParent: "/x",
+    });
+  });
+
   test("in the background it prints the id, and attaches nothing", async () => {
     const played = play();
     expect(await run(played, "-d busybox")).toEqual({ status: 0, stdout: "c0ffee\n", stderr: "" });

@@ -533,3 +533,20 @@ test("volumes are made and listed, and info counts containers", async () => {
   await expect(door.api.createVolume({ Name: "data", Driver: "nfs" })).rejects.toThrow("Driver (--driver)");
   expect(await door.api.info()).toMatchObject({ Containers: 1, ContainersStopped: 1, ContainersRunning: 0 });
 });
+
+test("an update changes limits alone, and tells what was discarded", async () => {
+  const asked: unknown[] = [];
+  const engine = engineDouble({
+    update: async (name, change) => {
+      asked.push([name, change]);
+      return { warnings: ["w"] };
+    },
+  });
+  await using door = await serveDoor(doorParts({ engine }));
+  expect(await door.api.updateContainer("x", { Memory: 1 << 26, CpuShares: 0, PidsLimit: -1 })).toEqual({
+    Warnings: ["w"],
+  });
+  expect(asked).toEqual([["x", { memoryBytes: 1 << 26, pidsLimit: -1 }]]);
+  const restart = { RestartPolicy: { Name: "always" } } as object;
+  await expect(door.api.updateContainer("x", restart)).rejects.toThrow("RestartPolicy (--restart) is not there yet");
+});

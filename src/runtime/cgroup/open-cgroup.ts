@@ -1,4 +1,6 @@
+import { dirname, join } from "node:path";
 import type { CgroupHost } from "../../linux/cgroupfs/index.ts";
+import type { SystemdSocket } from "../../linux/systemd/systemd-manager.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { PlainCgroup } from "./plain-cgroup.ts";
 
@@ -40,7 +42,15 @@ export async function openCgroup(options: OpenCgroupOptions): Promise<Cgroup> {
   return await SystemdCgroup.open({
     ...{ host, id, isUser: rootless !== undefined, uid: rootless?.uid ?? 0 },
     ...(options.cgroupsPath ? { cgroupsPath: options.cgroupsPath } : {}),
-    sockets: rootless === undefined ? SYSTEM_SOCKETS : [{ path: parseBusAddress(bus), isBus: true }],
+    sockets: rootless === undefined ? SYSTEM_SOCKETS : userSockets(parseBusAddress(bus)),
     properties: parseUnitAnnotations(options.annotations ?? {}),
   });
+}
+
+/** A user's systemd has a socket of its own too, beside the bus. */
+function userSockets(bus: string): readonly SystemdSocket[] {
+  return [
+    { path: join(dirname(bus), "systemd/private"), isBus: false },
+    { path: bus, isBus: true },
+  ];
 }
