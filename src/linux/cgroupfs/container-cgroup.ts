@@ -70,7 +70,8 @@ export class ContainerCgroup {
       for (const place of this.#placed) {
         if (options.mayLack === true ? makeIfAllowed(place, options) : makeFolders(place, options))
           made.push(place.path);
-        if (place.mount.version === 2) settleThreads(place.path, writes);
+        // Our own place is never below a threaded group: there is no need to look.
+        if (place.mount.version === 2 && options.movesNothing === true) settleThreads(place.path, writes);
       }
       this.update(writes);
     } catch (error) {
