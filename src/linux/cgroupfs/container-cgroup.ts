@@ -179,7 +179,7 @@ export class ContainerCgroup {
     for (let round = 0; ; round++) {
       const unified = this.folderOf("unified");
       const hasKill = unified !== undefined && existsSync(join(unified, "cgroup.kill"));
-      if (hasKill) writeExisting(join(unified, "cgroup.kill"), "1");
+      if (hasKill) unlessGone(() => writeExisting(join(unified, "cgroup.kill"), "1"));
       if (this.pids().length === 0) return;
       // What is not in the v2 folder, and all where there is no such file (before 5.14).
       if (!hasKill || round > 0) await this.#killFrozen();
@@ -204,7 +204,7 @@ export class ContainerCgroup {
         }
       }
     } finally {
-      if (canFreeze) await this.thaw();
+      if (canFreeze && this.exists()) await this.thaw();
     }
   }
 
@@ -247,6 +247,16 @@ export class ContainerCgroup {
       }
       await delay(Math.min(round, 20));
     }
+  }
+}
+
+/** systemd removes a group as soon as nobody is in it: then there is nobody to kill either. */
+function unlessGone(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== "ENOENT" && code !== "ENODEV") throw error;
   }
 }
 

@@ -157,9 +157,14 @@ export class DbusConnection {
   }
 }
 
-/** "Authentication Protocol", EXTERNAL: the kernel tells the peer who we are. Returns what came after the last line. */
+/**
+ * "Authentication Protocol", EXTERNAL: the kernel tells the peer who we are. Returns what came after the last line.
+ *
+ * BEGIN is sent before the answer to AUTH is there, as systemd's own clients do: a systemd that reads BEGIN and the first
+ * message in one read(2) looks at the message only when more comes.
+ */
 async function authenticate(stream: SocketStream, uid: number): Promise<Uint8Array> {
-  await stream.write(`\0AUTH EXTERNAL ${Buffer.from(String(uid)).toString("hex")}\r\n`);
+  await stream.write(`\0AUTH EXTERNAL ${Buffer.from(String(uid)).toString("hex")}\r\nBEGIN\r\n`);
   let received = Buffer.alloc(0);
   let end = -1;
   while (end < 0) {
@@ -174,6 +179,5 @@ async function authenticate(stream: SocketStream, uid: number): Promise<Uint8Arr
   if (!line.startsWith("OK ")) {
     throw new GantryError("permission-denied", `D-Bus does not accept user ${uid}: ${line}`);
   }
-  await stream.write("BEGIN\r\n");
   return received.subarray(end + 2);
 }
