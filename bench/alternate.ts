@@ -52,3 +52,9 @@ export function runToEnd(command: readonly string[], environment: Readonly<Recor
   if (exitCode === 0) return stdout.toString();
   throw new Error(`${command.join(" ")} ended with ${exitCode}: ${stderr.toString().trim()}`);
 }
+
+/** Runs a program to its end; what it starts may live on, and have its streams, which are nobody's. @throws if it fails */
+export function runDetached(command: readonly string[]): void {
+  const { exitCode } = Bun.spawnSync([...command], { stdio: ["ignore", "ignore", "ignore"] });
+  if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}`);
+}

@@ -14,9 +14,11 @@ import { benchFilter } from "./suites/filter.ts";
 import { benchGrowth } from "./suites/growth.ts";
 import { benchPull } from "./suites/pull.ts";
 import { benchRun } from "./suites/run.ts";
+import { benchRuntime } from "./suites/runtime.ts";
 
 const SUITES: Readonly<Record<string, (peers: BenchPeers) => Promise<readonly Row[]>>> = {
   run: benchRun,
+  runtime: benchRuntime,
   burst: benchBurst,
   pull: benchPull,
   growth: benchGrowth,

@@ -115,7 +115,7 @@ _Noreturn static void become(char **arguments)
 /* One group in each hierarchy that there is, entered by the child itself. */
 static int groups(char paths[16][128])
 {
-	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpuset",
+	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu",
 		"/sys/fs/cgroup/pids", "/sys/fs/cgroup/devices", "/sys/fs/cgroup/freezer", "/sys/fs/cgroup/blkio"};
 	int count = 0;
 

@@ -5,12 +5,18 @@ import { findProgram } from "../../test/support/command.ts";
 import { runToEnd } from "../alternate.ts";
 import { PeerAbsent } from "./peer.ts";
 
+export type Runtime = "gantry" | "runc" | "crun";
+
 /** An OCI bundle of busybox that runs `true`, for runtimes without an engine. */
 export interface Bundle extends Disposable {
   /** A whole `run` by a runtime, of this bundle or another; `bare`: the system calls alone (`bench/bare/bare-run.c`). */
-  commandOf(runtime: "runc" | "crun" | "bare", bundle?: string): readonly string[];
+  commandOf(runtime: Runtime | "bare", bundle?: string): readonly string[];
+  /** `create`, `start` and `delete` of one container. */
+  lifeOf(runtime: Runtime): readonly (readonly string[])[];
   readonly folder: string;
 }
+
+const GANTRY_RUNC = join(import.meta.dir, "../../bin/gantry-runc");
 
 /** @param rootfs the root filesystem that is copied into it. */
 export function makeBundle(rootfs: string): Bundle {
@@ -26,17 +32,30 @@ export function makeBundle(rootfs: string): Bundle {
   const bare = join(folder, "bare-run");
   runToEnd(["cc", "-O2", "-o", bare, join(import.meta.dir, "../bare/bare-run.c")]);
   let count = 0;
+  const newId = (): string => `gantry-bench-${process.pid}-${count++}`;
+  const call = (runtime: Runtime, ...args: readonly string[]): readonly string[] => {
+    const program = runtime === "gantry" ? GANTRY_RUNC : findProgram(runtime);
+    if (program === undefined) throw new PeerAbsent(`${runtime} is not installed`);
+    const command = [program, "--root", join(folder, runtime), ...args];
+    if (runtime !== "crun") return command;
+    // crun refuses a hybrid host: it gets one where the second version's hierarchy is not mounted.
+    const script = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"';
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", ...command];
+  };
   return {
     folder,
     commandOf(runtime, path = folder) {
       if (runtime === "bare") return [bare, join(folder, "rootfs"), "true"];
-      const program = findProgram(runtime);
-      if (program === undefined) throw new PeerAbsent(`${runtime} is not installed`);
-      const id = `gantry-bench-${process.pid}-${count++}`;
-      if (runtime === "runc") return [program, "--root", join(folder, "runc"), "run", "--bundle", path, id];
-      // crun refuses a hybrid host: it gets one where the second version's hierarchy is not mounted.
-      const script = `umount /sys/fs/cgroup/unified 2>/dev/null; exec ${program} --root ${folder}/crun run --bundle ${path} ${id}`;
-      return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script];
+      return call(runtime, "run", "--bundle", path, newId());
+    },
+    lifeOf(runtime) {
+      const id = newId();
+      // What has not ended yet is killed: runc's own way to delete what runs.
+      return [
+        call(runtime, "create", "--bundle", folder, id),
+        call(runtime, "start", id),
+        call(runtime, "delete", "--force", id),
+      ];
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
