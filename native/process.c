@@ -160,6 +160,16 @@ void step_change_directory(const struct step *step)
 	}
 }
 
+/* Nothing of ours stays open in the program. Before a filter is installed, which need not know close_range(2) (CVE-2024-21626). */
+static void hide_descriptors(void)
+{
+	static bool is_done;
+
+	if (!is_done && syscall(NR_CLOSE_RANGE, 3 + preserved_fds, ~0u, CLOSE_ON_EXEC) < 0)
+		fail("descriptors");
+	is_done = true;
+}
+
 void step_seccomp(const struct step *step)
 {
 	const struct span *program = span(step, SECCOMP_PROGRAM);
@@ -169,6 +179,7 @@ void step_seccomp(const struct step *step)
 		errno = EINVAL;
 		fail("program");
 	}
+	hide_descriptors();
 	if (number(step, SECCOMP_FLAGS) & FILTER_NEW_LISTENER)
 		install_with_listener((unsigned)number(step, SECCOMP_FLAGS), &filter);
 	else if (syscall(SYS_seccomp, SECCOMP_FILTER, (unsigned)number(step, SECCOMP_FLAGS), &filter) < 0)
@@ -258,8 +269,7 @@ void step_execute(const struct step *step)
 		fail("no program");
 	}
 	fill(arguments, step);
-	if (syscall(NR_CLOSE_RANGE, 3 + preserved_fds, ~0u, CLOSE_ON_EXEC) < 0)
-		fail("descriptors");
+	hide_descriptors();
 	if (strchr(arguments[0], '/')) {
 		execve(arguments[0], arguments, environment);
 		if (stat(arguments[0], &about) == 0) {
