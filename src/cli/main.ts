@@ -231,8 +231,7 @@ export async function main(argv: readonly string[], terminal: Terminal, options:
 }
 
 /** The process itself: its arguments, its terminal, its status. */
-async function runProcess(): Promise<void> {
-  // Others call it thousands of times: it is nobody's business but its own.
+export async function runProcess(): Promise<void> {
   if (process.argv[2] === "runtime") {
     const { runRuntime } = await import("./run-runtime.ts");
     process.exit(await runRuntime(process.argv.slice(3)));
