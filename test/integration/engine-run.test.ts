@@ -332,3 +332,11 @@ describe("limits", () => {
     await fixture.engine.remove(id, { force: true });
   });
 });
+
+test("sysctls are those of its own namespaces, over the default ones, and those of the host are refused at creation", async () => {
+  const sysctls = { "net.ipv4.ip_unprivileged_port_start": "77", "kernel.shmmni": "33" };
+  const read = "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmni";
+  expect(await script(read, { sysctls, network: { mode: "none" } })).toBe("77\n33\n");
+  const refused = fixture.engine.create({ image: "box", sysctls, network: { mode: "host" } }, {});
+  await expect(refused).rejects.toThrow("sysctl 'net.ipv4.ip_unprivileged_port_start' is not allowed: it would change");
+});

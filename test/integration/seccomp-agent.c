@@ -1,12 +1,13 @@
 /*
  * A seccomp agent for tests: for each connection it prints the state that comes with it as a line, and the number of descriptors,
- * then answers what it is asked: mkdir fails with ENETDOWN, all else goes on. "deaf" closes each connection at once.
+ * then answers what it is asked: mkdir fails with ENETDOWN, all else goes on. "deaf" closes each connection at once; "slow" never answers.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,10 +17,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static bool is_slow;
+
 static void answer(int listener)
 {
 	struct seccomp_notif question;
 	struct seccomp_notif_resp response;
+
+	while (is_slow)
+		pause();
 
 	for (;;) {
 		struct pollfd poll_listener = {listener, POLLIN, 0};
@@ -49,6 +55,7 @@ static void serve(int connection)
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	int listener;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (length < 0 || !header || header->cmsg_type != SCM_RIGHTS)
 		_exit(1);
 	memcpy(&listener, CMSG_DATA(header), sizeof listener);
@@ -63,6 +70,7 @@ int main(int argc, char **argv)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), connection;
 
+	is_slow = argc > 2 && strcmp(argv[2], "slow") == 0;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGCHLD, SIG_IGN);
 	strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
@@ -71,7 +79,7 @@ int main(int argc, char **argv)
 	puts("listening");
 	fflush(stdout);
 	while ((connection = accept(server, NULL, NULL)) >= 0) {
-		if (argc < 3 && fork() == 0)
+		if ((argc < 3 || is_slow) && fork() == 0)
 			serve(connection);
 		close(connection);
 	}

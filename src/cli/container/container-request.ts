@@ -121,6 +121,7 @@ function planHostConfig(
   return {
     Binds: binds,
     ...(flags.annotation.length === 0 ? {} : { Annotations: toRecord(flags.annotation) }),
+    ...(flags.sysctl.length === 0 ? {} : { Sysctls: toRecord(flags.sysctl) }),
     ...optional("ContainerIDFile", flags.cidfile),
     NetworkMode: networkMode(flags.network),
     PortBindings: parsePortSpecs(flags.publish).bindings,

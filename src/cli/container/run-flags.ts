@@ -34,6 +34,12 @@ function parseAnnotation(text: string): string {
   return text;
 }
 
+/** In Docker's words; which of them a container may set is said when it is made. */
+function parseSysctl(text: string): string {
+  if (text.indexOf("=") < 1) throw new Error(`sysctl '${text}' is not allowed`);
+  return text;
+}
+
 /** The flags that `run` and `create` share: what the container is to be. */
 export const CONTAINER_FLAGS = {
   "add-host": listFlag(parseExtraHost, "Add a line to the container's hosts file (host:ip)"),
@@ -102,6 +108,7 @@ export const CONTAINER_FLAGS = {
   "shm-size": valueFlag("bytes", parseMemorySize, "Size of /dev/shm"),
   "stop-signal": textFlag("Signal that stops the container"),
   "stop-timeout": valueFlag("int", parseInteger, "Seconds before the container is killed when it is stopped"),
+  sysctl: listFlag(parseSysctl, "Sysctl of the container's own namespaces (net.core.somaxconn=1024)"),
   tmpfs: textListFlag("Mount a tmpfs (/path:options)"),
   tty: switchFlag("Give the container a terminal", { short: "t" }),
   ulimit: listFlag(parseUlimit, "Limit of each process (nofile=1024:2048)"),
@@ -136,7 +143,6 @@ export const CONTAINER_FLAGS = {
   "no-healthcheck": absentSwitch({ harmless: [undefined, "true", "1"] }),
   restart: absentFlag({ harmless: ["", "no"] }),
   "storage-opt": absentFlag(),
-  sysctl: absentFlag(),
   "use-api-socket": absentSwitch(),
   // User namespaces are not there yet: the host's is what every container has.
   userns: absentFlag({ harmless: ["", "host"] }),

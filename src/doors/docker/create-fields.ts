@@ -77,7 +77,7 @@ export const HOST_CONFIG_FIELDS: FieldTable<HostConfig> = {
   // There are no mapped users: the host's are what every container has.
   UsernsMode: absent("--userns", "host"),
   ShmSize: served("integer"),
-  Sysctls: absent("--sysctl"),
+  Sysctls: served("text-map"),
   Runtime: absent("--runtime", "gantry", "runc", "io.containerd.runc.v2"),
   Isolation: absent("--isolation", "default"),
   Mounts: served("objects"),

@@ -138,6 +138,7 @@ function describeHostConfig(container: Container, asked: AskedMounts): HostConfi
     ...(asked.Tmpfs === undefined ? {} : { Tmpfs: sortedRecord(asked.Tmpfs) }),
     UTSMode: namespaces.uts ?? "",
     UsernsMode: "",
+    ...(config.sysctls === undefined ? {} : { Sysctls: sortedRecord(config.sysctls) }),
     ShmSize: config.shmSizeBytes ?? DEFAULT_SHM_BYTES,
     Runtime: "gantry",
     Isolation: "",

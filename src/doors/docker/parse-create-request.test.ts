@@ -105,9 +105,9 @@ test("all the defaults that the docker client sends ask for nothing", () => {
 });
 
 test("every field that is not there is refused by name and flag, all of them at once", () => {
-  const request = withHost({ RestartPolicy: { Name: "always" }, Sysctls: { "net.a": "1" } });
+  const request = withHost({ RestartPolicy: { Name: "always" }, StorageOpt: { size: "1" } });
   expect(() => parseCreateRequest({ ...request, Healthcheck: { Test: ["CMD", "true"] } })).toThrow(
-    "Healthcheck (--health-cmd) is not there yet; HostConfig.RestartPolicy (--restart) is not there yet; HostConfig.Sysctls (--sysctl) is not there yet",
+    "Healthcheck (--health-cmd) is not there yet; HostConfig.RestartPolicy (--restart) is not there yet; HostConfig.StorageOpt (--storage-opt) is not there yet",
   );
 });
 
@@ -258,4 +258,11 @@ test("limits of every kind are read, and a malformed entry of a list is named", 
     "HostConfig.BlkioDeviceReadBps[0] is not an object of Path and Rate",
   );
   expect(() => parseCreateRequest(withHost({ Ulimits: [{ Soft: 1 }] }))).toThrow("HostConfig.Ulimits[0] is not");
+});
+
+test("sysctls are taken by name; none are none", () => {
+  expect(parseCreateRequest(withHost({ Sysctls: { "net.core.somaxconn": "9" } })).sysctls).toEqual({
+    "net.core.somaxconn": "9",
+  });
+  expect(parseCreateRequest(withHost({ Sysctls: {} })).sysctls).toBeUndefined();
 });

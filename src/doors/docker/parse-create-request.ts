@@ -54,6 +54,7 @@ export function parseCreateRequest(body: unknown, options: { readonly platform?:
     init: host.Init ?? undefined,
     shmSizeBytes: host.ShmSize || undefined,
     platform: options.platform,
+    sysctls: Object.keys(host.Sysctls ?? {}).length === 0 ? undefined : (host.Sysctls ?? undefined),
     annotations: Object.keys(host.Annotations ?? {}).length === 0 ? undefined : (host.Annotations ?? undefined),
     log: logOf(host.LogConfig),
   });

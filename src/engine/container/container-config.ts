@@ -45,6 +45,8 @@ export interface ContainerConfig {
   readonly platform?: string;
   /** Of the OCI specification; those that begin with `org.gantry.` are Gantry's own. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Sysctls of the container's own namespaces, by name. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   /** How much of the output is kept. */
   readonly log?: LogConfig;
 }

@@ -57,6 +57,7 @@ export function planContainerSpec(record: ContainerRecord, facts: StartFacts): R
     cgroupsPath: facts.cgroupsPath,
     furtherMaskedPaths: facts.host.thermalPaths,
     knownSysctls: facts.host.sysctls,
+    ...(config.sysctls === undefined ? {} : { sysctls: config.sysctls }),
     ...facts.confinement,
     ...(config.annotations === undefined ? {} : { annotations: config.annotations }),
   });

@@ -24,8 +24,15 @@ describe("resolveUser", () => {
     expect(resolve("5", ["audio", "99"])).toEqual([5, 0, [0, 29, 99], "/"]);
   });
 
-  test("a name wins over a number, as in Docker", () => {
-    expect(resolve("12")).toEqual([77, 78, [78], "/odd"]);
+  test("CVE-2016-3697: a number is a number, whatever names the image has given out", () => {
+    const image = "12:x:0:0:root by another name:/root:\n13:x:0:0::/root:\nreal:x:13:14::/home/real:\n";
+    const groups = "12:x:0:\n13:x:0:\n";
+    const as = (text: string, further: readonly string[] = []): unknown =>
+      resolveUser(text, { passwd: image, group: groups, groups: further });
+    expect(as("12")).toEqual({ user: { uid: 12, gid: 0, additionalGids: [0] }, home: "/" });
+    expect(as("13:12", ["13"])).toEqual({ user: { uid: 13, gid: 12, additionalGids: [12, 13] }, home: "/home/real" });
+    const large = "4294967296:x:0:0::/:\n";
+    expect(() => resolveUser("4294967296", { passwd: large, group: large })).toThrow("uids and gids must be in range");
   });
 
   test("says what is not there", () => {

@@ -59,7 +59,7 @@ export function parseGroup(text: string): readonly GroupEntry[] {
 
 /**
  * Turns `user[:group]` into numbers the way Docker does (moby/sys/user, GetExecUser): names by the image's own files; a number
- * need not be in them; without a group the user's own and those that list him as a member.
+ * need not be in them, and is never taken for a name (CVE-2016-3697); without a group the user's own and those that list him as a member.
  *
  * @param options.passwd text of the image's /etc/passwd, empty if there is none.
  * @param options.group text of its /etc/group.
@@ -77,12 +77,10 @@ export function resolveUser(
   const entry =
     userText === ""
       ? passwd.find((one) => one.uid === 0)
-      : (passwd.find((one) => one.name === userText) ?? passwd.find((one) => one.uid === number));
-  if (entry === undefined && number === undefined) {
-    throw isNumber(userText)
-      ? outOfRange()
-      : new GantryError("invalid-argument", `unable to find user ${userText}: no matching entries in passwd file`);
-  }
+      : passwd.find((one) => (isNumber(userText) ? one.uid === number : one.name === userText));
+  if (isNumber(userText) && number === undefined) throw outOfRange();
+  if (entry === undefined && number === undefined)
+    throw new GantryError("invalid-argument", `unable to find user ${userText}: no matching entries in passwd file`);
   const uid = entry?.uid ?? number ?? 0;
   const memberOf =
     entry === undefined ? [] : groups.filter((one) => one.members.includes(entry.name)).map((one) => one.gid);
@@ -100,7 +98,7 @@ function splitOnce(text: string): string[] {
 }
 
 function groupId(text: string, groups: readonly GroupEntry[]): number {
-  const id = groups.find((one) => one.name === text)?.gid ?? parseId(text);
+  const id = isNumber(text) ? parseId(text) : groups.find((one) => one.name === text)?.gid;
   if (id !== undefined) return id;
   if (isNumber(text)) throw outOfRange();
   throw new GantryError("invalid-argument", `unable to find group ${text}: no matching entries in group file`);

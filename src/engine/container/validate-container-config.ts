@@ -10,6 +10,7 @@ import { RLIMITS } from "./container-resources.ts";
 import { parseSignal } from "./container-signal.ts";
 import { formatCpuSet, parseCpuSet } from "./cpu-set.ts";
 import { normalTarget } from "./mount-target.ts";
+import { sysctlProblems } from "./sysctl-problems.ts";
 import { parseTmpfsOptions } from "./tmpfs-options.ts";
 
 /** What limits on this host can be measured against. */
@@ -35,6 +36,7 @@ export function validateContainerConfig(config: ContainerConfig, host: HostLimit
     ...namespaceProblems(config.namespaces ?? {}),
     ...networkProblems(config, config.network ?? {}),
     ...securityProblems(config),
+    ...sysctlProblems(config),
   ];
   if (problems.length > 0) throw new GantryError("invalid-argument", problems.join("; "));
 }

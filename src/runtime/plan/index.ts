@@ -10,5 +10,6 @@ export { type IntelRdtPlan, planIntelRdt, RESCTRL_ROOT } from "./plan-intel-rdt.
 export type { MovableLink } from "./plan-net-devices.ts";
 export type { SeccompFilter } from "./plan-process.ts";
 export { findKernelMounts, type RootfsSource, resolveInBundle } from "./plan-root.ts";
+export { sysctlProblem } from "./plan-sysctls.ts";
 export type { Caller } from "./plan-user-namespace.ts";
 export type { Plan, PlanStep } from "./steps.ts";

@@ -39,19 +39,21 @@ export function planKernel(spec: RuntimeSpec, own: ReadonlySet<NamespaceType> = 
 function planSysctls(linux: Linux, has: (type: NamespaceType) => boolean): PlanStep[] {
   return Object.entries(linux.sysctl ?? {}).map(([name, value]) => {
     const cause = `linux.sysctl["${name}"]`;
-    const path = sysctlPath(name);
-    if (
-      !/^[a-zA-Z0-9_.:/-]+$/.test(path) ||
-      path.split("/").some((part) => part === "" || part === ".." || part === ".")
-    )
-      throw new GantryError("invalid-argument", `${cause}: not a name of a sysctl`);
-    const reason = refusal(
-      path.replace(/[./]/g, (letter) => (letter === "." ? "/" : ".")),
-      has,
-    );
+    const reason = sysctlProblem(name, has);
     if (reason !== undefined) throw new GantryError("invalid-argument", `${cause}: ${reason}`);
-    return { op: "sysctl", path: `sys/${path}`, value, cause, task: `set the sysctl ${name}` };
+    return { op: "sysctl", path: `sys/${sysctlPath(name)}`, value, cause, task: `set the sysctl ${name}` };
   });
+}
+
+/** Why a sysctl, by either of its names, cannot be set in a container; undefined where it can be. */
+export function sysctlProblem(name: string, has: (type: NamespaceType) => boolean): string | undefined {
+  const path = sysctlPath(name);
+  if (!/^[a-zA-Z0-9_.:/-]+$/.test(path) || path.split("/").some((part) => part === "" || part === ".." || part === "."))
+    return "not a name of a sysctl";
+  return refusal(
+    path.replace(/[./]/g, (letter) => (letter === "." ? "/" : ".")),
+    has,
+  );
 }
 
 /** Slashes are as good as dots, and the first of either decides what the other means: sysctl.d(5). */

@@ -64,6 +64,8 @@ export interface SpecInput {
   readonly furtherMaskedPaths?: readonly string[];
   /** The default sysctls that this kernel has. */
   readonly knownSysctls: readonly string[];
+  /** Those that were asked for; they win over the default ones. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   readonly oomScoreAdj?: number;
   /** `""` or left out: none. */
   readonly appArmorProfile?: string;
@@ -114,7 +116,7 @@ export function planSpec(input: SpecInput): RuntimeSpec {
       },
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
       ...(input.seccomp === undefined ? {} : { seccomp: input.seccomp }),
-      ...(isOwn(input.namespaces.network) ? { sysctl: knownOf(input.knownSysctls) } : {}),
+      ...sysctlsOf(input),
       maskedPaths: isPrivileged ? [] : [...DEFAULT_MASKED_PATHS, ...(input.furtherMaskedPaths ?? [])],
       readonlyPaths: isPrivileged ? [] : DEFAULT_READONLY_PATHS,
     },
@@ -123,6 +125,11 @@ export function planSpec(input: SpecInput): RuntimeSpec {
 
 function isOwn(choice: NamespaceChoice): boolean {
   return choice === "new" || (typeof choice === "object" && choice.isFresh === true);
+}
+
+function sysctlsOf(input: SpecInput): { readonly sysctl?: Readonly<Record<string, string>> } {
+  const defaults = isOwn(input.namespaces.network) ? knownOf(input.knownSysctls) : undefined;
+  return defaults === undefined && input.sysctls === undefined ? {} : { sysctl: { ...defaults, ...input.sysctls } };
 }
 
 function knownOf(known: readonly string[]): Record<string, string> {
