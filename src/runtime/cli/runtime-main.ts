@@ -33,7 +33,21 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   start: { summary: "Run the program of a created container", load: () => import("./commands/start.ts") },
   state: { summary: "Print the state of a container", load: () => import("./commands/state.ts") },
   kill: { summary: "Send a signal to a container", load: () => import("./commands/kill.ts") },
+  exec: { summary: "Run another program in a container", load: () => import("./commands/exec.ts") },
   delete: { summary: "Remove all that a container has", load: () => import("./commands/delete.ts") },
+  list: { summary: "List the containers of a root", load: () => import("./commands/list.ts") },
+  ps: { summary: "Show the processes of a container", load: () => import("./commands/ps.ts") },
+  pause: { summary: "Freeze all processes of a container", load: () => import("./commands/pause.ts") },
+  resume: { summary: "Let the processes of a paused container go on", load: () => import("./commands/resume.ts") },
+  update: { summary: "Change the limits of a container", load: () => import("./commands/update.ts") },
+  events: {
+    summary: "Print what a container uses, and when its memory is used up",
+    load: () => import("./commands/events.ts"),
+  },
+  spec: { summary: "Write a config.json to begin with", load: () => import("./commands/spec.ts") },
+  features: { summary: "Print what of the specification there is", load: () => import("./commands/features.ts") },
+  checkpoint: { summary: "Not supported yet", load: () => import("./commands/checkpoint.ts") },
+  restore: { summary: "Not supported yet", load: () => import("./commands/restore.ts") },
 };
 
 const OUTCOME: Entry = { summary: "", load: () => import("./commands/launch-outcome.ts") };

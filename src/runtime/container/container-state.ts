@@ -22,6 +22,8 @@ export interface ContainerIdentity {
   readonly bootId: string;
   /** `linux.cgroupsPath`, empty for none, and where a user's systemd is asked. */
   readonly cgroup: { readonly driver: "plain" | "systemd"; readonly path: string; readonly busAddress?: string };
+  /** It has a session keyring of its own, called after its id. */
+  readonly hasKeyring: boolean;
   /** The launcher: while it lives and init is not known, the container is being made. */
   readonly creator: { readonly pid: number; readonly startTime: number };
   /** What is left to do at the start, and which number in the plan the first of it has. */

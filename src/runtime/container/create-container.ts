@@ -1,9 +1,6 @@
-import { readFileSync } from "node:fs";
-import { release } from "node:os";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Process, Resources, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { readBootId, readStartTime } from "../../platform/process-identity.ts";
-import { parseAvailableCapabilities } from "../capabilities/capability-mask.ts";
 import { cgroupOwner } from "../cgroup/cgroup-owner.ts";
 import { holdProcess } from "../cgroup/hold-process.ts";
 import { DEFAULT_DEVICE_RULES } from "../cgroup/plan-devices.ts";
@@ -15,7 +12,9 @@ import { explainedSteps } from "./explained-steps.ts";
 import { launchInPlace, openHelperProgram } from "./launch-in-place.ts";
 import { openCgroupOf } from "./open-container.ts";
 import { readPlanFacts } from "./plan-facts.ts";
+import { annotationsOf, planFilter } from "./plan-filter.ts";
 import { planPreservedFds } from "./preserved-fds.ts";
+import { checkTerminal, withVariables } from "./process-rules.ts";
 import type { Bundle } from "./read-bundle.ts";
 import { makeStateFolder, removeStateFolder, writeStateFile } from "./state-folder.ts";
 import { withUsableCapabilities } from "./usable-capabilities.ts";
@@ -52,42 +51,10 @@ function withDefaultDevices(resources: Resources | undefined): Resources {
   return { ...resources, devices: [...first, ...(resources?.devices ?? []), ...defaults] };
 }
 
-/** The rules of terminals: they go to somebody, or we stay and carry their bytes. */
-function checkTerminal(process: Process, options: Pick<CreateOptions, "mode" | "consoleSocket">): void {
-  const isDetached = options.mode !== "run";
-  if (isDetached && process.terminal && options.consoleSocket === undefined)
-    throw new GantryError(
-      "invalid-argument",
-      "cannot allocate tty if runc will detach without setting console socket",
-      {
-        hint: "give --console-socket, or set process.terminal to false",
-      },
-    );
-  if ((!isDetached || !process.terminal) && options.consoleSocket !== undefined)
-    throw new GantryError("invalid-argument", "cannot use console socket if runc will not detach or allocate tty");
-}
-
 function requireProcess(spec: RuntimeSpec, options: CreateOptions, fds: readonly string[]): Process {
   if (spec.process === undefined) throw new GantryError("invalid-argument", "process: missing in config.json");
-  checkTerminal(spec.process, options);
-  const available = new Set(parseAvailableCapabilities(readFileSync("/proc/self/status", "latin1")));
-  const process = withUsableCapabilities(spec.process, { available, warn: options.warn });
-  return fds.length === 0 ? process : { ...process, env: [...(process.env ?? []), ...fds] };
-}
-
-async function planSeccomp(
-  spec: RuntimeSpec,
-  options: { readonly id: string; readonly bundle: string },
-): Promise<{ readonly seccomp?: NonNullable<Parameters<typeof planContainer>[1]["seccomp"]> }> {
-  const profile = spec.linux?.seccomp;
-  if (profile === undefined) return {};
-  const { planSeccompFilter } = await import("../seccomp/plan-seccomp-filter.ts");
-  const seccomp = planSeccompFilter(profile, {
-    arch: process.arch === "arm64" ? "aarch64" : "x86_64",
-    kernelVersion: release(),
-    state: { ociVersion: spec.ociVersion, ...options, status: "creating", ...annotationsOf(spec) },
-  });
-  return seccomp === undefined ? {} : { seccomp };
+  checkTerminal(spec.process, { isDetached: options.mode !== "run", consoleSocket: options.consoleSocket });
+  return withUsableCapabilities(withVariables(spec.process, fds), options.warn);
 }
 
 /**
@@ -99,7 +66,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
   const { spec } = bundle;
   const fds = planPreservedFds(options.environment, options.preserveFds ?? 0);
   const planned: RuntimeSpec = { ...spec, process: requireProcess(spec, options, fds.environment) };
-  const filter = await planSeccomp(spec, { id, bundle: bundle.path });
+  const filter = await planFilter(spec, { id, bundle: bundle.path, status: "creating" });
   const facts = await readPlanFacts(bundle, {
     id,
     environment: options.environment,
@@ -128,6 +95,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
       ownerUid: process.getuid?.() ?? 0,
       bootId: readBootId(),
       cgroup: placed,
+      hasKeyring: options.withoutKeyring !== true,
       creator: { pid: process.pid, startTime: readStartTime(process.pid) ?? 0 },
     };
     const early = stateText({ ...identity, late: { from: 0, steps: [] } }, bundle.config);
@@ -159,10 +127,6 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
     removeStateFolder(folder);
     throw error;
   }
-}
-
-function annotationsOf(spec: RuntimeSpec): Pick<RuntimeSpec, "annotations"> {
-  return spec.annotations === undefined ? {} : { annotations: spec.annotations };
 }
 
 function launchOptions(

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import type { Capabilities, Process } from "../../oci/runtime-spec.ts";
+import { parseAvailableCapabilities } from "../capabilities/capability-mask.ts";
 import { capabilityBit } from "../capabilities/capability-names.ts";
 
 const SETS = ["bounding", "effective", "permitted", "inheritable", "ambient"] as const;
@@ -8,12 +10,19 @@ const SETS = ["bounding", "effective", "permitted", "inheritable", "ambient"] as
  * each is told once (as runc does: a configuration of a newer kernel has to work on an older one). One that is not both
  * permitted and inheritable cannot be ambient (capabilities(7)), and goes without a word: `runc spec` writes such.
  */
-export function withUsableCapabilities(
+export function withUsableCapabilities(process: Process, warn: (message: string) => void): Process {
+  const { capabilities } = process;
+  if (capabilities === undefined) return process;
+  const available = new Set(parseAvailableCapabilities(readFileSync("/proc/self/status", "latin1")));
+  return onlyUsable(process, { available, warn });
+}
+
+/** Pure. */
+export function onlyUsable(
   process: Process,
   options: { readonly available: ReadonlySet<string>; warn(message: string): void },
 ): Process {
-  const { capabilities } = process;
-  if (capabilities === undefined) return process;
+  const { capabilities = {} } = process;
   const missing = new Set<string>();
   const usable: { -readonly [Set in keyof Capabilities]: Capabilities[Set] } = {};
   for (const set of SETS) {
