@@ -2,6 +2,7 @@
  * ends; init is then the caller's to reap. What fails is told by `gantry` again, in this place: it has the words and cleans up. */
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -35,6 +36,17 @@ static bool is_set(unsigned field)
 	return span(self.options, field)->length > 0;
 }
 
+/* A process whose children belong to another pid namespace can have no threads, and gantry needs some: clone(2), EINVAL. */
+static void leave_pid_namespace(void)
+{
+	int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+
+	if (own >= 0) {
+		setns(own, NS_PID);
+		close(own);
+	}
+}
+
 /* `failed:STEP:ERRNO:TEXT` or `ended:STATUS` takes the place of one argument. */
 _Noreturn static void call_again(const char *format, ...)
 {
@@ -52,6 +64,7 @@ _Noreturn static void call_again(const char *format, ...)
 		arguments[index] = (char *)(uintptr_t)string(self.options, LAUNCH_AGAIN + index);
 	arguments[number(self.options, LAUNCH_OUTCOME_AT) % COUNT(arguments)] = outcome;
 	unblock_signals();
+	leave_pid_namespace();
 	execve(arguments[0], arguments, environ);
 	dprintf(2, "gantry-helper: %s, and %s cannot be executed\n", outcome, arguments[0]);
 	_exit(1);
