@@ -79,6 +79,7 @@ bool write_file_at(int folder, const char *name, const char *text, size_t length
 /* ---- namespaces.c: where a user namespace is in the plan, a go-between stands between the two */
 extern unsigned joined_kinds;	/* namespaces that init was born into, not to be joined again */
 extern bool has_entered_cgroups, has_oom_score;
+bool may_join(int fd, unsigned kind);
 bool needs_go_between(const struct plan *plan);
 long make_init(const struct plan *plan, uint64_t flags, int *pidfd, int *cgroup, struct failure *failure);
 bool arrange_init(const struct plan *plan, int pid, struct failure *failure);

@@ -76,8 +76,13 @@ static void step_join_namespace(const struct step *step)
 	if ((joined_kinds | NS_PID) & number(step, JOIN_NAMESPACE_KIND))
 		return;	/* before the clone */
 	fd = open(string(step, JOIN_NAMESPACE_PATH), O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, (int)number(step, JOIN_NAMESPACE_KIND)) < 0)
+	if (fd < 0)
 		fail("%s", "");
+	if (!may_join(fd, (unsigned)number(step, JOIN_NAMESPACE_KIND)))
+		fail("it is the one of the caller");
+	if (setns(fd, (int)number(step, JOIN_NAMESPACE_KIND)) < 0)
+		fail("%s", "");
+	joined_kinds |= (unsigned)number(step, JOIN_NAMESPACE_KIND);
 	close(fd);
 }
 
@@ -211,6 +216,37 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Steps that would change the host's mounts if there were none of the container's own: whatever the plan says, they do not run there. */
+static bool changes_mounts(unsigned op)
+{
+	switch (op) {
+	case STEP_SET_PROPAGATION:
+	case STEP_ROOT_OVERLAY:
+	case STEP_ROOT_BIND:
+	case STEP_MOUNT_NEW:
+	case STEP_MOUNT_SOURCE:
+	case STEP_CHANGE_MOUNT:
+	case STEP_REMOUNT:
+	case STEP_DETACH_PATH:
+	case STEP_MOVE_ROOT:
+	case STEP_PIVOT_ROOT:
+	case STEP_READONLY_PATH:
+	case STEP_MASK_PATH:
+	case STEP_READONLY_ROOT:
+	case STEP_ROOT_PROPAGATION:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool has_own_mounts(const struct plan *plan)
+{
+	const struct step *clone = plan_find(plan, STEP_CLONE_NAMESPACES);
+
+	return joined_kinds & NS_MOUNT || (clone && number(clone, CLONE_NAMESPACES_FLAGS) & NS_MOUNT);
+}
+
 _Noreturn void init_run(const struct plan *plan)
 {
 	prctl(PR_SET_NAME, "gantry-init");
@@ -220,8 +256,12 @@ _Noreturn void init_run(const struct plan *plan)
 	umask(0);
 	current_step = 0;
 	for (const struct step *step = plan_next(plan, NULL); step; step = plan_next(plan, step), current_step++)
-		if (functions[step->op])
+		if (changes_mounts(step->op) && !has_own_mounts(plan)) {
+			errno = EPERM;
+			fail("there is no mount namespace of the container's own");
+		} else if (functions[step->op]) {
 			functions[step->op](step);
+		}
 	current_step = NO_STEP;
 	errno = ENOEXEC;
 	fail("the plan has no program");

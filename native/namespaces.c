@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "gantry.h"
@@ -61,10 +62,25 @@ struct joining {
 	uint32_t step;
 };
 
+/* What is mounted for a container, and taken off, is not to be the host's: a path may lead to the mounts that one is in already. */
+bool may_join(int fd, unsigned kind)
+{
+	struct stat ours, theirs;
+
+	if (kind != NS_MOUNT)
+		return true;
+	if (fstat(fd, &theirs) < 0 || stat("/proc/self/ns/mnt", &ours) < 0)
+		return false;
+	errno = EPERM;
+	return ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino;
+}
+
 static bool join(struct joining *one)
 {
 	if (joined_kinds & one->kind)
 		return true;
+	if (!may_join(one->fd, one->kind))
+		return false;
 	if (setns(one->fd, (int)one->kind) < 0)
 		return false;
 	joined_kinds |= one->kind;

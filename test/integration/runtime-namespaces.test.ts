@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chownSync, cpSync, readlinkSync, statSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, cpSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { readMovableLink } from "../../src/linux/netlink/movable-link.ts";
+import { NetlinkSocket } from "../../src/linux/netlink/netlink-socket.ts";
 import type { Linux, Namespace, NamespaceType, RuntimeSpec } from "../../src/oci/runtime-spec.ts";
 import { planExec } from "../../src/runtime/plan/index.ts";
 import { Fixture } from "./supervise-fixture.ts";
@@ -199,5 +203,81 @@ describe("a time namespace", () => {
       ),
     );
     expect(Number(joined.stdout)).toBeGreaterThanOrEqual(7_000_000);
+  });
+});
+
+describe("other namespaces", () => {
+  test("a network interface moves in with its addresses, under another name", async () => {
+    const name = `gtn${process.pid}`;
+    const ip = (...args: readonly string[]): void => {
+      const { status, stderr } = spawnSync("ip", args, { encoding: "utf8" });
+      if (status !== 0) throw new Error(stderr);
+    };
+    ip("link", "add", name, "type", "veth", "peer", "name", `${name}p`);
+    try {
+      for (const address of ["198.51.100.7/28", "2001:db8::7/64"]) ip("address", "add", address, "dev", name);
+      using socket = NetlinkSocket.open("route");
+      const link = readMovableLink(socket, name);
+      if (link === undefined) throw new Error("there is no such interface");
+      const namespaces = KINDS.map((type) => ({ type }));
+      const linux = { namespaces, netDevices: { [name]: { name: "inner0" } } };
+      const { stdout } = await fixture.run(
+        fixture.plan(fixture.spec(sh("ip -o address show dev inner0 | tr -s ' '; ip -o link show lo"), { linux }), {
+          netDevices: new Map([[name, link]]),
+          loopback: true,
+        }),
+      );
+      expect(stdout).toContain("inner0 inet 198.51.100.7/28");
+      expect(stdout).toContain("inner0 inet6 2001:db8::7/64");
+      expect(stdout).toMatch(/lo: <LOOPBACK,UP,LOWER_UP>/);
+      expect(readMovableLink(socket, name)).toBeUndefined();
+    } finally {
+      // It is gone with the container, or it has not moved.
+      spawnSync("ip", ["link", "delete", name]);
+    }
+  });
+
+  test("a mount namespace is joined by its path, and the root is changed in there", async () => {
+    const other = spawn("unshare", ["--mount", "--propagation", "private", "sh", "-c", "echo ready; read end"], {
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    try {
+      await once(other.stdout, "data");
+      const path = `/proc/${other.pid}/ns/mnt`;
+      const joined = readlinkSync(path);
+      const own = readlinkSync("/proc/self/ns/mnt");
+      expect(joined).not.toBe(own);
+      const namespaces = KINDS.map((type) => (type === "mount" ? { type, path } : { type }));
+      const mounts = readFileSync("/proc/self/mountinfo", "utf8");
+      const { stdout } = await fixture.run(
+        fixture.plan(fixture.spec(sh("readlink /proc/self/ns/mnt; ls -d /bin/busybox"), { linux: { namespaces } })),
+      );
+      expect(stdout).toBe(`${joined}\n/bin/busybox\n`);
+      expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(mounts);
+    } finally {
+      other.kill("SIGKILL");
+    }
+  });
+
+  test("a mount namespace that is the host's own is left alone", async () => {
+    const namespaces = KINDS.map((type) => (type === "mount" ? { type, path: "/proc/self/ns/mnt" } : { type }));
+    const mounts = readFileSync("/proc/self/mountinfo", "utf8");
+    const run = fixture.run(fixture.plan(fixture.spec(["true"], { linux: { namespaces } })));
+    await expect(run).rejects.toThrow("cannot join the mount namespace /proc/self/ns/mnt: it is the one of the caller");
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(mounts);
+
+    // Whatever a plan says: no step changes mounts where init is in its parent's.
+    const plan = fixture.plan(fixture.spec(["true"]));
+    for (const [index, step] of plan.steps.entries()) {
+      if (step.op === "clone-namespaces" || !/mount|root|path|propagation/.test(step.op)) continue;
+      const { steps } = { steps: [...plan.steps.slice(0, 1), ...plan.steps.slice(index)] };
+      const without = steps.map((one) =>
+        one.op === "clone-namespaces" ? { ...one, flags: Number(one.flags) & ~0x20000 } : one,
+      );
+      await expect(fixture.run({ steps: without }), step.op).rejects.toThrow(
+        "no mount namespace of the container's own",
+      );
+    }
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(mounts);
   });
 });

@@ -9,7 +9,7 @@ import { planLaunch } from "../plan/plan-launch.ts";
 import type { Plan } from "../plan/steps.ts";
 import { launchInPlace, openHelperProgram } from "./launch-in-place.ts";
 import type { OpenContainer } from "./open-container.ts";
-import { keyringName, readCaller } from "./plan-facts.ts";
+import { readCaller } from "./plan-facts.ts";
 import { annotationsOf, planFilter } from "./plan-filter.ts";
 import { planPreservedFds } from "./preserved-fds.ts";
 import { checkTerminal, withVariables } from "./process-rules.ts";
@@ -108,7 +108,7 @@ export async function execProcess(container: OpenContainer, wanted: Process, opt
     ...annotationsOf(spec),
     security: readSecurityFacts(),
     linux: spec.linux ?? {},
-    keyring: state.hasKeyring ? keyringName(state.id) : "none",
+    keyring: state.hasKeyring ? state.id : "none",
     keepsGroups: readCaller(options.environment) !== undefined || deniesGroups(init.pid),
     launch,
   });

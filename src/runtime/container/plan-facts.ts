@@ -90,11 +90,6 @@ async function readNetDevices(spec: RuntimeSpec): Promise<Pick<PlanFacts, "netDe
   return { netDevices: new Map(links) };
 }
 
-/** What the container's session keyring is called. */
-export function keyringName(id: string): string {
-  return `_ses.${id}`;
-}
-
 /** What the planner has to know of the host, for a container of a bundle. Reads, changes nothing. */
 export async function readPlanFacts(bundle: Bundle, options: PlanFactsOptions): Promise<PlanFacts> {
   const { spec } = bundle;
@@ -106,7 +101,7 @@ export async function readPlanFacts(bundle: Bundle, options: PlanFactsOptions): 
     bundle: bundle.path,
     security: readSecurityFacts(),
     hasKcore: existsSync("/proc/kcore"),
-    keyring: options.withoutKeyring ? "none" : keyringName(options.id),
+    keyring: options.withoutKeyring ? "none" : options.id,
     ownNamespaces: ownNamespaces(spec),
     loopback: true,
     ...(caller === undefined ? {} : { caller }),
