@@ -3,6 +3,7 @@ import {
   flag,
   int64,
   listOf,
+  matching,
   object,
   oneOf,
   recordOf,
@@ -14,6 +15,7 @@ import {
   uint64,
 } from "./shape.ts";
 
+const pageSize = matching(/^[1-9][0-9]*[KMGTPE]B$/, "a size like 2MB");
 const weights = listOf(object({ major: required(int64), minor: required(int64), weight: uint16, leafWeight: uint16 }));
 const throttles = listOf(object({ major: required(int64), minor: required(int64), rate: required(uint64) }));
 
@@ -54,7 +56,7 @@ export const resourcesShape: Shape<Resources> = object<Resources>({
     throttleReadIOPSDevice: throttles,
     throttleWriteIOPSDevice: throttles,
   }),
-  hugepageLimits: listOf(object({ pageSize: required(text), limit: required(uint64) })),
+  hugepageLimits: listOf(object({ pageSize: required(pageSize), limit: required(uint64) })),
   network: object({
     classID: uint32,
     priorities: listOf(object({ name: required(text), priority: required(uint32) })),

@@ -53,6 +53,12 @@ export type Members<T> = {
 export const text: Shape<string> = (value, path, problems) =>
   typeof value === "string" ? value : problems.refuse(path, value, "a string");
 
+/** A text of a certain form. */
+export function matching(pattern: RegExp, expected: string): Shape<string> {
+  return (value, path, problems) =>
+    typeof value === "string" && pattern.test(value) ? value : problems.refuse(path, value, expected);
+}
+
 export const flag: Shape<boolean> = (value, path, problems) =>
   typeof value === "boolean" ? value : problems.refuse(path, value, "true or false");
 
