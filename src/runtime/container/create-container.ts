@@ -54,7 +54,10 @@ function withDefaultDevices(resources: Resources | undefined): Resources {
 function requireProcess(spec: RuntimeSpec, options: CreateOptions, fds: readonly string[]): Process {
   if (spec.process === undefined) throw new GantryError("invalid-argument", "process: missing in config.json");
   checkTerminal(spec.process, { isDetached: options.mode !== "run", consoleSocket: options.consoleSocket });
-  return withUsableCapabilities(withVariables(spec.process, fds), options.warn);
+  return withUsableCapabilities(withVariables(spec.process, fds), {
+    linux: spec.linux,
+    warn: options.warn,
+  });
 }
 
 /**

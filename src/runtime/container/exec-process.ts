@@ -83,7 +83,10 @@ export async function execProcess(container: OpenContainer, wanted: Process, opt
     throw new GantryError("conflict", "cannot exec in a paused container (use --ignore-paused to override)");
   checkTerminal(wanted, { isDetached: options.isDetached, consoleSocket: options.consoleSocket });
   const fds = planPreservedFds(options.environment, options.preserveFds);
-  const process = withUsableCapabilities(withVariables(wanted, fds.environment), options.warn);
+  const process = withUsableCapabilities(withVariables(wanted, fds.environment), {
+    linux: state.spec.linux,
+    warn: options.warn,
+  });
   const { spec } = state;
   const filter = await planFilter(spec, { id: state.id, bundle: state.bundle, status: "running", pid: init.pid });
   const launch = {
