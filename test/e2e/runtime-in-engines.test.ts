@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { skipReason } from "../support/command.ts";
@@ -202,7 +211,9 @@ describe.skipIf(noContainerd !== undefined)("containerd over gantry-runc", () =>
   let daemon: AsyncDisposable;
   const place = join(folder, "containerd");
   const socket = join(place, "sock");
-  const ctr = (...args: readonly string[]): Ended => run(["ctr", "--address", socket, ...args]);
+  // Its name is that of a cgroup, which containerd leaves to whoever made it.
+  const namespace = `gantry-test-${process.pid}`;
+  const ctr = (...args: readonly string[]): Ended => run(["ctr", "--address", socket, "-n", namespace, ...args]);
 
   beforeAll(async () => {
     mkdirSync(place);
@@ -216,10 +227,13 @@ describe.skipIf(noContainerd !== undefined)("containerd over gantry-runc", () =>
   }, 60_000);
 
   afterAll(async () => {
+    ctr("tasks", "delete", "--force", "lasting");
+    ctr("containers", "delete", "lasting");
     await daemon?.[Symbol.asyncDispose]();
+    for (const name of cgroupsOf(namespace)) rmdirSync(join("/sys/fs/cgroup", name));
   }, 60_000);
 
-  const flags = ["--runc-binary", runtime, "--snapshotter", "native"];
+  const flags = ["--runc-root", join(place, "runc"), "--runc-binary", runtime, "--snapshotter", "native"];
   const image = "docker.io/library/busybox:latest";
 
   test("ctr run, exec, kill, delete", async () => {

@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Assertion, parseTap } from "../parse-tap.ts";
 import { buildRuntimeSuite } from "./build-suite.ts";
@@ -19,11 +21,12 @@ export interface SuiteResult {
  */
 export function runRuntimeSuite(options: { readonly runtime: string; readonly words: readonly string[] }): SuiteResult {
   const { folder, programs } = buildRuntimeSuite();
+  using place = new RuntimePlace(options.runtime);
   const { words } = options;
   const counts = { passed: 0, failed: 0, excepted: 0 };
   for (const name of programs) {
     if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
-    const program = runProgram(folder, name, options.runtime);
+    const program = runProgram(folder, name, place.runtime);
     const told: string[] = [];
     for (const assertion of program) {
       const reason = assertion.isPassed ? undefined : exceptionOf(name, assertion);
@@ -37,6 +40,25 @@ export function runRuntimeSuite(options: { readonly runtime: string; readonly wo
     process.stdout.write(`${isFine ? "ok  " : "FAIL"} ${name}\n${told.map((line) => `${line}\n`).join("")}`);
   }
   return counts;
+}
+
+/** The suite calls a runtime without options, and forgets containers: here it has a root of its own, which is cleared at the end. */
+class RuntimePlace implements Disposable {
+  /** Calls the runtime with that root. */
+  readonly runtime: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), "gantry-conformance-"));
+
+  constructor(runtime: string) {
+    this.runtime = join(this.#folder, "runtime");
+    const root = join(this.#folder, "root");
+    writeFileSync(this.runtime, `#!/bin/sh\nexec '${runtime}' --root '${root}' "$@"\n`, { mode: 0o755 });
+  }
+
+  [Symbol.dispose](): void {
+    const { stdout } = spawnSync(this.runtime, ["list", "--quiet"], { encoding: "utf8" });
+    for (const id of stdout.split("\n").filter(Boolean)) spawnSync(this.runtime, ["delete", "--force", id]);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
 }
 
 /** Its assertions, and one more of our own: that it came to its end. */
