@@ -230,7 +230,8 @@ describe.skipIf(noContainerd !== undefined)("containerd over gantry-runc", () =>
     ctr("tasks", "delete", "--force", "lasting");
     ctr("containers", "delete", "lasting");
     await daemon?.[Symbol.asyncDispose]();
-    for (const name of cgroupsOf(namespace)) rmdirSync(join("/sys/fs/cgroup", name));
+    const own = cgroupsOf(namespace).filter((name) => name.endsWith(namespace));
+    for (const name of own) rmdirSync(join("/sys/fs/cgroup", name));
   }, 60_000);
 
   const flags = ["--runc-root", join(place, "runc"), "--runc-binary", runtime, "--snapshotter", "native"];
