@@ -9,6 +9,7 @@ import { type LaunchOptions, planLaunch } from "../plan/plan-launch.ts";
 import type { Plan } from "../plan/steps.ts";
 import { type ContainerIdentity, NO_INIT, stateText } from "./container-state.ts";
 import { explainedSteps } from "./explained-steps.ts";
+import { createIntelRdt, removeIntelRdt } from "./intel-rdt.ts";
 import { launchInPlace, openHelperProgram } from "./launch-in-place.ts";
 import { openCgroupOf } from "./open-container.ts";
 import { readPlanFacts } from "./plan-facts.ts";
@@ -87,6 +88,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
 
   const folder = makeStateFolder(options.root, id);
   let hasGroups = false;
+  let hasClass = false;
   try {
     const launch = launchOptions(bundle, options, { folder, preservedFds: fds.count });
     const identity: Omit<ContainerIdentity, "late"> = {
@@ -111,10 +113,13 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
       ...(owner === undefined ? {} : { ownerUid: owner }),
     });
     hasGroups = true;
+    const resctrl = createIntelRdt(spec, { id });
+    hasClass = true;
     const draft = planContainer(planned, {
       ...facts,
       ...filter,
       cgroups: cgroup.folders,
+      resctrl,
       launch: { options: launch, hookState },
     });
     for (const warning of draft.warnings ?? []) options.warn(warning);
@@ -127,6 +132,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
     return launchInPlace(plan, program, { environment: options.environment, preservedFds: fds.count });
   } catch (error) {
     if (hasGroups) await cgroup.remove().catch(() => undefined);
+    if (hasClass) removeIntelRdt(spec, { id });
     removeStateFolder(folder);
     throw error;
   }
@@ -139,7 +145,7 @@ function launchOptions(
 ): LaunchOptions {
   const { mode, pidFile, consoleSocket } = options;
   const hasPoststop = (spec.hooks?.poststop ?? []).length > 0;
-  const isPlain = !hasPoststop && !options.usesSystemd;
+  const isPlain = !hasPoststop && !options.usesSystemd && spec.linux?.intelRdt === undefined;
   const size = spec.process?.consoleSize;
   return {
     ...made,

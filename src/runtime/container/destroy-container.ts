@@ -1,6 +1,7 @@
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { describeErrno, ERRNO } from "../../platform/errno.ts";
 import { type ContainerState, isAlive } from "./container-state.ts";
+import { removeIntelRdt } from "./intel-rdt.ts";
 import type { OpenContainer } from "./open-container.ts";
 import { hookInput, runHook } from "./run-hooks.ts";
 import { sendSignal } from "./send-signal.ts";
@@ -27,6 +28,7 @@ export async function destroyContainer(
   killInit(state);
   await cgroup.group.kill();
   await cgroup.remove();
+  removeIntelRdt(state.spec, { id: state.id });
   removeStateFolder(state.folder);
   const hooks = state.spec.hooks?.poststop ?? [];
   for (const [index, hook] of hooks.entries()) {

@@ -1,11 +1,11 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { GantryError } from "../../errors/gantry-error.ts";
 import { readSecurityFacts } from "../../linux/security/security-facts.ts";
 import type { NamespaceType, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import type { ContainerPlanOptions } from "../plan/plan-container.ts";
 import { findKernelMounts } from "../plan/plan-root.ts";
 import type { Caller } from "../plan/plan-user-namespace.ts";
+import { requireResctrl } from "./intel-rdt.ts";
 import type { Bundle } from "./read-bundle.ts";
 
 /** Names in /proc/self/ns: namespaces(7). */
@@ -93,8 +93,7 @@ async function readNetDevices(spec: RuntimeSpec): Promise<Pick<PlanFacts, "netDe
 /** What the planner has to know of the host, for a container of a bundle. Reads, changes nothing. */
 export async function readPlanFacts(bundle: Bundle, options: PlanFactsOptions): Promise<PlanFacts> {
   const { spec } = bundle;
-  if (spec.linux?.intelRdt !== undefined)
-    throw new GantryError("unsupported", "linux.intelRdt is not supported on this host");
+  requireResctrl(spec);
   const caller = readCaller(options.environment);
   return {
     rootfs: { type: "bind", path: bundle.rootfs },
