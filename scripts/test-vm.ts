@@ -41,6 +41,8 @@ const CGROUP_FILES = [
   "test/integration/engine-limits.test.ts",
   "test/integration/open-cgroup.test.ts",
   "test/integration/runtime-cgroup-mounts.test.ts",
+  "test/integration/runtime-exec.test.ts",
+  "test/integration/runtime-life.test.ts",
   "test/integration/supervise-limits.test.ts",
 ];
 
