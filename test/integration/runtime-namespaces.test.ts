@@ -256,7 +256,7 @@ describe("other namespaces", () => {
       const own = readlinkSync("/proc/self/ns/mnt");
       expect(joined).not.toBe(own);
       const namespaces = KINDS.map((type) => (type === "mount" ? { type, path } : { type }));
-      const mounts = readFileSync("/proc/self/mountinfo", "utf8");
+      const mounts = mountsHere();
       const { stdout } = await fixture.run(
         fixture.plan(fixture.spec(sh("readlink /proc/self/ns/mnt; ls -d /bin/busybox"), { linux: { namespaces } })),
       );
