@@ -74,6 +74,19 @@ describe.skipIf(skip !== undefined)("bad input: one sentence, runc's status, not
     expect(bundle.run("bogus").status).toBe(3);
   });
 
+  test("a log that cannot be written, before anything begins", () => {
+    using bundle = new RuntimeBundle();
+    for (const log of ["/nonesuch/log", bundle.bundle])
+      refused(bundle, ["--log", log, "run", id("log")], `cannot open the log ${log}: `);
+  });
+
+  test("a root that cannot hold a state", () => {
+    using bundle = new RuntimeBundle();
+    for (const root of ["/dev/null", "/proc/nonesuch"])
+      refused(bundle, ["--root", root, "create", id("root")], "cannot make the state folder ");
+    expect(groupsOf(id("root"))).toEqual([]);
+  });
+
   test("what a step of the plan refuses", () => {
     using bundle = new RuntimeBundle();
     bundle.write({ linux: { namespaces: [{ type: "mount" }, { type: "network", path: "/nonesuch" }] } });

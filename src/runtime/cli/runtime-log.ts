@@ -1,4 +1,5 @@
 import { appendFileSync } from "node:fs";
+import { GantryError } from "../../errors/gantry-error.ts";
 import type { RuntimeHost } from "./runtime-host.ts";
 
 export type LogLevel = "error" | "warning" | "info" | "debug";
@@ -29,6 +30,23 @@ export class RuntimeLog {
     this.#path = options.log;
     this.#format = options.logFormat;
     this.#isDebug = options.isDebug;
+  }
+
+  /**
+   * Makes the file, so that nothing begins whose failure could not be told.
+   *
+   * @throws `invalid-argument`
+   */
+  open(): void {
+    if (this.#path === undefined || this.#path === "/dev/stderr") return;
+    try {
+      appendFileSync(this.#path, "", { mode: 0o644 });
+    } catch (error) {
+      throw new GantryError(
+        "invalid-argument",
+        `cannot open the log ${this.#path}: ${error instanceof Error ? error.message : error}`,
+      );
+    }
   }
 
   write(level: LogLevel, message: string): void {

@@ -115,7 +115,9 @@ export async function runtimeMain(argv: readonly string[], host: RuntimeHost): P
   try {
     const global = parseRuncFlags(GLOBAL_FLAGS, argv, { isInterspersed: false });
     const options = globalOptions(host, global);
-    log = new RuntimeLog(host, options);
+    const opened = new RuntimeLog(host, options);
+    opened.open();
+    log = opened;
     const [name, ...rest] = global.positionals;
     if (global.flags.has("version")) {
       host.print(versionText(host));

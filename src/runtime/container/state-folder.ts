@@ -23,6 +23,22 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
+function cannotMake(folder: string, error: unknown): GantryError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new GantryError("invalid-argument", `cannot make the state folder ${folder}: ${reason}`, {
+    hint: "see --root",
+    cause: error,
+  });
+}
+
+function makeRoot(root: string): void {
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw cannotMake(root, error);
+  }
+}
+
 /** Takes an ID: of several who try, one does. @throws `already-exists` */
 export function makeStateFolder(root: string, id: string): string {
   const folder = stateFolder(root, id);
@@ -31,8 +47,8 @@ export function makeStateFolder(root: string, id: string): string {
   } catch (error) {
     if (codeOf(error) === "EEXIST")
       throw new GantryError("already-exists", `container with given ID already exists: ${id}`);
-    if (codeOf(error) !== "ENOENT") throw error;
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    if (codeOf(error) !== "ENOENT") throw cannotMake(folder, error);
+    makeRoot(root);
     return makeStateFolder(root, id);
   }
   chmodSync(folder, 0o711);
