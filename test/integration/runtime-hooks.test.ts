@@ -58,6 +58,18 @@ describe.skipIf(skip !== undefined)("hooks", () => {
     expect(stderr).toContain("cannot run the hook hooks.createRuntime[0] (/bin/sh): exit status 3: no network");
   });
 
+  test("poststart may print megabytes, and leave a daemon that keeps its streams", () => {
+    using bundle = new RuntimeBundle();
+    const script = "head -c 3000000 /dev/zero; sleep 3 & exit 0";
+    const hook: Hook = { path: "/bin/sh", args: ["sh", "-c", script], env: ["PATH=/usr/bin:/bin"], timeout: 2 };
+    bundle.write({ process: { args: ["sleep", "1000"] }, hooks: { poststart: [hook] } });
+    expect(bundle.run("create", id("prints"))).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(bundle.run("start", id("prints"))).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(JSON.parse(bundle.run("state", id("prints")).stdout)).toMatchObject({ status: "running" });
+    expect(bundle.run("delete", "--force", id("prints")).status).toBe(0);
+    expect(bundle.left()).toEqual([]);
+  });
+
   test("one that hangs is ended when its time is over", () => {
     using bundle = new RuntimeBundle();
     bundle.write({ hooks: { prestart: [{ path: "/bin/sleep", args: ["sleep", "1000"], timeout: 1 }] } });

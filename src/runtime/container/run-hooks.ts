@@ -1,5 +1,8 @@
+import { closeSync, readSync } from "node:fs";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Hook } from "../../oci/runtime-spec.ts";
+import { describeErrno } from "../../platform/errno.ts";
+import { openMemoryFile } from "../../platform/memory-file.ts";
 import type { ContainerState } from "./container-state.ts";
 
 /** The container's state as others read it (runtime.md, "State"). */
@@ -21,6 +24,26 @@ function environmentOf(hook: Hook): Record<string, string> {
   return variables;
 }
 
+const MAX_SAID_BYTES = 160;
+
+interface HookOutput extends Disposable {
+  readonly fd: number;
+  beginning(): string;
+}
+
+function openHookOutput(): HookOutput {
+  const fd = openMemoryFile("gantry-hook-output", new Uint8Array());
+  if (fd < 0) throw new GantryError("internal", `cannot keep what a hook prints: ${describeErrno(-fd)}`);
+  return {
+    fd,
+    beginning: () => {
+      const bytes = Buffer.alloc(MAX_SAID_BYTES);
+      return bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, 0));
+    },
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}
+
 /**
  * Runs one hook of the runtime's namespaces to its end.
  *
@@ -31,9 +54,12 @@ export async function runHook(hook: Hook, what: string, input: string): Promise<
   // Few containers have hooks that run here.
   const { spawnSync } = await import("node:child_process");
   const [argv0 = hook.path, ...args] = hook.args ?? [];
+  // A file, not pipes: it takes any amount, and nobody waits for the daemons that a hook leaves and that keep it open.
+  using output = openHookOutput();
   const result = spawnSync(hook.path, args, {
     argv0,
     input,
+    stdio: ["pipe", output.fd, output.fd],
     env: environmentOf(hook),
     killSignal: "SIGKILL",
     ...(hook.timeout === undefined ? {} : { timeout: hook.timeout * 1000 }),
@@ -47,9 +73,7 @@ export async function runHook(hook: Hook, what: string, input: string): Promise<
     );
   }
   if (result.status === 0) return;
-  const said = String(result.stderr || result.stdout)
-    .trim()
-    .slice(0, 160);
+  const said = output.beginning().trim();
   const how = result.signal === null ? `exit status ${result.status}` : `signal ${result.signal}`;
   throw new GantryError("internal", `${task}: ${how}${said === "" ? "" : `: ${said}`}`);
 }
