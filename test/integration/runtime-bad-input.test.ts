@@ -66,6 +66,16 @@ describe.skipIf(skip !== undefined)("bad input: one sentence, runc's status, not
     expect(bundle.run("delete", "--force", id("nobody"))).toEqual({ status: 0, stdout: "", stderr: "" });
   });
 
+  test("update of a container that has stopped", () => {
+    using bundle = new RuntimeBundle();
+    bundle.write({ process: { args: ["true"] } });
+    expect(bundle.run("run", "--keep", id("stopped")).status).toBe(0);
+    const { status, stderr } = bundle.run("update", "--pids-limit", "50", id("stopped"));
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining("container not running") });
+    expect(bundle.run("delete", id("stopped")).status).toBe(0);
+    expect(bundle.left()).toEqual([]);
+  });
+
   test("flags and commands", () => {
     using bundle = new RuntimeBundle();
     refused(bundle, ["create", "--bogus", "x"], "flag provided but not defined: -bogus");

@@ -100,7 +100,8 @@ export const command: RuntimeCommand = {
   },
   arguments: { min: 1, max: 1 },
   async run({ flags, log, options, positionals }) {
-    const { state, cgroup } = await openContainer(options.root, positionals[0] ?? "");
+    const { state, cgroup, status } = await openContainer(options.root, positionals[0] ?? "");
+    if (status() === "stopped") throw new GantryError("conflict", "container not running");
     for (const name of ["l3-cache-schema", "mem-bw-schema"])
       if (flags.text(name) !== undefined) throw new GantryError("unsupported", `--${name} is not supported`);
     for (const name of ["kernel-memory", "kernel-memory-tcp"])
