@@ -73,7 +73,8 @@ describe("a guest", () => {
   });
 
   test("reaches others of its network", async () => {
-    const net = ["--net", `guests-${process.pid}`];
+    // One processor each: two guests with two would starve each other on a machine that has no more.
+    const net = ["--cpus", "1", "--net", `guests-${process.pid}`];
     const [asked, answered] = await Promise.all([
       guest([...net, "--host", "1"], sh("socat -u TCP-LISTEN:80 -")),
       guest([...net, "--host", "2"], sh("until echo hello | socat -u - TCP:10.98.0.1:80 2>/dev/null; do :; done")),
