@@ -81,3 +81,21 @@ describe("encodePlan", () => {
     expect(() => encodePlan({ steps: [{ op: "mask-path", label: "", path: "/a\0b", ...origin }] })).toThrow("NUL");
   });
 });
+
+describe("lengths that do not fit (CVE-2021-43784: runc's were of 16 bits, and what came behind was read as further settings)", () => {
+  const joining = (path: string): PlanStep => ({ op: "join-namespace", kind: 1, path, cause: "c", task: "t" });
+  const next: PlanStep = { op: "oom-score", value: 7, cause: "c", task: "t" };
+
+  test("a string beyond 64 KiB stays one string, and the step behind it is the next one", () => {
+    for (const length of [65_535, 65_536, 65_537, 200_000]) {
+      const path = `/${"a".repeat(length - 1)}`;
+      const [first, second, ...rest] = decode(encodePlan({ steps: [joining(path), next] }));
+      expect([first?.strings, second?.numbers, rest]).toEqual([[path], [7n], []]);
+    }
+  });
+
+  test("what is larger than a plan may be is refused, and never cut off", () => {
+    const path = "a".repeat(9 << 20);
+    expect(() => encodePlan({ steps: [joining(path), next] })).toThrow("the container's configuration is too large");
+  });
+});
