@@ -9,6 +9,8 @@ interface LayersFile {
 
 const BEGIN = "<!-- layers: generated from layers.json by scripts/draw-layers.ts -->";
 const END = "<!-- layers: end -->";
+/** As wide as names get. */
+const NAME_LENGTH = 24;
 
 /** The folders from top to bottom, each with what it may import: nothing below a line imports what is above it. */
 export function drawLayers({ ground, folders }: LayersFile): string {
@@ -18,9 +20,11 @@ export function drawLayers({ ground, folders }: LayersFile): string {
     .filter((name) => !ground.includes(name))
     .map((name) => {
       const allowed = (folders[name] ?? []).map((other) => (other === "*" ? "everything" : short(other)));
-      return `${short(name).padEnd(14)} → ${allowed.join(", ") || "—"}`;
+      return `${short(name).padEnd(NAME_LENGTH)} → ${allowed.join(", ") || "—"}`;
     });
-  return ["```", ...rows, `${"(ground)".padEnd(14)}   ${ground.map(short).join(", ")}: for all`, "```"].join("\n");
+  return ["```", ...rows, `${"(ground)".padEnd(NAME_LENGTH)}   ${ground.map(short).join(", ")}: for all`, "```"].join(
+    "\n",
+  );
 }
 
 /** `document` with a fresh drawing between the marks. */

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { DEFAULT_REGISTRIES, parseRegistries, type RegistriesConfig } from "../distribution/registries.ts";
+import { DEFAULT_REGISTRIES, parseRegistries, type RegistriesConfig } from "../distribution/client/registries.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 
 /** Where an administrator says which registries are default, insecure or blocked. */

@@ -1,9 +1,9 @@
 import type { ContentStore } from "../content/content-store.ts";
 import type { Lease } from "../content/lease.ts";
-import type { RegistryCredentials } from "../distribution/authorizer.ts";
-import { cancelledError } from "../distribution/http-exchange.ts";
-import { findRegistry, type RegistriesConfig } from "../distribution/registries.ts";
-import { RegistryClient } from "../distribution/registry-client.ts";
+import type { RegistryCredentials } from "../distribution/client/authorizer.ts";
+import { cancelledError } from "../distribution/client/http-exchange.ts";
+import { findRegistry, type RegistriesConfig } from "../distribution/client/registries.ts";
+import { RegistryClient } from "../distribution/client/registry-client.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, ImageConfig, Platform } from "../oci/image.ts";

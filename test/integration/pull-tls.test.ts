@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RegistryClient } from "../../src/distribution/registry-client.ts";
+import { RegistryClient } from "../../src/distribution/client/registry-client.ts";
 import { formatError } from "../../src/errors/gantry-error.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "../../src/content/content-store.ts";
 import { CONTENT_MIGRATIONS } from "../../src/content/migrations.ts";
-import { DEFAULT_REGISTRIES } from "../../src/distribution/registries.ts";
+import { DEFAULT_REGISTRIES } from "../../src/distribution/client/registries.ts";
 import { FROM_HOST_MIGRATIONS } from "../../src/image/from-host/migrations.ts";
 import { HostPacker } from "../../src/image/from-host.ts";
 import { LayerStore } from "../../src/image/layer-store.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { ResolvedManifest } from "../../distribution/registry-client.ts";
+import type { ResolvedManifest } from "../../distribution/client/registry-client.ts";
 import { formatError } from "../../errors/gantry-error.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import type { Descriptor, Platform } from "../../oci/image.ts";

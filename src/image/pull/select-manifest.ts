@@ -1,4 +1,4 @@
-import type { RegistryClient, ResolvedManifest } from "../../distribution/registry-client.ts";
+import type { RegistryClient, ResolvedManifest } from "../../distribution/client/registry-client.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from "../../oci/image.ts";
 import { choosePlatform, formatPlatform } from "../../oci/platform.ts";

@@ -1,4 +1,4 @@
-import { GantryError } from "../errors/gantry-error.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { exchange, type HttpExchangeOptions } from "./http-exchange.ts";
 import { readProblem } from "./registry-problem.ts";

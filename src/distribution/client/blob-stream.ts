@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { GantryError } from "../errors/gantry-error.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
 import { cancelledError } from "./http-exchange.ts";
 import { BodyError, readBody } from "./response-body.ts";
 

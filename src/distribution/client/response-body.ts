@@ -1,4 +1,4 @@
-import { GantryError, isGantryError } from "../errors/gantry-error.ts";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { cancelledError } from "./http-exchange.ts";
 
 export interface ReadBodyOptions {

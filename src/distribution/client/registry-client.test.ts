@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { FakeRegistry, refuse } from "../../test/support/fake-registry.ts";
-import { formatError, isGantryError } from "../errors/gantry-error.ts";
-import { digestOf } from "../oci/hash-digest.ts";
-import { MEDIA_TYPES } from "../oci/media-types.ts";
-import { parseReference } from "../oci/reference.ts";
+import { FakeRegistry, refuse } from "../../../test/support/fake-registry.ts";
+import { formatError, isGantryError } from "../../errors/gantry-error.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
+import { MEDIA_TYPES } from "../../oci/media-types.ts";
+import { parseReference } from "../../oci/reference.ts";
 import { RegistryClient, type RegistryClientOptions } from "./registry-client.ts";
 
 let registry: FakeRegistry;

@@ -1,4 +1,4 @@
-import type { GantryError } from "../errors/gantry-error.ts";
+import type { GantryError } from "../../errors/gantry-error.ts";
 import { type ReadBodyOptions, readBodyWithin } from "./response-body.ts";
 
 /** Why a registry refused, in its own words (distribution-spec, "Error Codes"). */

@@ -1,6 +1,6 @@
 import { parse } from "smol-toml";
-import { GantryError } from "../errors/gantry-error.ts";
-import { DEFAULT_REGISTRY, parseReference } from "../oci/reference.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { DEFAULT_REGISTRY, parseReference } from "../../oci/reference.ts";
 
 /** What is known of one registry. */
 export interface RegistryEntry {

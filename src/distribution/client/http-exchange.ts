@@ -1,4 +1,4 @@
-import { GantryError } from "../errors/gantry-error.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
 
 /** A request to a registry, or to where it redirects. */
 export interface HttpRequest {

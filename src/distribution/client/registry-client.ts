@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { GantryError } from "../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm, isDigest } from "../oci/digest.ts";
-import { digestOf } from "../oci/hash-digest.ts";
-import type { Descriptor } from "../oci/image.ts";
-import { MANIFEST_BYTES_MAX, type ManifestDocument, parseManifest } from "../oci/manifest.ts";
-import { MEDIA_TYPES } from "../oci/media-types.ts";
-import { familiarReference, familiarRepository, type Reference, withDefaultTag } from "../oci/reference.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { type Digest, digestAlgorithm, isDigest } from "../../oci/digest.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
+import type { Descriptor } from "../../oci/image.ts";
+import { MANIFEST_BYTES_MAX, type ManifestDocument, parseManifest } from "../../oci/manifest.ts";
+import { MEDIA_TYPES } from "../../oci/media-types.ts";
+import { familiarReference, familiarRepository, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { Authorizer, type RegistryCredentials } from "./authorizer.ts";
 import { type BlobSource, streamBlob } from "./blob-stream.ts";
 import { cancelledError, exchange, type HttpResult } from "./http-exchange.ts";
