@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { describeErrno, ERRNO } from "./errno.ts";
+import { ERRNO } from "./errno.ts";
 import { cString, SYS, syscall } from "./libc.ts";
 
 describe("syscall", () => {
@@ -12,12 +12,5 @@ describe("syscall", () => {
       expect(syscall(SYS.openat, -100, cString("/no/such/file"), 0, 0)).toBe(-ERRNO.ENOENT);
       expect(syscall(SYS.close, 123456)).toBe(-ERRNO.EBADF);
     }
-  });
-});
-
-describe("describeErrno", () => {
-  test("names the error and says it in words", () => {
-    expect(describeErrno(ERRNO.ENOENT)).toBe("ENOENT: no such file or directory");
-    expect(describeErrno(9999)).toBe("errno 9999");
   });
 });

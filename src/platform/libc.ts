@@ -49,6 +49,8 @@ export function cString(text: string): Uint8Array {
 }
 
 const NUMBERS_X64 = {
+  read: 0,
+  write: 1,
   close: 3,
   clock_gettime: 228,
   ioctl: 16,
@@ -100,6 +102,8 @@ const NUMBERS_X64 = {
 export type SyscallName = keyof typeof NUMBERS_X64;
 
 const NUMBERS_ARM64: Readonly<Record<SyscallName, number>> = {
+  read: 63,
+  write: 64,
   close: 57,
   clock_gettime: 113,
   ioctl: 29,

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { describeErrno } from "./errno.ts";
+import { readRawText } from "./raw-file.ts";
 
 /**
  * When a process started, in clock ticks since boot: with its number it names one process of this boot, which a
@@ -7,12 +8,8 @@ import { readFileSync } from "node:fs";
  * @returns undefined if there is no such process.
  */
 export function readStartTime(pid: number): number | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return undefined;
-  }
+  const stat = readRawText(`/proc/${pid}/stat`);
+  if (typeof stat === "number") return undefined;
   // The second field is the program's name in parentheses and may hold anything, parentheses and blanks included.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" ? undefined : Number(fields[19]);
@@ -20,5 +17,7 @@ export function readStartTime(pid: number): number | undefined {
 
 /** The number that this boot of the machine has (random(4)). */
 export function readBootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  const id = readRawText("/proc/sys/kernel/random/boot_id");
+  if (typeof id === "number") throw new Error(`cannot read the boot's number: ${describeErrno(-id)}`);
+  return id.trim();
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import { RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
 
 const skip = runtimeSkipReason();
@@ -77,5 +79,82 @@ describe.skipIf(skip !== undefined)("the life of a container of `gantry runtime`
     expect({ ...again, stderr: "" }).toEqual({ status: 1, stdout: "", stderr: "" });
     expect(again.stderr).toContain("container with given ID already exists");
     expect(bundle.left()).toEqual([id("once")]);
+  });
+
+  test("a start that is killed after its word leaves a container that runs", async () => {
+    using bundle = new RuntimeBundle();
+    const name = id("word");
+    bundle.write({ process: { args: ["sleep", "1000"] } });
+    bundle.run("create", name);
+    writeFileSync(join(bundle.root, name, "exec.fifo"), "x");
+    while (JSON.parse(bundle.run("state", name).stdout).status !== "running") await Bun.sleep(5);
+    expect(bundle.run("start", name).stderr).toContain("cannot start an already running container");
+    expect(bundle.run("delete", "--force", name).status).toBe(0);
+    expect(bundle.left()).toEqual([]);
+  });
+
+  test("a container that a previous release made, which kept no folders, is driven", () => {
+    using bundle = new RuntimeBundle();
+    const name = id("before");
+    const path = join(bundle.root, name, "state.json");
+    bundle.write({ process: { args: ["sleep", "1000"] } });
+    bundle.run("create", name);
+    const state = JSON.parse(readFileSync(path, "utf8"));
+    const { folders, ...cgroup } = state.cgroup;
+    writeFileSync(path, JSON.stringify({ ...state, cgroup }));
+    expect(bundle.run("start", name).status).toBe(0);
+    expect(bundle.run("pause", name).status).toBe(0);
+    expect(JSON.parse(bundle.run("state", name).stdout).status).toBe("paused");
+    expect(bundle.run("resume", name).status).toBe(0);
+    expect(bundle.run("delete", "--force", name).status).toBe(0);
+    expect(folders.filter((folder: { readonly path: string }) => existsSync(folder.path))).toEqual([]);
+  });
+
+  test("a relative cgroupsPath means what it meant to who made the container, whoever deletes it", () => {
+    using bundle = new RuntimeBundle();
+    const name = id("relative");
+    const elsewhere = detectCgroups().mounts.map(({ mountPoint, ownPath }) =>
+      join(ownPath ?? mountPoint, id("elsewhere"), "inner"),
+    );
+    bundle.write({
+      process: { args: ["true"] },
+      linux: { namespaces: [{ type: "pid" }, { type: "mount" }], cgroupsPath: id("below") },
+    });
+    expect(bundle.run("run", "--keep", name).status).toBe(0);
+    const { folders } = JSON.parse(readFileSync(join(bundle.root, name, "state.json"), "utf8")).cgroup;
+    try {
+      for (const path of elsewhere) mkdirSync(path, { recursive: true });
+      const enter = 'for group in $GROUPS_OF_TEST; do echo 0 >"$group/cgroup.procs" || :; done 2>/dev/null; exec "$@"';
+      const command = [process.execPath, join(import.meta.dir, "../../src/cli/main.ts"), "runtime"];
+      const args = ["-c", enter, "sh", ...command, "--root", bundle.root, "delete", name];
+      const env = { ...process.env, GROUPS_OF_TEST: elsewhere.join(" ") };
+      expect(spawnSync("sh", args, { env }).status).toBe(0);
+    } finally {
+      for (const path of elsewhere.flatMap((inner) => [inner, join(inner, "..")])) rmdirSync(path);
+    }
+    expect(folders.length).toBeGreaterThan(0);
+    expect(folders.filter((folder: { readonly path: string }) => existsSync(folder.path))).toEqual([]);
+  });
+
+  test.each([
+    ["runc", "state.json", '{"id":"other","init_process_pid":1,"init_process_start":1,"config":{}}'],
+    ["crun", "status", '{"pid":1,"cgroup-path":"/other"}'],
+  ])("what %s keeps in the same root is left alone, with --force too", (_, file, text) => {
+    using bundle = new RuntimeBundle();
+    const folder = join(bundle.root, "other");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, file), text);
+    const { status, stderr } = bundle.run("delete", "--force", "other");
+    expect({ status, left: readdirSync(folder) }).toEqual({ status: 1, left: [file] });
+    expect(stderr).toContain('container \\"other\\" is not this runtime\'s');
+  });
+
+  test("what a killed creation left is removed with --force", () => {
+    using bundle = new RuntimeBundle();
+    for (const name of ["empty", "half"]) mkdirSync(join(bundle.root, name), { recursive: true });
+    writeFileSync(join(bundle.root, "half", ".state.json.new"), "{");
+    expect(bundle.run("delete", "--force", "empty").status).toBe(0);
+    expect(bundle.run("delete", "--force", "half").status).toBe(0);
+    expect(bundle.left()).toEqual([]);
   });
 });

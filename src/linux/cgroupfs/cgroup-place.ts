@@ -3,6 +3,7 @@ import { dirname, join, posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorCode } from "./cgroup-files.ts";
 import type { CgroupHost, CgroupMount } from "./cgroup-host.ts";
+import type { CgroupFolder } from "./container-cgroup.ts";
 import { enableControllers, v2Base } from "./enable-controllers.ts";
 import { fillCpuset } from "./fill-cpuset.ts";
 
@@ -52,6 +53,14 @@ export function placesAt(host: CgroupHost, path: string): readonly CgroupPlace[]
   return host.mounts.map((mount) => {
     const base = isAbsolute ? mount.mountPoint : ownBase(host, mount);
     return { mount, base, path: join(base, name) };
+  });
+}
+
+/** The places that such folders are; without those whose hierarchy is not mounted any more. */
+export function placesIn(host: CgroupHost, folders: readonly CgroupFolder[]): readonly CgroupPlace[] {
+  return folders.flatMap(({ version, path }) => {
+    const mount = host.mounts.find((one) => one.version === version && path.startsWith(`${one.mountPoint}/`));
+    return mount === undefined ? [] : [{ mount, base: mount.mountPoint, path }];
   });
 }
 

@@ -4,11 +4,19 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorCode, parseFlatKeyed, readIfThere, writeExisting } from "./cgroup-files.ts";
 import type { CgroupHost } from "./cgroup-host.ts";
-import { type CgroupPlace, type MakeFoldersOptions, makeFolders, placesAt, placesOf } from "./cgroup-place.ts";
+import {
+  type CgroupPlace,
+  type MakeFoldersOptions,
+  makeFolders,
+  placesAt,
+  placesIn,
+  placesOf,
+} from "./cgroup-place.ts";
 import { type CgroupStats, readStatsVersion1, readStatsVersion2 } from "./cgroup-stats.ts";
 import { childGroups, processesInside, tryRemoveTree } from "./cgroup-tree.ts";
 import type { CgroupWrite } from "./cgroup-write.ts";
-import { freezeGroup, isFrozen, thawGroup } from "./freeze-group.ts";
+import { freezeGroup, thawGroup } from "./freeze-group.ts";
+import { isFrozen } from "./is-frozen.ts";
 import { requireFolder } from "./require-folder.ts";
 import { settleThreads } from "./settle-threads.ts";
 import { writeLimits } from "./write-limits.ts";
@@ -54,9 +62,14 @@ export class ContainerCgroup {
     return group;
   }
 
-  /** The groups that a specification's `linux.cgroupsPath` means; they need not be there. @throws as `placesAt`. */
-  static at(host: CgroupHost, path: string): ContainerCgroup {
-    return new ContainerCgroup(path, placesAt(host, path));
+  /**
+   * The groups that a specification's `linux.cgroupsPath` means; they need not be there.
+   *
+   * @param folders what it was found to mean before, by another process perhaps. @default found now
+   * @throws as `placesAt`.
+   */
+  static at(host: CgroupHost, path: string, folders?: readonly CgroupFolder[]): ContainerCgroup {
+    return new ContainerCgroup(path, folders === undefined ? placesAt(host, path) : placesIn(host, folders));
   }
 
   /**

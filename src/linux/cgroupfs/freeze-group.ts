@@ -1,12 +1,9 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { errorCode, parseFlatKeyed, readIfThere, writeExisting } from "./cgroup-files.ts";
-
-export interface FreezerFolder {
-  readonly version: 1 | 2;
-  readonly path: string;
-}
+import { errorCode, writeExisting } from "./cgroup-files.ts";
+import type { CgroupFolder } from "./container-cgroup.ts";
+import { isFrozen } from "./is-frozen.ts";
 
 interface FreezeOptions {
   /** The container, for messages. */
@@ -14,14 +11,7 @@ interface FreezeOptions {
   readonly timeoutMs: number;
 }
 
-/** Whether all processes of a group are stopped, or will be before they do anything else. */
-export function isFrozen(folder: FreezerFolder): boolean {
-  if (folder.version === 2)
-    return parseFlatKeyed(readIfThere(join(folder.path, "cgroup.events")) ?? "").get("frozen") === 1;
-  return readIfThere(join(folder.path, "freezer.state"))?.trim() === "FROZEN";
-}
-
-function order(folder: FreezerFolder, freeze: boolean, what: string): void {
+function order(folder: CgroupFolder, freeze: boolean, what: string): void {
   const [file, value] =
     folder.version === 2 ? ["cgroup.freeze", freeze ? "1" : "0"] : ["freezer.state", freeze ? "FROZEN" : "THAWED"];
   try {
@@ -41,7 +31,7 @@ function order(folder: FreezerFolder, freeze: boolean, what: string): void {
  * cgroup-v1/freezer-subsystem.rst); asking again makes it look again, and letting go for a moment frees two that wait
  * for each other (as runc does).
  */
-export async function freezeGroup(folder: FreezerFolder, options: FreezeOptions): Promise<void> {
+export async function freezeGroup(folder: CgroupFolder, options: FreezeOptions): Promise<void> {
   const deadline = performance.now() + options.timeoutMs;
   for (let round = 0; ; round++) {
     if (folder.version === 1 && round > 0 && round % 50 === 0) order(folder, false, options.what);
@@ -56,7 +46,7 @@ export async function freezeGroup(folder: FreezerFolder, options: FreezeOptions)
 }
 
 /** Thaws a group; its processes run when this resolves. */
-export async function thawGroup(folder: FreezerFolder, options: FreezeOptions): Promise<void> {
+export async function thawGroup(folder: CgroupFolder, options: FreezeOptions): Promise<void> {
   const deadline = performance.now() + options.timeoutMs;
   order(folder, false, options.what);
   for (let round = 0; isFrozen(folder); round++) {

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import type { CgroupHost } from "../../linux/cgroupfs/index.ts";
+import type { CgroupFolder, CgroupHost } from "../../linux/cgroupfs/index.ts";
 import type { SystemdSocket } from "../../linux/systemd/systemd-manager.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { PlainCgroup } from "./plain-cgroup.ts";
@@ -14,6 +14,8 @@ export interface OpenCgroupOptions {
    * @default the id, relative; `system.slice:runc:<id>` (`user.slice` for a user) for systemd
    */
   readonly cgroupsPath?: string;
+  /** What `cgroupsPath` meant when the groups were made. @default found anew */
+  readonly folders?: readonly CgroupFolder[];
   /** @default "plain" */
   readonly driver?: "plain" | "systemd";
   /** Absent: root. A user's systemd is found at its bus (`DBUS_SESSION_BUS_ADDRESS`). */
@@ -29,8 +31,9 @@ export interface OpenCgroupOptions {
  */
 export async function openCgroup(options: OpenCgroupOptions): Promise<Cgroup> {
   const { host, id, rootless } = options;
+  const made = options.folders === undefined ? {} : { folders: options.folders };
   if (options.driver !== "systemd") {
-    return new PlainCgroup({ host, path: options.cgroupsPath || id, isRootless: rootless !== undefined });
+    return new PlainCgroup({ host, path: options.cgroupsPath || id, isRootless: rootless !== undefined, ...made });
   }
   const [{ SystemdCgroup }, { SYSTEM_SOCKETS }, { parseBusAddress }, { parseUnitAnnotations }] = await Promise.all([
     import("./systemd-cgroup.ts"),
@@ -40,7 +43,7 @@ export async function openCgroup(options: OpenCgroupOptions): Promise<Cgroup> {
   ]);
   const bus = rootless?.busAddress ?? `unix:path=/run/user/${rootless?.uid ?? 0}/bus`;
   return await SystemdCgroup.open({
-    ...{ host, id, isUser: rootless !== undefined, uid: rootless?.uid ?? 0 },
+    ...{ host, id, isUser: rootless !== undefined, uid: rootless?.uid ?? 0, ...made },
     ...(options.cgroupsPath ? { cgroupsPath: options.cgroupsPath } : {}),
     sockets: rootless === undefined ? SYSTEM_SOCKETS : userSockets(parseBusAddress(bus)),
     properties: parseUnitAnnotations(options.annotations ?? {}),

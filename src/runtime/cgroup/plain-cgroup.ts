@@ -11,6 +11,8 @@ import { planCgroup } from "./plan-cgroup.ts";
 export interface PlainCgroupOptions {
   readonly host: CgroupHost;
   readonly path: string;
+  /** What `path` was found to mean when they were made. @default found now */
+  readonly folders?: readonly CgroupFolder[];
   /** Without root's rights: no rules for devices, and hierarchies that may not be written are left out. */
   readonly isRootless: boolean;
 }
@@ -24,7 +26,7 @@ export class PlainCgroup implements Cgroup {
   constructor(options: PlainCgroupOptions) {
     this.#options = options;
     this.path = options.path;
-    this.group = ContainerCgroup.at(options.host, options.path);
+    this.group = ContainerCgroup.at(options.host, options.path, options.folders);
   }
 
   get folders(): readonly CgroupFolder[] {

@@ -13,6 +13,8 @@ export interface SystemdCgroupOptions {
   readonly host: CgroupHost;
   readonly id: string;
   readonly cgroupsPath?: string;
+  /** Where the unit was found to be when it was made. @default found now */
+  readonly folders?: readonly CgroupFolder[];
   readonly sockets: readonly SystemdSocket[];
   readonly uid: number;
   /** A user's own systemd. */
@@ -35,16 +37,16 @@ export class SystemdCgroup implements Cgroup {
     this.#options = options;
     this.#address = address;
     this.path = `${above === "/" ? "" : above}${address.path}`;
-    this.group = ContainerCgroup.at(options.host, this.path);
+    this.group = ContainerCgroup.at(options.host, this.path, options.folders);
   }
 
-  /** Asks a user's systemd where its units are; the system's is not asked anything. */
+  /** Asks a user's systemd where its units are, if that is not known; the system's is not asked anything. */
   static async open(options: SystemdCgroupOptions): Promise<SystemdCgroup> {
     if (options.isUser && options.host.mode !== "v2") {
       throw new GantryError("unsupported", "a user's systemd keeps no control groups with cgroup v1");
     }
     const address = parseUnitAddress(options.cgroupsPath, options);
-    if (!options.isUser) return new SystemdCgroup(options, address, "/");
+    if (!options.isUser || options.folders !== undefined) return new SystemdCgroup(options, address, "/");
     using manager = await SystemdManager.connect(options.sockets, options);
     return new SystemdCgroup(options, address, await manager.controlGroup());
   }

@@ -1,9 +1,6 @@
 import { type ExplainedStep, explainedSteps } from "../container/explained-steps.ts";
 import type { Plan } from "../plan/steps.ts";
-import type { CommandContext } from "./runtime-command.ts";
-
-/** Not a command for people: what the launcher says with, when something failed, and cleans up. */
-export const OUTCOME_COMMAND = "launch-outcome";
+import { type CommandContext, OUTCOME_COMMAND } from "./runtime-command.ts";
 
 /** What `launch-outcome` is told. */
 export interface OutcomeRequest {

@@ -2,6 +2,9 @@ import type { FlagTable, GivenFlags } from "./parse-runc-flags.ts";
 import type { RuntimeHost } from "./runtime-host.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 
+/** Not a command for people: what the launcher says with, when something failed, and cleans up. */
+export const OUTCOME_COMMAND = "launch-outcome";
+
 /** runc's flags before the command. */
 export interface GlobalOptions {
   readonly root: string;

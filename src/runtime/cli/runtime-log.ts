@@ -1,5 +1,6 @@
-import { appendFileSync } from "node:fs";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { describeErrno } from "../../platform/errno.ts";
+import { closeRawFile, OPEN, openRawFile, writeRawText } from "../../platform/raw-file.ts";
 import type { RuntimeHost } from "./runtime-host.ts";
 
 export type LogLevel = "error" | "warning" | "info" | "debug";
@@ -13,6 +14,15 @@ export function formatLogLine(
   const time = options.now.toISOString().replace(/\.\d+Z$/, "Z");
   if (options.format === "json") return `${JSON.stringify({ level, msg: message, time })}\n`;
   return `time="${time}" level=${level} msg=${/^[\w./@^+-]+$/.test(message) ? message : JSON.stringify(message)}\n`;
+}
+
+/** Adds to a file, which is made. @returns 0 or -errno */
+function append(path: string, text: string): number {
+  const fd = openRawFile(path, OPEN.writeOnly | OPEN.create | OPEN.append, 0o644);
+  if (fd < 0) return fd;
+  const failure = writeRawText(fd, text);
+  closeRawFile(fd);
+  return failure;
 }
 
 /** Where what went wrong is told: a file that somebody reads, or the standard error stream. */
@@ -39,14 +49,9 @@ export class RuntimeLog {
    */
   open(): void {
     if (this.#path === undefined || this.#path === "/dev/stderr") return;
-    try {
-      appendFileSync(this.#path, "", { mode: 0o644 });
-    } catch (error) {
-      throw new GantryError(
-        "invalid-argument",
-        `cannot open the log ${this.#path}: ${error instanceof Error ? error.message : error}`,
-      );
-    }
+    const failure = append(this.#path, "");
+    if (failure < 0)
+      throw new GantryError("invalid-argument", `cannot open the log ${this.#path}: ${describeErrno(-failure)}`);
   }
 
   write(level: LogLevel, message: string): void {
@@ -56,13 +61,8 @@ export class RuntimeLog {
       this.#host.complain(line);
       return;
     }
-    try {
-      appendFileSync(this.#path, line, { mode: 0o644 });
-    } catch (error) {
-      this.#host.complain(
-        `gantry: cannot write the log ${this.#path}: ${error instanceof Error ? error.message : error}\n`,
-      );
-    }
+    const failure = append(this.#path, line);
+    if (failure < 0) this.#host.complain(`gantry: cannot write the log ${this.#path}: ${describeErrno(-failure)}\n`);
   }
 
   /** An error that ends the command: in the log, and for whoever looks at the terminal. */

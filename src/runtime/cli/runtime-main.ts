@@ -1,8 +1,6 @@
-import { resolve } from "node:path";
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
-import { OUTCOME_COMMAND } from "./outcome-command.ts";
 import { type FlagTable, type ParsedRuncFlags, parseRuncFlags } from "./parse-runc-flags.ts";
-import type { GlobalOptions, RuntimeCommand } from "./runtime-command.ts";
+import { type GlobalOptions, OUTCOME_COMMAND, type RuntimeCommand } from "./runtime-command.ts";
 import type { RuntimeHost } from "./runtime-host.ts";
 import { RuntimeLog } from "./runtime-log.ts";
 
@@ -59,14 +57,19 @@ function defaultRoot(host: RuntimeHost): string {
   return isRoot || own === undefined || own === "" ? "/run/gantry-runc" : `${own}/gantry-runc`;
 }
 
+/** What is left in it of `.` and `..` is for the kernel. */
+function absolute(host: RuntimeHost, path: string): string {
+  return path.startsWith("/") ? path : `${host.workingFolder()}/${path}`;
+}
+
 function globalOptions(host: RuntimeHost, { flags }: ParsedRuncFlags): GlobalOptions {
   const format = flags.text("log-format") ?? "text";
   if (format !== "text" && format !== "json")
     throw new GantryError("invalid-argument", `invalid log-format: ${JSON.stringify(format)}, it is text or json`);
   const [root, log] = [flags.text("root"), flags.text("log")];
   return {
-    root: root === undefined ? defaultRoot(host) : resolve(host.workingFolder(), root),
-    ...(log === undefined ? {} : { log: resolve(host.workingFolder(), log) }),
+    root: root === undefined ? defaultRoot(host) : absolute(host, root),
+    ...(log === undefined ? {} : { log: absolute(host, log) }),
     logFormat: format,
     isDebug: flags.has("debug"),
     usesSystemd: flags.has("systemd-cgroup"),

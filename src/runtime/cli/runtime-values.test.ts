@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { withSubgroups } from "../container/exec-process.ts";
-import { parseSignal } from "../container/send-signal.ts";
+import { parseSignal } from "../container/parse-signal.ts";
 import { onlyUsable } from "../container/usable-capabilities.ts";
 import { parseInterval } from "./commands/events.ts";
 import { processOfFlags } from "./commands/exec.ts";

@@ -7,17 +7,18 @@ import { DEFAULT_DEVICE_RULES } from "../cgroup/plan-devices.ts";
 import { planContainer } from "../plan/plan-container.ts";
 import { type LaunchOptions, planLaunch } from "../plan/plan-launch.ts";
 import type { Plan } from "../plan/steps.ts";
-import { type ContainerIdentity, NO_INIT, stateText } from "./container-state.ts";
+import { type CgroupRecord, type ContainerIdentity, NO_INIT, stateText } from "./container-state.ts";
 import { explainedSteps } from "./explained-steps.ts";
 import { createIntelRdt, removeIntelRdt } from "./intel-rdt.ts";
 import { launchInPlace, openHelperProgram } from "./launch-in-place.ts";
+import { makeStateFolder, writeStateFile } from "./make-state-folder.ts";
 import { openCgroupOf } from "./open-container.ts";
 import { readPlanFacts } from "./plan-facts.ts";
 import { annotationsOf, planFilter } from "./plan-filter.ts";
 import { planPreservedFds } from "./preserved-fds.ts";
 import { checkTerminal, withVariables } from "./process-rules.ts";
 import type { Bundle } from "./read-bundle.ts";
-import { makeStateFolder, removeStateFolder, writeStateFile } from "./state-folder.ts";
+import { removeStateFolder } from "./state-folder.ts";
 import { withUsableCapabilities } from "./usable-capabilities.ts";
 
 export interface CreateOptions {
@@ -78,7 +79,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
     withoutKeyring: options.withoutKeyring ?? false,
   });
   const busAddress = options.environment.DBUS_SESSION_BUS_ADDRESS;
-  const placed: ContainerIdentity["cgroup"] = {
+  const placed: CgroupRecord = {
     driver: options.usesSystemd ? "systemd" : "plain",
     path: spec.linux?.cgroupsPath ?? "",
     ...(options.usesSystemd && busAddress !== undefined ? { busAddress } : {}),
@@ -99,7 +100,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
       created: options.now.toISOString(),
       ownerUid: process.getuid?.() ?? 0,
       bootId: readBootId(),
-      cgroup: placed,
+      cgroup: { ...placed, folders: cgroup.group.folders },
       hasKeyring: options.withoutKeyring !== true,
       creator: { pid: process.pid, startTime: readStartTime(process.pid) ?? 0 },
     };
@@ -133,7 +134,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
   } catch (error) {
     if (hasGroups) await cgroup.remove().catch(() => undefined);
     if (hasClass) removeIntelRdt(spec, { id });
-    removeStateFolder(folder);
+    await removeStateFolder(folder);
     throw error;
   }
 }

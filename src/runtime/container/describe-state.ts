@@ -1,4 +1,4 @@
-import type { OpenContainer } from "./open-container.ts";
+import type { FoundContainer } from "./find-container.ts";
 
 /** What `state` prints: the specification's members, and those that runc adds. */
 export interface StateDescription {
@@ -13,18 +13,18 @@ export interface StateDescription {
   readonly owner: string;
 }
 
-export function describeState(container: OpenContainer): StateDescription {
-  const { state } = container;
-  const { annotations } = state.spec;
-  const status = container.status();
+export async function describeState(container: FoundContainer): Promise<StateDescription> {
+  const { id, bundle, rootfs, created, init, config } = container.record;
+  const { ociVersion = "", annotations } = config;
+  const status = await container.status();
   return {
-    ociVersion: state.spec.ociVersion,
-    id: state.id,
-    pid: status === "stopped" ? 0 : (state.init?.pid ?? 0),
+    ociVersion,
+    id,
+    pid: status === "stopped" ? 0 : (init?.pid ?? 0),
     status,
-    bundle: state.bundle,
-    rootfs: state.rootfs,
-    created: state.created,
+    bundle,
+    rootfs,
+    created,
     ...(annotations === undefined ? {} : { annotations }),
     owner: "",
   };

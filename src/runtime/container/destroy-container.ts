@@ -1,41 +1,60 @@
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { describeErrno, ERRNO } from "../../platform/errno.ts";
-import { type ContainerState, isAlive } from "./container-state.ts";
-import { removeIntelRdt } from "./intel-rdt.ts";
-import type { OpenContainer } from "./open-container.ts";
-import { hookInput, runHook } from "./run-hooks.ts";
+import { removeRawFolder } from "../../platform/raw-file.ts";
+import { type CgroupRecord, type ContainerRecord, type ContainerState, isAlive } from "./container-state.ts";
+import type { FoundContainer } from "./find-container.ts";
 import { sendSignal } from "./send-signal.ts";
 import { removeStateFolder } from "./state-folder.ts";
 
 const SIGKILL = 9;
 
 /** Kills init, if it lives. What shares its pid namespace dies with it. */
-export function killInit(state: ContainerState): void {
-  if (state.init === undefined || !isAlive(state, state.init)) return;
-  const failure = sendSignal(state.init, SIGKILL);
+export function killInit(record: ContainerRecord): void {
+  if (record.init === undefined || !isAlive(record, record.init)) return;
+  const failure = sendSignal(record.init, SIGKILL);
   if (failure !== 0 && failure !== ERRNO.ESRCH)
-    throw new GantryError("permission-denied", `cannot kill init of "${state.id}": ${describeErrno(failure)}`);
+    throw new GantryError("permission-denied", `cannot kill init of "${record.id}": ${describeErrno(failure)}`);
 }
 
-/**
- * Takes away all that a container has: its processes, its control groups, its state; then its poststop hooks run, whose
- * failures are warned of and change nothing (runtime.md, "Lifecycle"). Idempotent.
- */
-export async function destroyContainer(
-  { state, cgroup }: OpenContainer,
-  warn: (message: string) => void,
-): Promise<void> {
-  killInit(state);
+/** True when nobody was in the groups, and no group, and they are gone: there is nothing to wait for. */
+function removeEmptyGroups({ driver, folders }: CgroupRecord): boolean {
+  if (driver !== "plain" || folders === undefined) return false;
+  const failures = folders.map(({ path }) => -removeRawFolder(path));
+  return failures.every((failure) => failure === 0 || failure === ERRNO.ENOENT);
+}
+
+async function removeGroups(container: FoundContainer): Promise<void> {
+  if (removeEmptyGroups(container.record.cgroup)) return;
+  const { cgroup } = await container.open();
   await cgroup.group.kill();
   await cgroup.remove();
+}
+
+async function removeResctrl(container: FoundContainer): Promise<void> {
+  if (container.record.config.linux?.intelRdt === undefined) return;
+  const [{ state }, { removeIntelRdt }] = await Promise.all([container.open(), import("./intel-rdt.ts")]);
   removeIntelRdt(state.spec, { id: state.id });
-  removeStateFolder(state.folder);
-  const hooks = state.spec.hooks?.poststop ?? [];
-  for (const [index, hook] of hooks.entries()) {
+}
+
+/** Their failures are warned of and change nothing (runtime.md, "Lifecycle"). */
+async function runPoststop(state: ContainerState, warn: (message: string) => void): Promise<void> {
+  const { hookInput, runHook } = await import("./run-hooks.ts");
+  for (const [index, hook] of (state.spec.hooks?.poststop ?? []).entries()) {
     try {
       await runHook(hook, `hooks.poststop[${index}]`, hookInput(state, "stopped"));
     } catch (error) {
       warn(formatError(error));
     }
   }
+}
+
+/** Takes away all that a container has: its processes, its control groups, its state; then its poststop hooks run. Idempotent. */
+export async function destroyContainer(container: FoundContainer, warn: (message: string) => void): Promise<void> {
+  const { record } = container;
+  const hooked = (record.config.hooks?.poststop ?? []).length === 0 ? undefined : await container.open();
+  killInit(record);
+  await removeGroups(container);
+  await removeResctrl(container);
+  await removeStateFolder(record.folder);
+  if (hooked !== undefined) await runPoststop(hooked.state, warn);
 }

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { RuntimeSpec } from "../../oci/runtime-spec.ts";
-import { describeErrno, ERRNO } from "../../platform/errno.ts";
+import { describeErrno } from "../../platform/errno.ts";
 import { parseRuntimeSpec } from "../spec/parse-runtime-spec.ts";
 
 const CONFIG = "config.json";
@@ -17,9 +17,8 @@ export interface Bundle {
 }
 
 function reason(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const errno = (ERRNO as Readonly<Record<string, number>>)[code];
-  return errno === undefined ? String(error) : describeErrno(errno).replace(/^\w+: /, "");
+  const errno = error instanceof Error && "errno" in error ? Number(error.errno) : Number.NaN;
+  return Number.isNaN(errno) ? String(error) : describeErrno(Math.abs(errno)).replace(/^\w+: /, "");
 }
 
 /**

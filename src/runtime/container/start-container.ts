@@ -1,54 +1,44 @@
-import { closeSync, constants, openSync, readSync, rmSync, unlinkSync, writeSync } from "node:fs";
-import { join } from "node:path";
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
+import { describeErrno, ERRNO } from "../../platform/errno.ts";
 import { SYS, syscall } from "../../platform/libc.ts";
-import { explainFailure } from "../plan/explain-failure.ts";
+import { closeRawFile, OPEN, openRawFile, readRawFile, removeRawFile, writeRawText } from "../../platform/raw-file.ts";
 import { destroyContainer, killInit } from "./destroy-container.ts";
-import { planOfExplained } from "./explained-steps.ts";
-import type { OpenContainer } from "./open-container.ts";
-import { hookInput, runHook } from "./run-hooks.ts";
+import type { FoundContainer } from "./find-container.ts";
 import { RESULT_FIFO, START_FIFO } from "./state-folder.ts";
 
 const F_SETFL = 4;
 /** native/gantry.h: `struct note`. */
 const NOTE = { bytes: 260, step: 4, errno: 8, text: 12 } as const;
 
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+function isRunning(): GantryError {
+  return new GantryError("conflict", "cannot start an already running container");
 }
 
-/** Says the word that init waits for. Of several who try, one does. */
-function sayStart(fifo: string): void {
-  let fd: number;
-  try {
-    fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    // ENXIO: nobody waits for the word.
-    if (codeOf(error) === "ENXIO")
-      throw new GantryError("conflict", "cannot start a container that has stopped", { cause: error });
-    if (codeOf(error) === "ENOENT") throw new GantryError("conflict", "cannot start an already running container");
-    throw error;
-  }
-  try {
-    unlinkSync(fifo);
-    writeSync(fd, "x");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") throw new GantryError("conflict", "cannot start an already running container");
-    throw error;
-  } finally {
-    closeSync(fd);
-  }
+function cannotStart(id: string, failure: number): GantryError {
+  return new GantryError("internal", `cannot start container "${id}": ${describeErrno(-failure)}`);
+}
+
+/**
+ * Says the word that init waits for, then takes the fifo away: killed in between we leave a container that runs. Of several
+ * who try, one does: who takes it away.
+ */
+function sayStart(fifo: string, id: string): void {
+  const fd = openRawFile(fifo, OPEN.writeOnly | OPEN.nonBlocking);
+  // ENXIO: nobody waits for the word any more.
+  if (fd === -ERRNO.ENOENT || fd === -ERRNO.ENXIO) throw isRunning();
+  if (fd < 0) throw cannotStart(id, fd);
+  const said = writeRawText(fd, "x");
+  closeRawFile(fd);
+  if (said === -ERRNO.EPIPE || removeRawFile(fifo) === -ERRNO.ENOENT) throw isRunning();
+  if (said < 0) throw cannotStart(id, said);
 }
 
 /** Waits until init is its program (its end of the pipe is closed then) or says why it cannot be. */
-function readResult(fd: number): Uint8Array {
-  const bytes = new Uint8Array(4096);
-  let length = 0;
-  for (;;) {
-    const count = readSync(fd, bytes, length, bytes.length - length, null);
-    if (count === 0) return bytes.subarray(0, length);
-    length += count;
-  }
+function readResult(fd: number, id: string): Uint8Array {
+  syscall(SYS.fcntl, fd, F_SETFL, 0);
+  const bytes = readRawFile(fd);
+  if (typeof bytes === "number") throw cannotStart(id, bytes);
+  return bytes;
 }
 
 /**
@@ -56,31 +46,35 @@ function readResult(fd: number): Uint8Array {
  *
  * @throws `conflict` when it is not created; what kept the program from being executed.
  */
-export async function startContainer(container: OpenContainer, warn: (message: string) => void): Promise<void> {
-  const { state } = container;
-  const status = container.status();
+export async function startContainer(container: FoundContainer, warn: (message: string) => void): Promise<void> {
+  const { folder, id } = container.record;
+  const status = await container.status();
   if (status === "stopped") throw new GantryError("conflict", "cannot start a container that has stopped");
-  if (status !== "created") throw new GantryError("conflict", `cannot start an already running container`);
-  const resultPath = join(state.folder, RESULT_FIFO);
+  if (status !== "created") throw isRunning();
+  const resultPath = `${folder}/${RESULT_FIFO}`;
   // Open before init is let go, which closes its end; without waiting for a writer, should it be gone already.
-  const result = openSync(resultPath, constants.O_RDONLY | constants.O_NONBLOCK);
+  const result = openRawFile(resultPath, OPEN.readOnly | OPEN.nonBlocking);
+  if (result < 0) throw result === -ERRNO.ENOENT ? isRunning() : cannotStart(id, result);
   let note: Uint8Array;
   try {
-    sayStart(join(state.folder, START_FIFO));
-    syscall(SYS.fcntl, result, F_SETFL, 0);
-    note = readResult(result);
+    sayStart(`${folder}/${START_FIFO}`, id);
+    note = readResult(result, id);
   } finally {
-    closeSync(result);
-    rmSync(resultPath, { force: true });
+    closeRawFile(result);
   }
-  if (note.length >= NOTE.text) throw explain(container, note);
+  removeRawFile(resultPath);
+  if (note.length >= NOTE.text) throw await explain(container, note);
   await runPoststart(container, warn);
 }
 
-function explain({ state }: OpenContainer, note: Uint8Array): GantryError {
+async function explain({ record }: FoundContainer, note: Uint8Array): Promise<GantryError> {
+  const [{ explainFailure }, { planOfExplained }] = await Promise.all([
+    import("../plan/explain-failure.ts"),
+    import("./explained-steps.ts"),
+  ]);
   const view = new DataView(note.buffer, note.byteOffset, note.byteLength);
-  const text = Buffer.from(note.subarray(NOTE.text, NOTE.bytes)).toString("utf8").split("\0")[0] ?? "";
-  const failure = explainFailure(planOfExplained(state.late.steps, state.late.from), {
+  const text = new TextDecoder().decode(note.subarray(NOTE.text, NOTE.bytes)).split("\0")[0] ?? "";
+  const failure = explainFailure(planOfExplained(record.late.steps, record.late.from), {
     step: view.getUint32(NOTE.step, true),
     errno: view.getInt32(NOTE.errno, true),
     text,
@@ -89,8 +83,9 @@ function explain({ state }: OpenContainer, note: Uint8Array): GantryError {
 }
 
 /** Whose failure ends the container (runtime.md, "Lifecycle", step 9). */
-async function runPoststart(container: OpenContainer, warn: (message: string) => void): Promise<void> {
-  const { state } = container;
+async function runPoststart(container: FoundContainer, warn: (message: string) => void): Promise<void> {
+  if ((container.record.config.hooks?.poststart ?? []).length === 0) return;
+  const [{ state }, { hookInput, runHook }] = await Promise.all([container.open(), import("./run-hooks.ts")]);
   for (const [index, hook] of (state.spec.hooks?.poststart ?? []).entries()) {
     try {
       await runHook(hook, `hooks.poststart[${index}]`, hookInput(state, "running"));

@@ -4,24 +4,24 @@ import type { Resources } from "../../oci/runtime-spec.ts";
 import { stringifyExact } from "../cgroup/exact-json.ts";
 import { parseResources } from "../spec/parse-runtime-spec.ts";
 
-const FILE = "resources.json";
+export const RESOURCES_FILE = "resources.json";
 
 /** What `update` has made of a container's resources; undefined when it has not. */
 export function readUpdated(folder: string): Resources | undefined {
   let text: string;
   try {
-    text = readFileSync(join(folder, FILE), "utf8");
+    text = readFileSync(join(folder, RESOURCES_FILE), "utf8");
   } catch {
     return undefined;
   }
-  return parseResources(text, FILE);
+  return parseResources(text, RESOURCES_FILE);
 }
 
 /** Whole, or as it was before. */
 export function writeUpdated(folder: string, resources: Resources): void {
-  const temporary = join(folder, `.${FILE}.new`);
+  const temporary = join(folder, `.${RESOURCES_FILE}.new`);
   writeFileSync(temporary, stringifyExact(resources as unknown as Parameters<typeof stringifyExact>[0]), {
     mode: 0o600,
   });
-  renameSync(temporary, join(folder, FILE));
+  renameSync(temporary, join(folder, RESOURCES_FILE));
 }

@@ -1,18 +1,16 @@
-import { existsSync } from "node:fs";
 import { GantryError, isGantryError } from "../../../errors/gantry-error.ts";
 import { destroyContainer } from "../../container/destroy-container.ts";
-import { type OpenContainer, openContainer } from "../../container/open-container.ts";
-import { removeStateFolder, stateFolder } from "../../container/state-folder.ts";
+import { type FoundContainer, findContainer } from "../../container/find-container.ts";
 import type { CommandContext, RuntimeCommand } from "../runtime-command.ts";
 
 /** Undefined: there is none, or nothing that can be read, and it was to be removed whatever it is. */
-async function openForced({ options }: CommandContext, id: string): Promise<OpenContainer | undefined> {
+async function findForced({ options }: CommandContext, id: string): Promise<FoundContainer | undefined> {
   try {
-    return await openContainer(options.root, id);
+    return findContainer(options.root, id);
   } catch (error) {
     if (!isGantryError(error, "not-found") && !isGantryError(error, "data-loss")) throw error;
-    const folder = stateFolder(options.root, id);
-    if (existsSync(folder)) removeStateFolder(folder);
+    const { removeLeftFolder } = await import("../../container/remove-left-folder.ts");
+    removeLeftFolder(options.root, id);
     return undefined;
   }
 }
@@ -24,9 +22,9 @@ export const command: RuntimeCommand = {
   async run(context) {
     const [id = ""] = context.positionals;
     const isForced = context.flags.has("force");
-    const container = isForced ? await openForced(context, id) : await openContainer(context.options.root, id);
+    const container = isForced ? await findForced(context, id) : findContainer(context.options.root, id);
     if (container === undefined) return 0;
-    const status = container.status();
+    const status = await container.status();
     if (!isForced && status !== "stopped" && status !== "created")
       throw new GantryError("conflict", `cannot delete container ${id} that is not stopped: ${status}`, {
         hint: "kill it first, or delete it with --force",

@@ -1,7 +1,8 @@
 import { GantryError } from "../../../errors/gantry-error.ts";
 import { describeErrno, ERRNO } from "../../../platform/errno.ts";
-import { openContainer } from "../../container/open-container.ts";
-import { parseSignal, sendSignal } from "../../container/send-signal.ts";
+import { findContainer } from "../../container/find-container.ts";
+import { parseSignal } from "../../container/parse-signal.ts";
+import { sendSignal } from "../../container/send-signal.ts";
 import type { RuntimeCommand } from "../runtime-command.ts";
 
 export const command: RuntimeCommand = {
@@ -11,21 +12,22 @@ export const command: RuntimeCommand = {
   async run({ options, flags, positionals }) {
     const [id = "", name = "SIGTERM"] = positionals;
     const signal = parseSignal(name);
-    const container = await openContainer(options.root, id);
-    const { state, cgroup } = container;
-    const status = container.status();
+    const container = findContainer(options.root, id);
+    const { init } = container.record;
+    const status = await container.status();
     if (flags.has("all")) {
+      const { cgroup } = await container.open();
       for (const pid of cgroup.group.pids()) sendSignal({ pid }, signal);
     } else {
-      if (status === "stopped" || status === "creating" || state.init === undefined)
+      if (status === "stopped" || status === "creating" || init === undefined)
         throw new GantryError("conflict", "container not running");
-      const failure = sendSignal(state.init, signal);
+      const failure = sendSignal(init, signal);
       if (failure === ERRNO.ESRCH) throw new GantryError("conflict", "container not running");
       if (failure !== 0)
         throw new GantryError("permission-denied", `cannot send a signal to "${id}": ${describeErrno(failure)}`);
     }
     // In a v1 freezer it would be delivered only after `resume`.
-    if (signal === 9 && status === "paused") await cgroup.group.thaw();
+    if (signal === 9 && status === "paused") await (await container.open()).cgroup.group.thaw();
     return 0;
   },
 };

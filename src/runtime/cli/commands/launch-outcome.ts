@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { formatError, GantryError, isGantryError } from "../../../errors/gantry-error.ts";
 import { destroyContainer } from "../../container/destroy-container.ts";
 import { planOfExplained } from "../../container/explained-steps.ts";
-import { openContainer } from "../../container/open-container.ts";
+import { findContainer } from "../../container/find-container.ts";
 import { explainFailure } from "../../plan/explain-failure.ts";
 import type { OutcomeRequest } from "../outcome-command.ts";
 import type { CommandContext, RuntimeCommand } from "../runtime-command.ts";
@@ -20,7 +20,7 @@ function readRequest(text: string): OutcomeRequest {
 /** Idempotent: what is not there is not removed. */
 async function destroy(context: CommandContext, id: string): Promise<void> {
   try {
-    const container = await openContainer(context.options.root, id);
+    const container = findContainer(context.options.root, id);
     await destroyContainer(container, (message) => context.log.write("warning", message));
   } catch (error) {
     if (!isGantryError(error, "not-found")) context.log.write("warning", formatError(error));

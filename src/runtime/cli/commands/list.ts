@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { formatError, GantryError, isGantryError } from "../../../errors/gantry-error.ts";
 import { describeState, type StateDescription } from "../../container/describe-state.ts";
-import { openContainer } from "../../container/open-container.ts";
-import { listIds } from "../../container/state-folder.ts";
+import { findContainer } from "../../container/find-container.ts";
+import { listIds } from "../../container/make-state-folder.ts";
 import { formatTable } from "../format-table.ts";
 import type { CommandContext, RuntimeCommand } from "../runtime-command.ts";
 
@@ -25,8 +25,8 @@ async function describeAll(context: CommandContext): Promise<StateDescription[]>
   const list: StateDescription[] = [];
   for (const id of listIds(context.options.root)) {
     try {
-      const container = await openContainer(context.options.root, id);
-      list.push({ ...describeState(container), owner: ownerName(passwd, container.state.ownerUid) });
+      const container = findContainer(context.options.root, id);
+      list.push({ ...(await describeState(container)), owner: ownerName(passwd, container.record.ownerUid) });
     } catch (error) {
       // What goes away meanwhile, or is no container's.
       if (!isGantryError(error, "not-found")) context.log.write("warning", formatError(error));

@@ -1,4 +1,4 @@
-import { openContainer } from "../../container/open-container.ts";
+import { findContainer } from "../../container/find-container.ts";
 import { startContainer } from "../../container/start-container.ts";
 import type { RuntimeCommand } from "../runtime-command.ts";
 
@@ -8,8 +8,7 @@ export const command: RuntimeCommand = {
   arguments: { min: 1, max: 1 },
   async run(context) {
     const [id = ""] = context.positionals;
-    const container = await openContainer(context.options.root, id);
-    await startContainer(container, (message) => context.log.write("warning", message));
+    await startContainer(findContainer(context.options.root, id), (message) => context.log.write("warning", message));
     return 0;
   },
 };
