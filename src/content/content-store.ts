@@ -17,6 +17,11 @@ export interface OpenContentOptions {
   /** `<root>/content`: made if it is missing. */
   readonly directory: string;
   readonly state: State;
+  /**
+   * Queries of one column, digests: what other rooms need beside images (the registry's repositories). Each of these and all below
+   * it is kept by `collect`.
+   */
+  readonly roots?: readonly string[];
 }
 
 export interface IngestOptions {
@@ -24,6 +29,8 @@ export interface IngestOptions {
   readonly expected?: ExpectedBlob;
   /** Protects the blob from collection from the moment it is stored. Without one, reference it before the next `collect`. */
   readonly lease?: Lease;
+  /** Runs in the transaction that makes the blob known: what refers to it is there exactly if the blob is. Must not wait. */
+  readonly also?: () => void;
 }
 
 /** A file that a Worker fills; see `ContentStore.adopt`. */
@@ -51,11 +58,13 @@ export class ContentStore implements AsyncDisposable {
   readonly #layout: LayoutIndex;
   readonly #locks = new DigestLock();
   readonly #leases = new Set<Lease>();
+  readonly #roots: readonly string[];
   #reserved = 0;
 
   private constructor(options: OpenContentOptions) {
     this.#directory = options.directory;
     this.#state = options.state;
+    this.#roots = options.roots ?? [];
     this.#layout = new LayoutIndex(
       options.directory,
       () => this.names.list(),
@@ -183,7 +192,7 @@ export class ContentStore implements AsyncDisposable {
     const { path } = this.reserve();
     try {
       const file = await open(path, "wx", 0o600);
-      const store = (from: string, blob: StoredBlob): Promise<void> => this.#place(from, blob, options.lease);
+      const store = (from: string, blob: StoredBlob): Promise<void> => this.#place(from, blob, options);
       return new Ingest({ file, path, expected: options.expected ?? {}, store });
     } catch (cause) {
       throw diskError("cannot begin to store a blob", cause);
@@ -205,31 +214,49 @@ export class ContentStore implements AsyncDisposable {
   }
 
   /** Takes a reserved file as the blob that it was hashed to be. The caller vouches for digest, size and fsync. */
-  async adopt(file: ReservedFile, blob: StoredBlob, options: { readonly lease?: Lease } = {}): Promise<void> {
-    await this.#place(file.path, blob, options.lease);
+  async adopt(
+    file: Pick<ReservedFile, "path">,
+    blob: StoredBlob,
+    options: Pick<IngestOptions, "lease" | "also"> = {},
+  ): Promise<void> {
+    await this.#place(file.path, blob, options);
   }
 
-  async #place(path: string, blob: StoredBlob, lease: Lease | undefined): Promise<void> {
-    lease?.protect(blob.digest);
+  async #place(path: string, blob: StoredBlob, options: Pick<IngestOptions, "lease" | "also">): Promise<void> {
+    options.lease?.protect(blob.digest);
     await this.#locks.run(blob.digest, async () => {
       try {
         const isStored =
           this.has(blob.digest) && (await stat(this.path(blob.digest)).catch(() => undefined)) !== undefined;
         if (isStored) {
           await unlink(path);
-          return;
+        } else {
+          await rename(path, this.path(blob.digest));
+          await syncDirectory(join(this.#directory, "blobs", digestAlgorithm(blob.digest)));
         }
-        await rename(path, this.path(blob.digest));
-        await syncDirectory(join(this.#directory, "blobs", digestAlgorithm(blob.digest)));
       } catch (cause) {
         throw diskError(`cannot store ${blob.digest}`, cause);
       }
-      this.#state.db.run("INSERT OR REPLACE INTO blobs (digest, size_bytes, created_ms) VALUES (?, ?, ?)", [
-        blob.digest,
-        blob.sizeBytes,
-        this.#state.now(),
-      ]);
+      this.#record(blob, options.also);
     });
+  }
+
+  /** Makes a blob known whose file is in its place. On failure the file goes, unless it was known before. */
+  #record(blob: StoredBlob, also: (() => void) | undefined): void {
+    try {
+      this.#state.transaction(() => {
+        // Even if it was there: a collection may have dropped its row meanwhile, and leaves the file to whoever has a row.
+        this.#state.db.run("INSERT OR IGNORE INTO blobs (digest, size_bytes, created_ms) VALUES (?, ?, ?)", [
+          blob.digest,
+          blob.sizeBytes,
+          this.#state.now(),
+        ]);
+        also?.();
+      });
+    } catch (cause) {
+      if (!this.has(blob.digest)) rmSync(this.path(blob.digest), { force: true });
+      throw cause;
+    }
   }
 
   /** Records that `parent` needs `children`, whether or not they are stored: children live as long as the parent does. Idempotent. */
@@ -274,8 +301,12 @@ export class ContentStore implements AsyncDisposable {
     return lease;
   }
 
-  /** Everything that a name, a hold or a lease reaches. */
+  /** Everything that a name, a hold or a lease reaches: what images need. */
   live(): ReadonlySet<Digest> {
+    return this.#reach([]);
+  }
+
+  #reach(roots: readonly string[]): ReadonlySet<Digest> {
     const leased = [...this.#leases].flatMap((lease) => [...lease.digests]);
     const rows = this.#state.db
       .query<{ digest: string }, [string]>(
@@ -283,6 +314,7 @@ export class ContentStore implements AsyncDisposable {
            SELECT digest FROM image_names
            UNION SELECT digest FROM content_holds
            UNION SELECT value FROM json_each(?)
+           ${roots.map((root) => `UNION ${root}`).join("\n")}
            UNION SELECT child FROM blob_edges JOIN live ON parent = digest
          ) SELECT digest FROM live`,
       )
@@ -294,7 +326,7 @@ export class ContentStore implements AsyncDisposable {
   async collect(): Promise<{ readonly removed: readonly Digest[]; readonly freedBytes: number }> {
     let freedBytes = 0;
     const removed = this.#state.transaction(() => {
-      const live = this.live();
+      const live = this.#reach(this.#roots);
       const rows = this.#state.db.query<{ digest: string; size_bytes: number }, []>("SELECT * FROM blobs").all();
       const garbage = rows.filter((row) => isDigest(row.digest) && !live.has(row.digest));
       for (const row of garbage) {

@@ -82,7 +82,7 @@ class ArchiveFiles {
       throw new GantryError("data-loss", `wrong digest: ${name} in the archive is ${member.digest}, not ${expected}`);
     }
     const { content, lease } = this.#parts;
-    await content.adopt({ path: member.path, [Symbol.asyncDispose]: async () => undefined }, member, { lease });
+    await content.adopt(member, member, { lease });
     this.#stored.add(member.path);
     return member;
   }

@@ -7,7 +7,7 @@ import { MEDIA_TYPES } from "./media-types.ts";
 export const MANIFEST_BYTES_MAX = 4 * 1024 * 1024;
 /** The most bytes that an image's config may have. */
 export const CONFIG_BYTES_MAX = 8 * 1024 * 1024;
-/** The most layers that an image may have: overlayfs takes 500. */
+/** The most layers that an image which is to run may have: overlayfs takes 500. */
 const LAYERS_MAX = 500;
 const ENTRIES_MAX = 10_000;
 
@@ -143,9 +143,14 @@ function isManifestType(mediaType: string): boolean {
  * (a header, a descriptor) may say the same or nothing, never something else (CVE-2021-41190: one text, two meanings).
  *
  * @param mediaType the type that came with it, `""` where none did.
+ * @param options.layersMax the most layers that are accepted, by default as many as can be mounted.
  * @throws `data-loss` for what is no valid document, `unsupported` for Docker's schema 1 and other documents.
  */
-export function parseManifest(bytes: Uint8Array, mediaType = ""): ManifestDocument {
+export function parseManifest(
+  bytes: Uint8Array,
+  mediaType = "",
+  options: { readonly layersMax?: number } = {},
+): ManifestDocument {
   if (bytes.byteLength > MANIFEST_BYTES_MAX) {
     throw new GantryError("data-loss", `invalid manifest: it is larger than ${MANIFEST_BYTES_MAX} bytes`);
   }
@@ -171,7 +176,7 @@ export function parseManifest(bytes: Uint8Array, mediaType = ""): ManifestDocume
     return { kind: "index", mediaType: known, index: { ...common, manifests } };
   }
   const config = readDescriptor(document.config, "config", problems);
-  const layers = readDescriptors(document.layers, "layers", problems, LAYERS_MAX);
+  const layers = readDescriptors(document.layers, "layers", problems, options.layersMax ?? LAYERS_MAX);
   problems.throwIfAny("image manifest");
   if (config === undefined) throw new GantryError("data-loss", "invalid image manifest: it has no config");
   const known = [common.mediaType ?? "", mediaType].find(isManifestType) ?? MEDIA_TYPES.ociManifest;

@@ -1,0 +1,86 @@
+import type { ContentStore } from "../../content/content-store.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { State } from "../../state/state.ts";
+import { RegistryError } from "./registry-error.ts";
+import type { RepositoryName } from "./repository-name.ts";
+
+export interface RepositoryBlobsParts {
+  readonly state: State;
+  readonly content: ContentStore;
+}
+
+/** Which blobs a repository holds. Bytes are stored once however many do; a blob is read only through a repository that holds it. */
+export class RepositoryBlobs {
+  readonly #state: State;
+  readonly #content: ContentStore;
+
+  constructor(parts: RepositoryBlobsParts) {
+    this.#state = parts.state;
+    this.#content = parts.content;
+  }
+
+  /** The size of a blob that the repository holds, or undefined. */
+  stat(repository: RepositoryName, digest: Digest): { readonly sizeBytes: number } | undefined {
+    return this.#holds(repository, digest) ? this.#content.stat(digest) : undefined;
+  }
+
+  /** As `stat`. @throws RegistryError BLOB_UNKNOWN */
+  require(repository: RepositoryName, digest: Digest): { readonly sizeBytes: number } {
+    const blob = this.stat(repository, digest);
+    if (blob !== undefined) return blob;
+    throw new RegistryError("BLOB_UNKNOWN", `repository ${repository} has no blob ${digest}`, { detail: { digest } });
+  }
+
+  /** Where the bytes of a held blob are, to be sent. */
+  path(digest: Digest): string {
+    return this.#content.path(digest);
+  }
+
+  /**
+   * Makes a repository hold a stored blob. Idempotent; a blob that no manifest refers to is kept for the grace period from now on.
+   *
+   * @returns false if the store does not have it.
+   */
+  link(repository: RepositoryName, digest: Digest): boolean {
+    return this.#state.transaction(() => {
+      if (!this.#content.has(digest)) return false;
+      this.#state.db.run(
+        `INSERT INTO repository_blobs (repository, digest, linked_ms) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET linked_ms = excluded.linked_ms`,
+        [repository, digest, this.#state.now()],
+      );
+      return true;
+    });
+  }
+
+  /** The repositories that hold a blob, in the order of names. */
+  holders(digest: Digest): readonly RepositoryName[] {
+    return this.#state.db
+      .query<{ repository: string }, [string]>(
+        "SELECT repository FROM repository_blobs WHERE digest = ? ORDER BY repository",
+      )
+      .all(digest)
+      .map((row) => row.repository as RepositoryName);
+  }
+
+  /** Ends it that a repository holds a blob. @throws RegistryError BLOB_UNKNOWN */
+  unlink(repository: RepositoryName, digest: Digest): void {
+    const isUnlinked = this.#state.transaction(
+      () =>
+        this.#state.db.query("DELETE FROM repository_blobs WHERE repository = ? AND digest = ?").run(repository, digest)
+          .changes > 0,
+    );
+    if (isUnlinked) return;
+    throw new RegistryError("BLOB_UNKNOWN", `repository ${repository} has no blob ${digest}`, { detail: { digest } });
+  }
+
+  #holds(repository: RepositoryName, digest: Digest): boolean {
+    return (
+      this.#state.db
+        .query<{ one: number }, [string, string]>(
+          "SELECT 1 AS one FROM repository_blobs WHERE repository = ? AND digest = ?",
+        )
+        .get(repository, digest) !== null
+    );
+  }
+}

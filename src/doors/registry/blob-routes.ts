@@ -1,0 +1,52 @@
+import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { fileBody } from "../../platform/http-server.ts";
+import { parseRange } from "./byte-range.ts";
+import { entityTag, isNotModified } from "./http-conditions.ts";
+import type { RegistryExchange } from "./registry-exchange.ts";
+
+interface BlobTarget {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+}
+
+/** distribution-spec, "Pulling blobs"; the bytes are sent by the kernel. */
+export async function getBlob({ request, parts }: RegistryExchange, target: BlobTarget): Promise<Response> {
+  const { digest } = target;
+  const { sizeBytes } = parts.blobs.require(target.repository, digest);
+  const etag = entityTag(digest);
+  const headers = {
+    "content-type": "application/octet-stream",
+    "docker-content-digest": digest,
+    etag,
+    "accept-ranges": "bytes",
+    // Whoever asked for it by digest may keep it for ever.
+    "cache-control": "private, max-age=31536000, immutable",
+  };
+  if (isNotModified(request.headers, digest)) return new Response(null, { status: 304, headers });
+  const isHead = request.method === "HEAD";
+  const ifRange = request.headers.get("if-range");
+  const range = ifRange === null || ifRange === etag ? parseRange(request.headers.get("range"), sizeBytes) : undefined;
+  if (range === "unsatisfiable") {
+    return new Response(null, { status: 416, headers: { ...headers, "content-range": `bytes */${sizeBytes}` } });
+  }
+  const path = parts.blobs.path(digest);
+  if (range === undefined) {
+    const length = { "content-length": String(sizeBytes) };
+    return new Response(isHead || sizeBytes === 0 ? null : fileBody(path), { headers: { ...headers, ...length } });
+  }
+  return new Response(isHead ? null : fileBody(path, range.start, range.end + 1), {
+    status: 206,
+    headers: {
+      ...headers,
+      "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
+      "content-length": String(range.end - range.start + 1),
+    },
+  });
+}
+
+/** distribution-spec, "Deleting Blobs". */
+export async function deleteBlob({ parts }: RegistryExchange, target: BlobTarget): Promise<Response> {
+  parts.blobs.unlink(target.repository, target.digest);
+  return new Response(null, { status: 202 });
+}

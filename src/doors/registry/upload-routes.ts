@@ -1,0 +1,110 @@
+import { RegistryError } from "../../distribution/repositories/registry-error.ts";
+import {
+  parseDigest,
+  parseRepositoryName,
+  type RepositoryName,
+} from "../../distribution/repositories/repository-name.ts";
+import type { DigestAlgorithm } from "../../distribution/repositories/uploads.ts";
+import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
+import { parseContentRange } from "./byte-range.ts";
+import type { RegistryExchange } from "./registry-exchange.ts";
+
+interface UploadTarget {
+  readonly repository: RepositoryName;
+  readonly id: string;
+}
+
+function progress({ repository, id }: UploadTarget, offsetBytes: number): Record<string, string> {
+  return {
+    location: `/v2/${repository}/blobs/uploads/${id}`,
+    // Docker's registry says 0-0 of nothing too; so clients read it.
+    range: `0-${Math.max(0, offsetBytes - 1)}`,
+    "docker-upload-uuid": id,
+  };
+}
+
+function created(repository: RepositoryName, digest: Digest): Response {
+  const headers = { location: `/v2/${repository}/blobs/${digest}`, "docker-content-digest": digest };
+  return new Response(null, { status: 201, headers });
+}
+
+/** POST: an upload begins, unless the blob can be mounted, or comes whole with this request (distribution-spec, "Pushing blobs"). */
+export async function beginUpload(exchange: RegistryExchange, repository: RepositoryName): Promise<Response> {
+  const { query, parts } = exchange;
+  const mount = query.get("mount");
+  if (mount !== null && tryMount(exchange, repository, parseDigest(mount))) {
+    return created(repository, parseDigest(mount));
+  }
+  const whole = mount === null ? query.get("digest") : null;
+  if (whole !== null) {
+    const digest = parseDigest(whole);
+    const id = parts.uploads.begin(repository, digestAlgorithm(digest));
+    return await finish(exchange, { repository, id }, digest);
+  }
+  const algorithm = query.get("digest-algorithm") ?? "sha256";
+  if (!isAlgorithm(algorithm)) {
+    throw new RegistryError("DIGEST_INVALID", `digest-algorithm is ${JSON.stringify(algorithm.slice(0, 50))}`, {
+      hint: "sha256 and sha512 are there",
+    });
+  }
+  const id = parts.uploads.begin(repository, algorithm);
+  return new Response(null, { status: 202, headers: progress({ repository, id }, 0) });
+}
+
+function isAlgorithm(text: string): text is DigestAlgorithm {
+  return text === "sha256" || text === "sha512";
+}
+
+/** Makes the repository hold a blob that another one holds which this client may read (distribution-spec, "Mounting a blob"). */
+function tryMount({ query, parts }: RegistryExchange, repository: RepositoryName, digest: Digest): boolean {
+  const from = query.get("from");
+  const sources = from === null ? parts.blobs.holders(digest) : [parseRepositoryName(from)];
+  if (!sources.some((source) => parts.blobs.stat(source, digest) !== undefined)) return false;
+  return parts.blobs.link(repository, digest);
+}
+
+/** GET: where an upload stands. */
+export async function getUpload({ parts }: RegistryExchange, target: UploadTarget): Promise<Response> {
+  const offsetBytes = await parts.uploads.offset(target.repository, target.id);
+  return new Response(null, { status: 204, headers: progress(target, offsetBytes) });
+}
+
+/** PATCH: a chunk, or all in one stream. */
+export async function patchUpload(exchange: RegistryExchange, target: UploadTarget): Promise<Response> {
+  const offsetBytes = await append(exchange, target);
+  return new Response(null, { status: 202, headers: progress(target, offsetBytes) });
+}
+
+/** PUT: the last chunk, if there is one, and the digest of the whole. */
+export async function putUpload(exchange: RegistryExchange, target: UploadTarget): Promise<Response> {
+  const digest = exchange.query.get("digest");
+  if (digest !== null) return await finish(exchange, target, parseDigest(digest));
+  throw new RegistryError("DIGEST_INVALID", "the query has no digest of the blob", { hint: "add ?digest=sha256:…" });
+}
+
+async function finish(exchange: RegistryExchange, target: UploadTarget, digest: Digest): Promise<Response> {
+  await append(exchange, target);
+  await exchange.parts.uploads.finish(target.repository, target.id, digest);
+  return created(target.repository, digest);
+}
+
+async function append({ request, parts }: RegistryExchange, target: UploadTarget): Promise<number> {
+  const header = request.headers.get("content-range");
+  const range = header === null ? undefined : parseContentRange(header);
+  if (header !== null && range === undefined) {
+    throw new RegistryError("BLOB_UPLOAD_INVALID", `${JSON.stringify(header.slice(0, 100))} is no Content-Range`, {
+      hint: "write it as START-END, both inclusive",
+    });
+  }
+  return await parts.uploads.append(target.repository, target.id, request.body ?? nothing(), {
+    ...(range === undefined ? {} : { startBytes: range.start, sizeBytes: range.end - range.start + 1 }),
+  });
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** DELETE: the client gives it up. */
+export async function deleteUpload({ parts }: RegistryExchange, target: UploadTarget): Promise<Response> {
+  await parts.uploads.cancel(target.repository, target.id);
+  return new Response(null, { status: 204 });
+}
