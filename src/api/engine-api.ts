@@ -20,6 +20,7 @@ import type {
   RegistryAuth,
 } from "./image.ts";
 import type { NetworkResource } from "./network.ts";
+import type { RegistryNotice, ServeRegistryRequest } from "./registry.ts";
 import type { StatsResponse } from "./stats.ts";
 import type { OutputFrame, StdioConnection } from "./stdio-connection.ts";
 import type { EventMessage, InfoResponse, PingResponse, VersionResponse } from "./system.ts";
@@ -218,9 +219,15 @@ export interface VolumeApi {
   removeVolume(name: string, options?: CallOptions & { readonly force?: boolean }): Promise<void>;
 }
 
+/** Our own calls: the daemon's store as a registry. */
+export interface RegistryApi {
+  /** Opens the registry's door for as long as the answer is read, or until the signal. */
+  serveRegistry(request: ServeRegistryRequest, options?: CallOptions): Promise<AsyncIterable<RegistryNotice>>;
+}
+
 /**
  * Docker's Engine API as methods, one for each call; names of fields are Docker's own.
  *
  * Every method throws `ApiError` for what the daemon refused, and `unavailable` when there is no daemon to talk to.
  */
-export interface EngineApi extends SystemApi, ContainerApi, ExecApi, ImageApi, NetworkApi, VolumeApi {}
+export interface EngineApi extends SystemApi, ContainerApi, ExecApi, ImageApi, NetworkApi, VolumeApi, RegistryApi {}

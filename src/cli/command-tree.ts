@@ -18,6 +18,7 @@ export interface CommandGroup {
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { name: "container", summary: "Work with containers" },
   { name: "image", summary: "Work with images" },
+  { name: "registry", summary: "Serve images to others" },
   { name: "system", summary: "Look at the daemon" },
 ];
 
@@ -63,6 +64,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("logs, container logs", "Show what a container printed", () => import("./commands/logs.ts")),
   entry("pause, container pause", "Freeze all processes of containers", () => import("./commands/pause.ts")),
   entry("port, container port", "Show the published ports of a container", () => import("./commands/port.ts")),
+  entry("registry serve", "Serve the images here to others", () => import("./commands/registry-serve.ts")),
   entry("rename, container rename", "Give a container another name", () => import("./commands/rename.ts")),
   entry("restart, container restart", "Stop and start containers", () => import("./commands/restart.ts")),
   entry("rm, container rm, container remove", "Remove containers", () => import("./commands/rm.ts")),

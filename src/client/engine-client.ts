@@ -5,6 +5,7 @@ import { execCalls } from "./exec-calls.ts";
 import { parseHost } from "./host.ts";
 import { imageCalls } from "./image-calls.ts";
 import { networkCalls } from "./network-calls.ts";
+import { registryCalls } from "./registry-calls.ts";
 import { systemCalls } from "./system-calls.ts";
 import { volumeCalls } from "./volume-calls.ts";
 
@@ -25,5 +26,6 @@ export function connectEngine(host: string = DEFAULT_HOST, options: CallerOption
     ...imageCalls(caller),
     ...networkCalls(caller),
     ...volumeCalls(caller),
+    ...registryCalls(caller),
   };
 }

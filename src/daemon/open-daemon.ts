@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ContentStore } from "../content/content-store.ts";
+import { REGISTRY_ROOTS } from "../distribution/repositories/migrations.ts";
 import { dockerRoutes } from "../doors/docker/docker-routes.ts";
 import { type DockerDoor, serveDocker } from "../doors/docker/serve-docker.ts";
 import { createEngine, hostCgroups, hostSecurity, readHostFacts } from "../engine/index.ts";
@@ -32,6 +33,7 @@ import { MIGRATIONS } from "./migrations.ts";
 import { keepOffProxies } from "./proxies.ts";
 import { QuietMoments } from "./quiet-moments.ts";
 import { registriesReader } from "./registries-file.ts";
+import { RegistryService } from "./registry-service.ts";
 import { hashRoot } from "./root-hash.ts";
 
 export interface OpenDaemonOptions {
@@ -61,7 +63,8 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   const registries = registriesReader(process.env.GANTRY_REGISTRIES);
 
   const state = parts.use(State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now }));
-  const content = parts.use(ContentStore.open({ directory: join(root, "content"), state }));
+  const content = parts.use(ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS }));
+  const registry = parts.use(new RegistryService({ root, state, content }));
   const workers = parts.use(new LayerWorkers());
   const snapshots = await SnapshotStore.open({ directory: join(root, "snapshots"), state, workers });
   const layers = new LayerStore({ content, snapshots, workers });
@@ -134,6 +137,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
           events: state.events,
           networks: network,
           volumes,
+          registry,
           traces,
           version: describeVersion,
           info: () => describeHost({ root, id: rootHash, cgroups, security }),

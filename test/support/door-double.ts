@@ -253,6 +253,9 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
     },
     events: { subscribe: () => eventsOf([]) },
     networks: { list: () => [], inspect: (name) => none("network", name) },
+    registry: {
+      serve: ({ Listen }) => ({ address: Listen, [Symbol.asyncDispose]: async () => {} }),
+    },
     volumes: {
       list: () => [],
       inspect: (name) => none("volume", name),

@@ -10,8 +10,6 @@ import type { RepositoryName, Tag } from "./repository-name.ts";
 export interface ManifestsParts {
   readonly state: State;
   readonly content: ContentStore;
-  /** Take manifests too whose blobs or manifests the repository does not hold. @default false */
-  readonly allowsSparse?: boolean;
 }
 
 /** A manifest as a repository holds it. */
@@ -29,6 +27,8 @@ export interface PutManifestOptions {
   readonly contentType: string;
   /** Asked within the transaction for what the first tag points to now; what it throws refuses the push. */
   readonly condition?: (current: Digest | undefined) => void;
+  /** Take it even if the repository does not hold what it refers to. @default false */
+  readonly allowsSparse?: boolean;
 }
 
 export interface StoredManifest extends ManifestRecord {
@@ -121,7 +121,7 @@ export class Manifests {
     const description = describeManifest(bytes, options.contentType);
     const record = { digest, mediaType: description.mediaType, sizeBytes: bytes.byteLength };
     // Before anything is written, and again within the transaction that counts.
-    this.#requireReferences(repository, description);
+    if (options.allowsSparse !== true) this.#requireReferences(repository, description);
     await this.#parts.content.put(bytes, {
       expected: { digest },
       also: () => this.#record(repository, record, description, options),
@@ -138,7 +138,7 @@ export class Manifests {
     const { db } = this.#state;
     const [firstTag] = options.tags;
     options.condition?.(firstTag === undefined ? undefined : this.find(repository, { tag: firstTag })?.digest);
-    this.#requireReferences(repository, description);
+    if (options.allowsSparse !== true) this.#requireReferences(repository, description);
     this.#parts.content.addReferences(record.digest, description.references);
     db.run(
       `INSERT INTO repository_manifests
@@ -166,7 +166,6 @@ export class Manifests {
   }
 
   #requireReferences(repository: RepositoryName, description: ManifestDescription): void {
-    if (this.#parts.allowsSparse === true) return;
     const missing = [
       ...this.#missing("repository_blobs", repository, description.requiredBlobs),
       ...this.#missing("repository_manifests", repository, description.requiredManifests),

@@ -12,8 +12,6 @@ export interface OpenRepositoriesOptions {
   /** For uploads that are not finished, on the content store's file system. */
   readonly uploadsDirectory: string;
   readonly randomId: () => string;
-  /** Take manifests whose blobs or manifests are missing. @default false */
-  readonly allowsSparse?: boolean;
 }
 
 /** What a registry keeps, over the content store that everything here shares: repositories say who holds what, and never copy it. */
@@ -25,11 +23,11 @@ export interface Repositories {
 }
 
 export function openRepositories(options: OpenRepositoriesOptions): Repositories {
-  const { state, content, uploadsDirectory: directory, randomId, allowsSparse = false } = options;
+  const { state, content, uploadsDirectory: directory, randomId } = options;
   const blobs = new RepositoryBlobs({ state, content });
   return {
     blobs,
-    manifests: new Manifests({ state, content, allowsSparse }),
+    manifests: new Manifests({ state, content }),
     uploads: new Uploads({ directory, content, blobs, now: state.now, randomId }),
     listings: new Listings(state),
   };

@@ -4,6 +4,7 @@ import type { DoorParts } from "./door-parts.ts";
 import { execRoutes } from "./exec-routes.ts";
 import { imageRoutes } from "./image-routes.ts";
 import { networkRoutes } from "./network-routes.ts";
+import { registryRoutes } from "./registry-routes.ts";
 import type { Route } from "./router.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { volumeRoutes } from "./volume-routes.ts";
@@ -19,5 +20,6 @@ export function dockerRoutes(parts: DoorParts): readonly Route[] {
     ...imageRoutes(parts),
     ...networkRoutes(parts),
     ...volumeRoutes(parts),
+    ...registryRoutes(parts),
   ];
 }

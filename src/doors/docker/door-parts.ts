@@ -1,4 +1,5 @@
 import type { ImageHistoryItem, ImageInspect } from "../../api/image.ts";
+import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
 import type { InfoResponse, VersionResponse } from "../../api/system.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Platform } from "../../oci/image.ts";
@@ -131,6 +132,15 @@ export interface DoorVolumes {
   remove(name: string, options: { readonly force?: boolean; readonly usedBy: readonly string[] }): Promise<void>;
 }
 
+/** The registry of this daemon's root. */
+export interface DoorRegistry {
+  /** Opens a door until it is disposed of. @throws `invalid-argument`, `unavailable` */
+  serve(
+    request: ServeRegistryRequest,
+    tell: (notice: RegistryNotice) => void,
+  ): AsyncDisposable & { readonly address: string };
+}
+
 /** What this door is a front of. */
 export interface DoorParts {
   readonly engine: Engine;
@@ -138,6 +148,7 @@ export interface DoorParts {
   readonly events: DoorEvents;
   readonly networks: DoorNetworks;
   readonly volumes: DoorVolumes;
+  readonly registry: DoorRegistry;
   readonly traces: TraceStore;
   readonly version: () => VersionResponse;
   /** What of `GET /info` is not counted here. */

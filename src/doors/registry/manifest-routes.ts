@@ -35,7 +35,7 @@ export async function getManifest({ request, parts }: RegistryExchange, target: 
 
 /** distribution-spec, "Pushing Manifests". */
 export async function putManifest(exchange: RegistryExchange, target: ManifestTarget): Promise<Response> {
-  const { request, parts, query } = exchange;
+  const { request, parts, query, settings } = exchange;
   const { repository, named } = target;
   const tags = "tag" in named ? [named.tag] : readTags(query);
   const bytes = await readManifestBody(request);
@@ -43,6 +43,7 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
     ...("digest" in named ? { digest: named.digest } : {}),
     tags,
     contentType: (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim() ?? "",
+    allowsSparse: settings.allowsSparse ?? false,
     condition: (current) => requireConditions(request.headers, current),
   });
   const headers = new Headers({

@@ -5,12 +5,13 @@ import { deleteBlob, getBlob } from "./blob-routes.ts";
 import { errorResponse } from "./error-response.ts";
 import { listReferrers, listRepositories, listTags } from "./listing-routes.ts";
 import { deleteManifest, getManifest, putManifest } from "./manifest-routes.ts";
-import type { RegistryExchange } from "./registry-exchange.ts";
+import type { RegistryExchange, RegistrySettings } from "./registry-exchange.ts";
 import { parseRegistryRoute, type RegistryRoute } from "./registry-route.ts";
 import { beginUpload, deleteUpload, getUpload, patchUpload, putUpload } from "./upload-routes.ts";
 
 export interface RegistryDoorOptions {
   readonly repositories: Repositories;
+  readonly settings: RegistrySettings;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;
 }
@@ -48,7 +49,10 @@ export async function answerRegistry(request: Request, options: RegistryDoorOpti
     if (route === undefined) {
       throw new RegistryError("UNSUPPORTED", `there is nothing at ${url.pathname.slice(0, 200)}`, { status: 404 });
     }
-    response = await dispatch({ request, query: url.searchParams, parts: options.repositories }, route);
+    response = await dispatch(
+      { request, query: url.searchParams, parts: options.repositories, settings: options.settings },
+      route,
+    );
   } catch (error) {
     if (!isGantryError(error) && !request.signal.aborted) {
       options.warn(

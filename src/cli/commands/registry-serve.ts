@@ -1,0 +1,59 @@
+import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
+import { type CommandContext, defineCommand } from "../command.ts";
+import { switchFlag, textFlag } from "../flags/flag.ts";
+import { resolveHostPath } from "../values/host-path.ts";
+
+/** Nobody else's before its owner says so: without users everybody who can connect may do everything. */
+const DEFAULT_LISTEN = "127.0.0.1:5000";
+
+export const command = defineCommand({
+  usage: "[OPTIONS]",
+  flags: {
+    listen: textFlag(`Where to listen, HOST:PORT (default ${DEFAULT_LISTEN})`, { short: "l" }),
+    root: textFlag("Serve what is here, without an engine, if no daemon owns it"),
+    "allow-sparse": switchFlag("Take manifests whose blobs or manifests are missing"),
+  },
+  arguments: { min: 0, max: 0 },
+  async run(context, { flags }) {
+    const ended = new AbortController();
+    using _signals = context.terminal.onSignals(["SIGINT", "SIGTERM"], () => ended.abort());
+    const request = { Listen: flags.listen ?? DEFAULT_LISTEN, AllowSparse: flags["allow-sparse"] };
+    const given = flags.root ?? context.settings.root;
+    if (
+      given === undefined ||
+      !(await serveAlone(context, resolveHostPath(given, context.terminal), request, ended.signal))
+    ) {
+      await askDaemon(context, request, ended.signal);
+    }
+    return 0;
+  },
+});
+
+/** @returns false if a daemon has the root */
+async function serveAlone(
+  { terminal }: CommandContext,
+  root: string,
+  request: ServeRegistryRequest,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { runRegistry } = await import("../../daemon/run-registry.ts");
+  return await runRegistry({ root, request, signal, tell: (notice) => void show(terminal, notice) });
+}
+
+async function askDaemon(
+  { terminal, connect }: CommandContext,
+  request: ServeRegistryRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const api = await connect();
+  try {
+    for await (const notice of await api.serveRegistry(request, { signal })) await show(terminal, notice);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function show(terminal: CommandContext["terminal"], notice: RegistryNotice): Promise<void> {
+  if (notice.kind === "listening") await terminal.stdout.write(`the registry serves at ${notice.address}\n`);
+  else await terminal.stderr.write(`gantry: ${notice.sentence}\n`);
+}

@@ -1,0 +1,35 @@
+import { join } from "node:path";
+import type { RegistryNotice, ServeRegistryRequest } from "../api/registry.ts";
+import { ContentStore } from "../content/content-store.ts";
+import { REGISTRY_ROOTS } from "../distribution/repositories/migrations.ts";
+import { isRootLocked, lockRoot } from "../state/root-lock.ts";
+import { State } from "../state/state.ts";
+import { makeFolder } from "./make-folder.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import { RegistryService } from "./registry-service.ts";
+
+export interface RunRegistryOptions {
+  readonly root: string;
+  readonly request: ServeRegistryRequest;
+  readonly tell: (notice: RegistryNotice) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Serves a root as a registry and nothing else, until the signal: for whoever wants no engine there. It needs no root rights. An engine can
+ * take the same root later, and has what was pushed.
+ *
+ * @returns false, and has done nothing, if a daemon owns the root: ask that one.
+ */
+export async function runRegistry({ root, request, tell, signal }: RunRegistryOptions): Promise<boolean> {
+  makeFolder(root, "--root");
+  if (isRootLocked(root)) return false;
+  using _root = lockRoot(root);
+  using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
+  await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
+  await using service = new RegistryService({ root, state, content });
+  const { address } = service.serve(request, tell);
+  tell({ kind: "listening", address });
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  return true;
+}
