@@ -1,13 +1,14 @@
 import { CONTENT_MIGRATIONS } from "../content/migrations.ts";
 import { REGISTRY_MIGRATIONS } from "../distribution/repositories/migrations.ts";
 import { ENGINE_MIGRATIONS } from "../engine/index.ts";
+import { IDENTITY_MIGRATIONS } from "../identity/identity-migrations.ts";
 import { FROM_HOST_MIGRATIONS } from "../image/from-host/migrations.ts";
 import { IMAGE_MIGRATIONS } from "../image/migrations.ts";
 import { NETWORK_MIGRATIONS } from "../network/network-records.ts";
 import type { Migration } from "../state/migration.ts";
 import { VOLUME_MIGRATIONS } from "../volume/index.ts";
 
-/** The tables of all rooms: content and images 100–199, engine 200–299, networks 300–399, volumes 400–499, registry 500–599. */
+/** The tables of all rooms; `src/state/migration.ts` has their ranges. */
 export const MIGRATIONS: readonly Migration[] = [
   ...CONTENT_MIGRATIONS,
   ...IMAGE_MIGRATIONS,
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   ...NETWORK_MIGRATIONS,
   ...VOLUME_MIGRATIONS,
   ...REGISTRY_MIGRATIONS,
+  ...IDENTITY_MIGRATIONS,
 ];

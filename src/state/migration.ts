@@ -3,7 +3,8 @@ import type { Database } from "../platform/sqlite.ts";
 
 /**
  * One step forward of the database. Numbers are never reused and never reordered; each room has its own range:
- * 1–99 state, 100–199 content and images, 200–299 engine, 300–399 network, 400–499 volumes, 500–599 registry.
+ * 1–99 state, 100–199 content and images, 200–299 engine, 300–399 network, 400–499 volumes, 500–599 registry,
+ * 600–699 identity.
  */
 export interface Migration {
   readonly number: number;

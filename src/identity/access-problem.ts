@@ -1,0 +1,25 @@
+import { GantryError } from "../errors/gantry-error.ts";
+
+/** Name and password, token or certificate are not good: the answer is 401 with a challenge, not 403. */
+export class WrongCredentials extends GantryError {
+  constructor(message: string, hint?: string) {
+    super("permission-denied", message, hint === undefined ? {} : { hint });
+  }
+}
+
+/** Asked too often: the answer is 429 with `Retry-After`. */
+export class TooManyRequests extends GantryError {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super("exhausted", message, { hint: `try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s` });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** More than a quota allows: the answer is 403 DENIED, since waiting does not help. */
+export class QuotaExceeded extends GantryError {
+  constructor(message: string) {
+    super("exhausted", message, { hint: "delete something first, or ask for more room" });
+  }
+}

@@ -1,0 +1,89 @@
+import { TooManyRequests } from "./access-problem.ts";
+import { clientOf } from "./client-address.ts";
+import { RecentMap } from "./recent-map.ts";
+
+/** Failures that cost nothing: of one name from one client, of all names from one client. */
+const NAME_FAILURES_FREE = 5;
+const CLIENT_FAILURES_FREE = 50;
+const FIRST_DELAY_MS = 1000;
+const LONGEST_DELAY_MS = 300_000;
+/** Who was quiet for so long begins anew. */
+const FORGOTTEN_AFTER_MS = 900_000;
+const ENTRIES_MAX = 10_000;
+
+interface Failures {
+  count: number;
+  blockedUntilMs: number;
+  lastMs: number;
+}
+
+/** Who tries a password. */
+export interface Attempt {
+  readonly name: string;
+  readonly address: string;
+}
+
+/**
+ * Slows guessing down: after some failures each further one doubles the time until the next try, for a name from a client, and
+ * for a client whatever names it tries. Nobody is locked out by what happens at another address.
+ */
+export class AttemptLimiter {
+  readonly #now: () => number;
+  readonly #names = new RecentMap<string, Failures>(ENTRIES_MAX);
+  readonly #clients = new RecentMap<string, Failures>(ENTRIES_MAX);
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** @throws TooManyRequests if the next attempt must wait. */
+  requireFree(attempt: Attempt): void {
+    const failures = this.#failuresOf(attempt);
+    const untilMs = Math.max(failures.name.blockedUntilMs, failures.client.blockedUntilMs);
+    const waitMs = untilMs - this.#now();
+    if (waitMs > 0) throw new TooManyRequests("too many failed logins", waitMs);
+  }
+
+  /** Counts an attempt as failed before it is made, so that many at once are counted too; `succeeded` takes that back. */
+  begin(attempt: Attempt): void {
+    const failures = this.#failuresOf(attempt);
+    this.#count(failures.name, NAME_FAILURES_FREE);
+    this.#count(failures.client, CLIENT_FAILURES_FREE);
+  }
+
+  /** The name begins anew; the client has one failure less, not none: it may own one account and guess at others. */
+  succeeded(attempt: Attempt): void {
+    const { client } = this.#failuresOf(attempt);
+    client.count = Math.max(0, client.count - 1);
+    if (client.count <= CLIENT_FAILURES_FREE) client.blockedUntilMs = 0;
+    this.#names.delete(nameKey(attempt));
+  }
+
+  #failuresOf(attempt: Attempt): { readonly name: Failures; readonly client: Failures } {
+    return {
+      name: this.#entry(this.#names, nameKey(attempt)),
+      client: this.#entry(this.#clients, clientOf(attempt.address)),
+    };
+  }
+
+  #entry(map: RecentMap<string, Failures>, key: string): Failures {
+    const nowMs = this.#now();
+    const known = map.get(key);
+    if (known !== undefined && nowMs - Math.max(known.lastMs, known.blockedUntilMs) < FORGOTTEN_AFTER_MS) return known;
+    const fresh = { count: 0, blockedUntilMs: 0, lastMs: nowMs };
+    map.set(key, fresh);
+    return fresh;
+  }
+
+  #count(failures: Failures, free: number): void {
+    failures.count += 1;
+    failures.lastMs = this.#now();
+    const excess = failures.count - free;
+    if (excess < 0) return;
+    failures.blockedUntilMs = failures.lastMs + Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(excess, 20));
+  }
+}
+
+function nameKey({ name, address }: Attempt): string {
+  return `${clientOf(address)} ${name}`;
+}

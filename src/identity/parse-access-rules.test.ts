@@ -1,0 +1,179 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { type ParsedAccess, parseAccessRules } from "./parse-access-rules.ts";
+
+const HASH = `$2y$10$${"a".repeat(53)}`;
+
+function parse(text: string, htpasswd = ""): ParsedAccess {
+  return parseAccessRules(text, { readHtpasswd: () => htpasswd });
+}
+
+describe("access.toml", () => {
+  test("users, rights, quotas and limits are read", () => {
+    const { rules, problems } = parse(
+      `htpasswd = "htpasswd"
+[users.alice]
+password = "${HASH}"
+groups = ["team"]
+certificates = ["CN=alice", "URI=spiffe://example.org/alice"]
+[users.bob]
+groups = ["team"]
+
+[[rights]]
+users = ["*"]
+repositories = ["{user}/**"]
+actions = ["*"]
+[[rights]]
+anonymous = true
+repositories = ["**"]
+actions = ["pull"]
+
+[[quotas]]
+users = ["alice"]
+max_bytes = "1.5 GB"
+[[quotas]]
+repositories = ["team/**"]
+max_repositories = 3
+
+[[limits]]
+per = "address"
+requests_per_second = 0.5
+`,
+      `bob:${HASH}\n`,
+    );
+    expect(problems).toEqual([]);
+    expect([...rules.users.values()]).toEqual([
+      {
+        name: "alice",
+        passwordHash: HASH,
+        groups: ["team"],
+        certificates: ["CN=alice", "URI=spiffe://example.org/alice"],
+      },
+      { name: "bob", passwordHash: HASH, groups: ["team"], certificates: [] },
+    ]);
+    expect(rules.certificates.get("CN=alice")).toBe("alice");
+    const nobody = { users: [], groups: [], isAnonymous: false };
+    expect(JSON.parse(JSON.stringify(rules.rights))).toEqual([
+      {
+        place: "access.toml:9",
+        who: { ...nobody, users: ["*"] },
+        repositories: ["{user}/**"],
+        actions: ["pull", "push", "delete"],
+      },
+      { place: "access.toml:13", who: { ...nobody, isAnonymous: true }, repositories: ["**"], actions: ["pull"] },
+    ]);
+    expect(JSON.parse(JSON.stringify(rules.quotas))).toEqual([
+      { place: "access.toml:18", who: { ...nobody, users: ["alice"] }, bytesMax: 1_500_000_000 },
+      { place: "access.toml:21", repositories: ["team/**"], repositoriesMax: 3 },
+    ]);
+    expect(JSON.parse(JSON.stringify(rules.limits))).toEqual([
+      { place: "access.toml:25", per: "address", requestsPerSecond: 0.5, burst: 1 },
+    ]);
+  });
+
+  test("everything that is wrong is told at once, with its line", () => {
+    const { problems } = parse(
+      `htpaswd = "x"
+[users.alice]
+password = "$apr1$abc$def"
+[users."a b"]
+certificates = ["alice"]
+[users.bob]
+[[rights]]
+users = ["*", 7]
+repositories = ["Team/*"]
+actions = [
+  "pull",
+  "fly",
+]
+[[rights]]
+repositories = ["**"]
+[[quotas]]
+users = ["*"]
+repositories = ["**"]
+max_bytes = "much"
+[[limits]]
+per = "country"
+burst = 1.5
+`,
+    );
+    expect(problems).toEqual([
+      "access.toml:1: htpaswd is not known",
+      "access.toml:3: users.alice.password is hashed with Apache's MD5: only bcrypt is accepted, as `htpasswd -B` writes it",
+      "access.toml:4: users.a b is no name of a user: up to 128 letters, digits and _ . @ + -, beginning with one of the first three kinds",
+      'access.toml:5: users.a b.certificates[0] is "alice": only names such as "CN=alice", "DNS=build.lan" or "URI=spiffe://example.org/build" belong there',
+      "access.toml:4: users.a b has neither a password nor a certificate",
+      "access.toml:6: users.bob has neither a password nor a certificate",
+      'access.toml:8: rights[0].users[1] is 7: only names of users, or "*" for every user belong there',
+      'access.toml:9: rights[0].repositories[0] is "Team/*": only patterns such as "team/*", "team/**" or "{user}/**" belong there',
+      'access.toml:12: rights[0].actions[1] is "fly": only "pull", "push", "delete", or "*" for all belong there',
+      "access.toml:14: rights[1] says nothing of whom: give users, groups, or anonymous = true",
+      'access.toml:14: rights[1] has no actions: some of "pull", "push", "delete"',
+      "access.toml:16: quotas[0] is either for users and groups, or for repositories",
+      'access.toml:19: quotas[0].max_bytes is not a size such as "10 GB": "much"',
+      'access.toml:21: limits[0].per is not "user", "address" or "repository"',
+      "access.toml:20: limits[0] has no requests_per_second",
+      "access.toml:22: limits[0].burst is not a whole number above 0",
+    ]);
+  });
+
+  test("what is no TOML is told with its line", () => {
+    expect(parse("a = 1\n\nb = }\n").problems).toEqual([expect.stringMatching(/^access\.toml:3: /)]);
+    expect(parse(`a = ${"[".repeat(50_000)}`).problems).toHaveLength(1);
+  });
+
+  test("a certificate of two users is a problem, and so is a password in two files", () => {
+    const users = `[users.alice]\npassword = "${HASH}"\ncertificates = ["CN=x"]\n[users.bob]\ncertificates = ["CN=x"]\n`;
+    expect(parse(`htpasswd = "f"\n${users}`, `alice:${HASH}\nalice:${HASH}\nnonsense\neve:plain\n`).problems).toEqual([
+      "f:2: user alice is there twice",
+      "f:3: this is not NAME:HASH",
+      "f:4: the password of eve is no bcrypt hash such as `htpasswd -nB NAME` prints",
+      "access.toml:3: users.alice.password is in f too",
+      "access.toml:6: users.bob.certificates has CN=x, which is alice's",
+    ]);
+  });
+
+  test("a password file that cannot be read is a problem of its line", () => {
+    const fail = (): string => {
+      throw new Error("no such file");
+    };
+    expect(parseAccessRules('htpasswd = "gone"', { readHtpasswd: fail }).problems).toEqual([
+      "access.toml:1: htpasswd cannot be read: no such file",
+    ]);
+  });
+
+  test("names of JavaScript's own are no users", () => {
+    const { rules } = parse("[users.__proto__]\npassword = 'x'\n[users.constructor]\ncertificates = ['CN=c']\n");
+    expect(rules.users.has("toString")).toBe(false);
+    expect(rules.users.get("constructor")?.certificates).toEqual(["CN=c"]);
+  });
+
+  test("any text is read without an error", () => {
+    const word = fc.constantFrom(
+      "[users.a]",
+      "[[rights]]",
+      "users",
+      "=",
+      "[",
+      "]",
+      '"*"',
+      "\n",
+      "1",
+      "{",
+      "}",
+      "actions",
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(word).map((words) => words.join(" ")),
+        ),
+        (text) => {
+          const { problems } = parse(text);
+          for (const problem of problems) expect(problem).toMatch(/^access\.toml:\d+: /);
+        },
+      ),
+    );
+  });
+});

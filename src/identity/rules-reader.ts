@@ -1,0 +1,102 @@
+import type { TomlDocument } from "./toml-document.ts";
+
+type Path = readonly (string | number)[];
+type Table = Readonly<Record<string, unknown>>;
+
+function isTable(value: unknown): value is Table {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function formatPath(path: Path): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    return text === "" ? part : `${text}.${part}`;
+  }, "");
+}
+
+/** Takes values out of a document, and notes everything that is not as it should be with its place. */
+export class RulesReader {
+  readonly #document: TomlDocument;
+  readonly #fileName: string;
+  readonly problems: string[] = [];
+
+  constructor(document: TomlDocument, fileName: string) {
+    this.#document = document;
+    this.#fileName = fileName;
+  }
+
+  /** `access.toml:12`. */
+  place(path: Path): string {
+    return `${this.#fileName}:${this.#document.lineOf(path)}`;
+  }
+
+  problem(path: Path, text: string): void {
+    this.problems.push(`${this.place(path)}: ${formatPath(path)} ${text}`);
+  }
+
+  /** A table with no other keys than these. */
+  table(value: unknown, path: Path, keys?: readonly string[]): Table {
+    if (!isTable(value)) {
+      if (value !== undefined) this.problem(path, "is not a table");
+      return {};
+    }
+    for (const key of keys === undefined ? [] : Object.keys(value)) {
+      if (keys?.includes(key) !== true) this.problem([...path, key], "is not known");
+    }
+    return value;
+  }
+
+  /** The tables of `[[name]]`. */
+  tables(value: unknown, name: string): readonly unknown[] {
+    if (value === undefined) return [];
+    if (Array.isArray(value)) return value;
+    this.problem([name], `is not a list of tables: write [[${name}]]`);
+    return [];
+  }
+
+  /** A list of texts that `parse` takes; what it gives undefined for is a problem. */
+  list<T>(value: unknown, path: Path, options: ListOptions<T>): readonly T[] {
+    if (value === undefined) return [];
+    if (!Array.isArray(value)) {
+      this.problem(path, `is not a list: ${options.what} belong there`);
+      return [];
+    }
+    return value.flatMap((item: unknown, index) => {
+      const parsed = typeof item === "string" ? options.parse(item) : undefined;
+      if (parsed === undefined)
+        this.problem([...path, index], `is ${JSON.stringify(item)}: only ${options.what} belong there`);
+      return parsed ?? [];
+    });
+  }
+
+  flag(value: unknown, path: Path): boolean {
+    if (value === undefined || typeof value === "boolean") return value === true;
+    this.problem(path, "is not true or false");
+    return false;
+  }
+
+  text(value: unknown, path: Path): string | undefined {
+    if (value === undefined || (typeof value === "string" && value !== "")) return value;
+    this.problem(path, "is not a text");
+    return undefined;
+  }
+
+  /** A whole number from 1, or with `isFraction` any number above 0. */
+  number(value: unknown, path: Path, options: { readonly isFraction?: boolean } = {}): number | undefined {
+    if (value === undefined) return undefined;
+    const isGood =
+      typeof value === "number" &&
+      value > 0 &&
+      value <= Number.MAX_SAFE_INTEGER &&
+      (options.isFraction === true || Number.isInteger(value));
+    if (isGood) return value;
+    this.problem(path, options.isFraction === true ? "is not a number above 0" : "is not a whole number above 0");
+    return undefined;
+  }
+}
+
+export interface ListOptions<T> {
+  /** What belongs into it, in the plural, with an example. */
+  readonly what: string;
+  readonly parse: (text: string) => T | undefined;
+}

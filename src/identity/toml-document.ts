@@ -1,0 +1,72 @@
+import { type AST, getStaticTOMLValue, ParseError, parseTOML } from "toml-eslint-parser";
+
+/** A TOML file's values, and where they stand. */
+export interface TomlDocument {
+  readonly value: Readonly<Record<string, unknown>>;
+  /** Top-level key/value pairs and tables, in the order of the file, with the offsets of their text. */
+  readonly nodes: readonly AST.TOMLTopLevelTable["body"][number][];
+  /** The line of a value: `lineOf(["rights", 0, "users"])`; of what holds it, if it is not there itself. */
+  lineOf(path: readonly (string | number)[]): number;
+}
+
+/** A TOML file that cannot be read. */
+export interface TomlFailure {
+  readonly line: number;
+  readonly message: string;
+}
+
+type Path = readonly (string | number)[];
+
+const joined = (path: Path): string => JSON.stringify(path);
+
+function keysOf(key: AST.TOMLKey): readonly string[] {
+  return key.keys.map((part) => (part.type === "TOMLBare" ? part.name : part.value));
+}
+
+function noteValue(lines: Map<string, number>, path: Path, node: AST.TOMLContentNode): void {
+  lines.set(joined(path), node.loc.start.line);
+  if (node.type === "TOMLArray") {
+    node.elements.forEach((element, index) => {
+      noteValue(lines, [...path, index], element);
+    });
+  } else if (node.type === "TOMLInlineTable") {
+    for (const pair of node.body) noteValue(lines, [...path, ...keysOf(pair.key)], pair.value);
+  }
+}
+
+function noteLines(body: TomlDocument["nodes"]): ReadonlyMap<string, number> {
+  const lines = new Map<string, number>();
+  for (const node of body) {
+    if (node.type === "TOMLKeyValue") {
+      noteValue(lines, keysOf(node.key), node.value);
+      continue;
+    }
+    lines.set(joined(node.resolvedKey), node.loc.start.line);
+    for (const pair of node.body) noteValue(lines, [...node.resolvedKey, ...keysOf(pair.key)], pair.value);
+  }
+  return lines;
+}
+
+/** Reads TOML 1.0 with the places of its values. Total. */
+export function parseTomlDocument(text: string): TomlDocument | TomlFailure {
+  try {
+    const program = parseTOML(text, { tomlVersion: "1.0.0" });
+    const nodes = program.body[0].body;
+    const lines = noteLines(nodes);
+    return {
+      value: getStaticTOMLValue(program) as Readonly<Record<string, unknown>>,
+      nodes,
+      lineOf(path) {
+        for (let length = path.length; length > 0; length -= 1) {
+          const line = lines.get(joined(path.slice(0, length)));
+          if (line !== undefined) return line;
+        }
+        return 1;
+      },
+    };
+  } catch (error) {
+    if (error instanceof ParseError) return { line: error.lineNumber, message: error.message };
+    // A parser that recurses ends deep nesting with a RangeError.
+    return { line: 1, message: error instanceof RangeError ? "it is nested too deeply" : String(error) };
+  }
+}
