@@ -1,6 +1,6 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import { exchange, type HttpExchangeOptions } from "./http-exchange.ts";
+import { exchange, type HttpExchangeOptions, type RegistryCertificates } from "./http-exchange.ts";
 import { readProblem } from "./registry-problem.ts";
 import { readBodyWithin } from "./response-body.ts";
 
@@ -17,6 +17,8 @@ export interface AuthorizerOptions {
   readonly host: string;
   readonly credentials?: RegistryCredentials | undefined;
   readonly isInsecure: boolean;
+  readonly certificates?: RegistryCertificates | undefined;
+  readonly proxy?: string | undefined;
   readonly responseTimeoutMs: number;
   readonly stallTimeoutMs: number;
   /** Milliseconds since the epoch. */
@@ -112,21 +114,24 @@ export class Authorizer {
   }
 
   async #fetchToken(challenge: Challenge, scope: string, signal?: AbortSignal): Promise<string | undefined> {
-    const { host, credentials, now, responseTimeoutMs, stallTimeoutMs, isInsecure } = this.#options;
+    const { host, credentials, now, responseTimeoutMs, stallTimeoutMs } = this.#options;
+    const { isInsecure, certificates, proxy } = this.#options;
     const realm = this.#realm(challenge);
     const service = challenge.parameters.service;
-    const parameters = new URLSearchParams({ ...(service === undefined ? {} : { service }), scope });
-    const options: HttpExchangeOptions = { isInsecure, responseTimeoutMs, signal };
+    const parameters = new URLSearchParams(service === undefined ? {} : { service });
+    const options: HttpExchangeOptions = { isInsecure, certificates, proxy, responseTimeoutMs, signal };
     const bodyOptions = { what: `token from ${realm.host}`, stallTimeoutMs, signal };
     let result: Awaited<ReturnType<typeof exchange>>;
     if (credentials?.kind === "identity-token") {
+      parameters.set("scope", scope);
       parameters.set("grant_type", "refresh_token");
       parameters.set("refresh_token", credentials.token);
       parameters.set("client_id", "gantry");
       const headers = { "content-type": "application/x-www-form-urlencoded" };
       result = await exchange({ url: realm, method: "POST", headers, body: parameters.toString() }, options);
     } else {
-      for (const [name, value] of parameters) realm.searchParams.set(name, value);
+      for (const one of scope.split(" ")) if (one !== "") parameters.append("scope", one);
+      for (const [name, value] of parameters) realm.searchParams.append(name, value);
       if (credentials !== undefined)
         realm.searchParams.set("account", credentials.kind === "password" ? credentials.username : "");
       const headers: Record<string, string> =

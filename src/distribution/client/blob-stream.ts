@@ -12,7 +12,8 @@ export interface StreamBlobOptions {
   readonly sizeBytes: number;
   readonly offset: number;
   readonly stallTimeoutMs: number;
-  readonly retryDelaysMs: readonly number[];
+  /** The wait before the next try after so many failed ones; undefined to give up. */
+  readonly delayMs: (attempt: number) => number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onRetry?: (delayMs: number) => void;
 }
@@ -30,7 +31,7 @@ export async function streamBlob(source: BlobSource, options: StreamBlobOptions)
 }
 
 async function* resume(first: Response, source: BlobSource, options: StreamBlobOptions): AsyncGenerator<Uint8Array> {
-  const { sizeBytes, retryDelaysMs, what } = options;
+  const { sizeBytes, what } = options;
   let response = first;
   let position = options.offset;
   let failures = 0;
@@ -52,7 +53,7 @@ async function* resume(first: Response, source: BlobSource, options: StreamBlobO
       if (position - positionAtFailure >= PROGRESS_BYTES) failures = 0;
       positionAtFailure = position;
       if (error.failure === "stalled") stalls++;
-      const delayMs = retryDelaysMs[failures++];
+      const delayMs = options.delayMs(failures++);
       // A dead connection is worth one new one; a server that is silent twice has nothing to say.
       if (delayMs === undefined || stalls > 1) throw giveUp(error, position, options);
       options.onRetry?.(delayMs);

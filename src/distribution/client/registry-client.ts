@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm, isDigest } from "../../oci/digest.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
@@ -6,39 +5,16 @@ import type { Descriptor } from "../../oci/image.ts";
 import { MANIFEST_BYTES_MAX, type ManifestDocument, parseManifest } from "../../oci/manifest.ts";
 import { MEDIA_TYPES } from "../../oci/media-types.ts";
 import { familiarReference, familiarRepository, type Reference, withDefaultTag } from "../../oci/reference.ts";
-import { Authorizer, type RegistryCredentials } from "./authorizer.ts";
 import { type BlobSource, streamBlob } from "./blob-stream.ts";
-import { cancelledError, exchange, type HttpResult } from "./http-exchange.ts";
+import { listPages } from "./list-pages.ts";
+import { type PutManifestOptions, putManifest } from "./put-manifest.ts";
+import { type ReferrersOptions, readReferrers } from "./referrers.ts";
 import { type RegistryProblem, readProblem } from "./registry-problem.ts";
+import { pullScope, RegistrySession, type RegistrySessionOptions } from "./registry-session.ts";
 import { readBodyWithin } from "./response-body.ts";
+import { type BlobContent, type UploadBlobOptions, type UploadedBlob, uploadBlob } from "./upload-blob.ts";
 
-export interface RegistryClientOptions {
-  /** As references name it: `docker.io`, `localhost:5000`. */
-  readonly host: string;
-  /**
-   * True if HTTPS with any certificate, and plain HTTP, will do. HTTPS is tried first.
-   * @default false
-   */
-  readonly isInsecure?: boolean;
-  readonly credentials?: RegistryCredentials | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /**
-   * How long the registry may take to begin an answer.
-   * @default 30_000
-   */
-  readonly responseTimeoutMs?: number;
-  /**
-   * How long the registry may send nothing in the middle of an answer.
-   * @default 30_000
-   */
-  readonly stallTimeoutMs?: number;
-  /**
-   * The waits before each further try of what failed in passing (a broken connection, 429, 5xx); so many tries there are.
-   * @default [500, 1500, 4000]
-   */
-  readonly retryDelaysMs?: readonly number[];
-}
+export type RegistryClientOptions = RegistrySessionOptions;
 
 export interface ResolvedManifest {
   /** Media type, digest and size of `bytes`. */
@@ -59,9 +35,7 @@ export interface OpenBlobOptions {
   readonly onRetry?: (delayMs: number) => void;
 }
 
-interface GetOptions {
-  readonly repository: string;
-  readonly headers?: Readonly<Record<string, string>>;
+interface SignalOption {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -73,35 +47,18 @@ const MANIFEST_TYPES: readonly string[] = [
   MEDIA_TYPES.dockerManifest,
 ];
 
-/** Where a registry is that answers under another name. */
-const ENDPOINTS: Readonly<Record<string, string>> = { "docker.io": "registry-1.docker.io" };
-const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
-const RETRY_AFTER_MAX_MS = 30_000;
-const PROBE_TIMEOUT_MS = 5000;
-
-/** Milliseconds of a `Retry-After` in seconds; a date is not worth a clock's trust. */
-function retryAfterMs(response: Response): number | undefined {
-  const text = response.headers.get("retry-after") ?? "";
-  return /^\d{1,9}$/.test(text) ? Number(text) * 1000 : undefined;
+function mediaTypeOf(response: Response): string {
+  return (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim() ?? "";
 }
 
-/** Reads from one registry (OCI distribution-spec, pull). Holds tokens, and no connection or file of its own. */
+/** Reads from and writes to one registry (OCI distribution-spec). Holds tokens, and no connection or file of its own. */
 export class RegistryClient {
   readonly host: string;
-  readonly #options: Required<Omit<RegistryClientOptions, "credentials">>;
-  readonly #authorizer: Authorizer;
-  #base: Promise<URL> | undefined;
+  readonly #session: RegistrySession;
 
   constructor(options: RegistryClientOptions) {
     this.host = options.host;
-    const defaults = {
-      isInsecure: false,
-      responseTimeoutMs: 30_000,
-      stallTimeoutMs: 30_000,
-      retryDelaysMs: [500, 1500, 4000],
-    };
-    this.#options = { ...defaults, ...options };
-    this.#authorizer = new Authorizer({ ...this.#options, credentials: options.credentials });
+    this.#session = new RegistrySession(options);
   }
 
   /**
@@ -112,16 +69,15 @@ export class RegistryClient {
    */
   async resolve(
     reference: Reference,
-    options: { readonly accept?: readonly string[]; readonly signal?: AbortSignal | undefined } = {},
+    options: SignalOption & { readonly accept?: readonly string[] } = {},
   ): Promise<ResolvedManifest> {
-    const { repository } = reference;
-    const name = reference.digest ?? withDefaultTag(reference).tag ?? "";
-    const response = await this.#get(`${repository}/manifests/${name}`, {
-      repository,
+    const { response } = await this.#session.request({
+      target: this.#manifestPath(reference),
+      scope: pullScope(reference.repository),
       headers: { accept: (options.accept ?? MANIFEST_TYPES).join(", ") },
       signal: options.signal,
     });
-    const body = { what: `manifest of ${familiarReference(reference)}`, ...this.#bodyOptions(options.signal) };
+    const body = { what: `manifest of ${familiarReference(reference)}`, ...this.#session.bodyOptions(options.signal) };
     if (!response.ok) throw this.#refusal(reference, await readProblem(response, body));
     const bytes = await readBodyWithin(response, MANIFEST_BYTES_MAX, body);
     const announced = response.headers.get("docker-content-digest") ?? "";
@@ -133,9 +89,34 @@ export class RegistryClient {
         `registry ${this.host} sent a wrong manifest for ${familiarReference(reference)}: ${digest} instead of ${expected}`,
       );
     }
-    const contentType = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim() ?? "";
+    const contentType = mediaTypeOf(response);
     const document = parseManifest(bytes, MANIFEST_TYPES.includes(contentType) ? contentType : "");
     return { descriptor: { mediaType: document.mediaType, digest, size: bytes.byteLength }, bytes, document };
+  }
+
+  /**
+   * What a tag or a digest stands for, without its content; undefined if it is not there, or if the registry does not say.
+   *
+   * @throws `permission-denied`, `unavailable`, `cancelled`.
+   */
+  async describe(reference: Reference, options: SignalOption = {}): Promise<Descriptor | undefined> {
+    const { response } = await this.#session.request({
+      method: "HEAD",
+      target: this.#manifestPath(reference),
+      scope: pullScope(reference.repository),
+      headers: { accept: MANIFEST_TYPES.join(", ") },
+      signal: options.signal,
+    });
+    await response.body?.cancel();
+    if (response.status === 404) return undefined;
+    if (!response.ok) {
+      const problem = { status: response.status, code: "", text: `the registry answered ${response.status}` };
+      throw this.#refusal(reference, problem);
+    }
+    const digest = reference.digest ?? response.headers.get("docker-content-digest") ?? "";
+    const size = Number(response.headers.get("content-length") ?? Number.NaN);
+    if (!isDigest(digest) || !Number.isSafeInteger(size)) return undefined;
+    return { mediaType: mediaTypeOf(response), digest, size };
   }
 
   /**
@@ -150,14 +131,16 @@ export class RegistryClient {
     options: OpenBlobOptions = {},
   ): Promise<AsyncIterable<Uint8Array>> {
     const what = `blob ${descriptor.digest} from ${this.host}`;
+    const bodyOptions = this.#session.bodyOptions(options.signal);
     const source: BlobSource = async (offset) => {
-      const response = await this.#get(`${repository}/blobs/${descriptor.digest}`, {
-        repository,
+      const { response } = await this.#session.request({
+        target: `${repository}/blobs/${descriptor.digest}`,
+        scope: pullScope(repository),
         headers: offset === 0 ? {} : { range: `bytes=${offset}-` },
         signal: options.signal,
       });
       if (response.ok) return response;
-      const problem = await readProblem(response, { what, ...this.#bodyOptions(options.signal) });
+      const problem = await readProblem(response, { what, ...bodyOptions });
       throw new GantryError(
         response.status === 404 ? "not-found" : "unavailable",
         `cannot get ${what}: ${problem.text}`,
@@ -167,14 +150,58 @@ export class RegistryClient {
       what,
       sizeBytes: descriptor.size,
       offset: options.offset ?? 0,
-      retryDelaysMs: this.#options.retryDelaysMs,
-      ...this.#bodyOptions(options.signal),
+      delayMs: (attempt) => this.#session.delayMs(attempt),
+      ...bodyOptions,
       ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
     });
   }
 
-  #bodyOptions(signal: AbortSignal | undefined) {
-    return { stallTimeoutMs: this.#options.stallTimeoutMs, signal };
+  /**
+   * Makes a repository hold a blob: nothing is sent if it holds it, or can take it from another repository of the registry. An
+   * upload that breaks goes on where it broke. Verified by the registry. Idempotent.
+   *
+   * @throws `permission-denied`, `unavailable`, `data-loss`, `cancelled`; whatever reading the content throws.
+   */
+  pushBlob(repository: string, content: BlobContent, options: UploadBlobOptions = {}): Promise<UploadedBlob> {
+    return uploadBlob(this.#session, { repository, content }, options);
+  }
+
+  /**
+   * Stores a manifest or an index under a tag or its digest, byte for byte. All that it refers to has to be there before. One with a
+   * `subject` becomes one of its referrers, also in a registry that knows no referrers (by the tag schema). Idempotent.
+   *
+   * @throws `permission-denied`, `unavailable`, `data-loss`, `cancelled`.
+   */
+  putManifest(reference: Reference, options: PutManifestOptions): Promise<Descriptor> {
+    return putManifest(this.#session, { reference, ...options });
+  }
+
+  /**
+   * What refers to a manifest (signatures, attestations, bills of material): of registries that have no such list, what the
+   * tag schema has (distribution-spec, "Listing Referrers"). Nothing is an empty list.
+   *
+   * @throws `permission-denied`, `unavailable`, `data-loss`, `cancelled`.
+   */
+  referrers(repository: string, digest: Digest, options: ReferrersOptions = {}): Promise<readonly Descriptor[]> {
+    return readReferrers(this.#session, { repository, digest }, options);
+  }
+
+  /** The tags of a repository in the registry's order, page by page. @throws `not-found`, `permission-denied`, `unavailable`. */
+  tags(repository: string, options: SignalOption = {}): AsyncIterable<string> {
+    const what = `tags of ${this.host}/${repository}`;
+    const list = { target: `${repository}/tags/list`, scope: pullScope(repository), key: "tags", what };
+    return listPages(this.#session, list, options);
+  }
+
+  /** The repositories of a registry that lists them. @throws `not-found`, `permission-denied`, `unavailable`. */
+  repositories(options: SignalOption = {}): AsyncIterable<string> {
+    const what = `catalogue of ${this.host}`;
+    const list = { target: "_catalog", scope: "registry:catalog:*", key: "repositories", what };
+    return listPages(this.#session, list, options);
+  }
+
+  #manifestPath(reference: Reference): string {
+    return `${reference.repository}/manifests/${reference.digest ?? withDefaultTag(reference).tag ?? ""}`;
   }
 
   #refusal(reference: Reference, problem: RegistryProblem): GantryError {
@@ -191,78 +218,5 @@ export class RegistryClient {
     }
     const message = `cannot get the manifest of ${familiarReference(reference)}: ${text}`;
     return new GantryError(status === 429 ? "exhausted" : "unavailable", message);
-  }
-
-  /** Where the registry answers; for an insecure one HTTPS if it speaks that, else plain HTTP (as Docker does). */
-  #endpoint(signal: AbortSignal | undefined): Promise<URL> {
-    this.#base ??= this.#findEndpoint(signal).catch((error) => {
-      this.#base = undefined;
-      throw error;
-    });
-    return this.#base;
-  }
-
-  async #findEndpoint(signal: AbortSignal | undefined): Promise<URL> {
-    const { isInsecure, responseTimeoutMs } = this.#options;
-    const secure = new URL(`https://${ENDPOINTS[this.host] ?? this.host}/v2/`);
-    if (!isInsecure) return secure;
-    const timeout = { responseTimeoutMs: Math.min(responseTimeoutMs, PROBE_TIMEOUT_MS) };
-    const result = await exchange({ url: secure }, { isInsecure, signal, ...timeout });
-    if ("failure" in result) return new URL(`http://${secure.host}/v2/`);
-    await result.response.body?.cancel();
-    return secure;
-  }
-
-  /** Gets a path below /v2/, with tokens and retries. Answers of any lasting status are returned. */
-  async #get(path: string, options: GetOptions): Promise<Response> {
-    const { repository, signal } = options;
-    const scope = `repository:${repository}:pull`;
-    const base = await this.#endpoint(signal);
-    const url = new URL(path, base);
-    let hasAnswered = false;
-    for (let attempt = 0; ; ) {
-      const authorization = this.#authorizer.header(scope);
-      const headers = { ...options.headers, ...(authorization === undefined ? {} : { authorization }) };
-      const { isInsecure, responseTimeoutMs } = this.#options;
-      const result = await exchange({ url, headers }, { isInsecure, responseTimeoutMs, signal });
-      if ("response" in result) {
-        const { response } = result;
-        // Only the registry itself may ask for credentials: where it redirects to gets none.
-        if (response.status === 401 && !hasAnswered && result.url.origin === base.origin) {
-          hasAnswered = true;
-          this.#authorizer.forget(scope);
-          const answer = await this.#authorizer.answer(response.headers.get("www-authenticate") ?? "", scope, signal);
-          if (answer === undefined) return response;
-          await response.body?.cancel();
-          continue;
-        }
-        if (!TRANSIENT_STATUSES.has(response.status)) return response;
-      }
-      const delayMs = this.#delayMs(result, attempt++);
-      if (delayMs === undefined) {
-        if ("failure" in result) throw result.failure;
-        return result.response;
-      }
-      if ("response" in result) await result.response.body?.cancel();
-      await pause(delayMs, `request to registry ${this.host}`, signal);
-    }
-  }
-
-  /** How long to wait before the next try; undefined to let it be. */
-  #delayMs(result: HttpResult, attempt: number): number | undefined {
-    const planned = this.#options.retryDelaysMs[attempt];
-    if (planned === undefined) return undefined;
-    if ("failure" in result) return result.isTransient ? planned : undefined;
-    const wanted = retryAfterMs(result.response) ?? planned;
-    return wanted > RETRY_AFTER_MAX_MS ? undefined : wanted;
-  }
-}
-
-async function pause(delayMs: number, what: string, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(delayMs, undefined, signal === undefined ? {} : { signal });
-  } catch (error) {
-    if (signal?.aborted) throw cancelledError(what, signal);
-    throw error;
   }
 }

@@ -1,0 +1,21 @@
+import { type ErrorCode, GantryError } from "../../errors/gantry-error.ts";
+import type { RegistryProblem } from "./registry-problem.ts";
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  400: "invalid-argument",
+  401: "permission-denied",
+  403: "permission-denied",
+  404: "not-found",
+  405: "unsupported",
+  413: "exhausted",
+  429: "exhausted",
+  507: "exhausted",
+};
+
+/** The error of a registry that does not take what it was given. */
+export function writeRefusal(what: string, problem: RegistryProblem): GantryError {
+  const code = problem.code === "DENIED" ? "permission-denied" : (CODES[problem.status] ?? "unavailable");
+  const hint =
+    code === "permission-denied" ? { hint: "log in with `gantry login`, as somebody who may write there" } : {};
+  return new GantryError(code, `cannot push ${what}: ${problem.text}`, hint);
+}
