@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import type { Process, Seccomp } from "../../src/oci/runtime-spec.ts";
 import { type Plan, planExec, type SeccompFilter } from "../../src/runtime/plan/index.ts";
 import { compileSeccomp, type ListenerState, planListener } from "../../src/runtime/seccomp/index.ts";
+import { buildSeccompAgent, SeccompAgent } from "../support/seccomp-agent.ts";
 import { collect, Fixture } from "./supervise-fixture.ts";
 
 const canRun = process.arch === "x64" && Bun.which("cc") !== null;
@@ -11,54 +11,18 @@ const STATE: ListenerState = { ociVersion: "1.3.0", id: "box", status: "creating
 /** Busybox's `mkdir` is one of the two; the rest is what init itself calls between the filter and the program. */
 const ASKED = ["mkdir", "mkdirat", "read", "close", "close_range", "execve", "sendmsg", "wait4", "chdir", "setresuid"];
 
-/** The agent of seccomp-agent.c. */
-class Agent implements Disposable {
-  readonly path: string;
-  readonly #process: Bun.Subprocess<"ignore", "pipe", "inherit">;
-  readonly #lines: AsyncGenerator<string>;
-
-  constructor(program: string, options: { readonly path: string; readonly isDeaf?: boolean }) {
-    this.path = options.path;
-    const command = [program, options.path, ...(options.isDeaf ? ["deaf"] : [])];
-    this.#process = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
-    this.#lines = readLines(this.#process.stdout);
-  }
-
-  async line(): Promise<string> {
-    const { value } = await this.#lines.next();
-    return value ?? "the agent is gone";
-  }
-
-  [Symbol.dispose](): void {
-    this.#process.kill("SIGKILL");
-  }
-}
-
-async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const bytes of stream) {
-    const lines = (rest + Buffer.from(bytes).toString()).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-}
-
 describe.skipIf(!canRun)("a filter that asks an agent", () => {
   let fixture: Fixture;
   let count = 0;
 
   beforeAll(() => {
     fixture = new Fixture();
-    const source = join(import.meta.dirname, "seccomp-agent.c");
-    const { exitCode, stderr } = Bun.spawnSync(["cc", "-O1", "-o", fixture.path("agent"), source]);
-    if (exitCode !== 0) throw new Error(`the agent does not compile: ${stderr}`);
+    buildSeccompAgent(fixture.path("agent"));
   });
   afterAll(() => fixture[Symbol.asyncDispose]());
 
-  async function startAgent(options: { readonly isDeaf?: boolean } = {}): Promise<Agent> {
-    const agent = new Agent(fixture.path("agent"), { ...options, path: fixture.path(`agent-${count++}`) });
-    expect(await agent.line()).toBe("listening");
-    return agent;
+  function startAgent(options: { readonly isDeaf?: boolean } = {}): Promise<SeccompAgent> {
+    return SeccompAgent.start(fixture.path("agent"), { ...options, path: fixture.path(`agent-${count++}`) });
   }
 
   function filter(path: string, state: ListenerState = STATE): SeccompFilter {

@@ -47,6 +47,15 @@ export interface RuntimeResult {
   readonly stderr: string;
 }
 
+/** The sources, as a command. */
+const GANTRY: readonly string[] = [process.execPath, join(ROOT, "src/cli/main.ts"), "runtime"];
+
+/** For suites that are proven on the original: ours, and runc where it is installed. */
+export const RUNTIMES: readonly (readonly [name: string, command: readonly string[]])[] = [
+  ["gantry runtime", GANTRY],
+  ...(Bun.which("runc") === null ? [] : [["runc", ["runc"]] as const]),
+];
+
 /** A bundle with busybox, a root for states, and the command; what is left over is removed with it. */
 export class RuntimeBundle implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "gantry-runtime-"));
@@ -55,7 +64,7 @@ export class RuntimeBundle implements Disposable {
   readonly #command: readonly string[];
 
   /** @param command the runtime, to compare with another. @default the sources */
-  constructor(command: readonly string[] = [process.execPath, join(ROOT, "src/cli/main.ts"), "runtime"]) {
+  constructor(command = GANTRY) {
     this.#command = command;
     for (const name of ["bin", "proc", "sys", "dev", "tmp", "etc"])
       mkdirSync(join(this.bundle, "rootfs", name), { recursive: true });

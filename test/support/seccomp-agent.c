@@ -1,5 +1,5 @@
 /*
- * A seccomp agent for tests: for each connection it prints the state that comes with it as a line, and the number of descriptors,
+ * A seccomp agent for tests: for each connection it prints the state that comes with it as a line, and the numbers of descriptors and of bytes after it,
  * then answers what it is asked: mkdir fails with ENETDOWN, all else goes on. "deaf" closes each connection at once; "slow" never answers.
  */
 #define _GNU_SOURCE
@@ -51,7 +51,7 @@ static void serve(int connection)
 	char space[CMSG_SPACE(4 * sizeof(int))];
 	struct iovec part = {text, sizeof text};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
-	ssize_t length = recvmsg(connection, &message, 0);
+	ssize_t length = recvmsg(connection, &message, 0), more;
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	int listener;
 
@@ -59,7 +59,9 @@ static void serve(int connection)
 	if (length < 0 || !header || header->cmsg_type != SCM_RIGHTS)
 		_exit(1);
 	memcpy(&listener, CMSG_DATA(header), sizeof listener);
-	printf("%.*s\n%zu %zd\n", (int)length, text, (header->cmsg_len - CMSG_LEN(0)) / sizeof(int), read(connection, rest, sizeof rest));
+	/* runc leaves its end open as long as it stays: do not wait for it. */
+	more = recv(connection, rest, sizeof rest, MSG_DONTWAIT);
+	printf("%.*s\n%zu %zd\n", (int)length, text, (header->cmsg_len - CMSG_LEN(0)) / sizeof(int), more > 0 ? more : 0);
 	fflush(stdout);
 	close(connection);
 	answer(listener);
