@@ -3,7 +3,15 @@ import type { Endpoint, PortBinding, PortRequest } from "./endpoint.ts";
 import { HostPorts } from "./host-ports.ts";
 import { readPortRange } from "./host-settings.ts";
 import { canBindIpv6, type HostPort, PortHold } from "./port-hold.ts";
-import { listRelays, type RunningRelay, relayCommandLines, relayEnded, type StartRelay, stopRelay } from "./relay.ts";
+import {
+  type EndingProcess,
+  listRelays,
+  processEnded,
+  type RunningRelay,
+  relayCommandLines,
+  type StartRelay,
+  stopRelay,
+} from "./relay.ts";
 
 export interface PortKeeperOptions {
   readonly rootHash: string;
@@ -20,7 +28,7 @@ export class PortKeeper implements Disposable {
   readonly #holds = new Map<string, PortHold[]>();
   readonly #relays = new Map<string, RunningRelay[]>();
   /** Told to end: until they have, their ports are bound. */
-  readonly #ending = new Set<RunningRelay>();
+  readonly #ending = new Set<EndingProcess>();
 
   constructor(options: PortKeeperOptions) {
     this.#options = options;
@@ -31,7 +39,7 @@ export class PortKeeper implements Disposable {
   /** Resolves when all relays that were told to end have let go of their ports: to be waited for before `take`. */
   async settled(): Promise<void> {
     const ending = [...this.#ending];
-    await Promise.all(ending.map((relay) => relayEnded(this.#options.rootHash, relay)));
+    await Promise.all(ending.map(processEnded));
     for (const relay of ending) this.#ending.delete(relay);
   }
 
@@ -116,8 +124,8 @@ export class PortKeeper implements Disposable {
   }
 
   #stop(relay: RunningRelay): void {
-    stopRelay(this.#options.rootHash, relay);
-    this.#ending.add(relay);
+    const ending = stopRelay(this.#options.rootHash, relay);
+    if (ending !== undefined) this.#ending.add(ending);
   }
 
   #addRelay(relay: RunningRelay): void {

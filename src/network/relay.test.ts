@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { parseRelayCommandLine, relayCommandLines } from "./relay.ts";
+import { readFileSync } from "node:fs";
+import { readStartTime } from "../platform/process-identity.ts";
+import { parseRelayCommandLine, processEnded, relayCommandLines } from "./relay.ts";
 import { parseRelayAnswer } from "./spawn-relay.ts";
 
 const PORT = { containerPort: 80, hostPort: 8080, protocol: "tcp", hostAddress: "0.0.0.0" } as const;
@@ -34,6 +36,19 @@ describe("relays", () => {
     ] as const) {
       expect(parseRelayCommandLine(other, hash)).toBeUndefined();
     }
+  });
+
+  test("have ended when the process is gone, not when its command line is", async () => {
+    // As it is in the middle of its end: without memory, with its descriptors.
+    const script = '$0 = ""; $| = 1; print "ready"; sleep 1000';
+    const process = Bun.spawn(["perl", "-e", script], { stdout: "pipe" });
+    await process.stdout.getReader().read();
+    expect(readFileSync(`/proc/${process.pid}/cmdline`, "latin1").replaceAll("\0", "")).toBe("");
+    const ended = processEnded({ pid: process.pid, startTime: readStartTime(process.pid) ?? 0 }).then(() => "ended");
+    expect(await Promise.race([ended, Bun.sleep(50).then(() => "runs")])).toBe("runs");
+    process.kill();
+    expect(await ended).toBe("ended");
+    expect(await process.exited).not.toBe(0);
   });
 
   test("say why they do not start", () => {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../errors/gantry-error.ts";
 import { describeErrno, ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
+import { readStartTime } from "../platform/process-identity.ts";
 import type { Endpoint, PortBinding } from "./endpoint.ts";
 import { EVERY_ADDRESS } from "./firewall-rules.ts";
 
@@ -93,33 +94,40 @@ export function listRelays(rootHash: string): RunningRelay[] {
     });
 }
 
+/** A process that was told to end. */
+export interface EndingProcess {
+  readonly pid: number;
+  readonly startTime: number;
+}
+
 /**
- * Ends a relay. Idempotent. The process is held by a descriptor before it is looked at, so that no other that got its number
- * is hit.
+ * Tells a relay to end. Idempotent. The process is held by a descriptor before it is looked at, so that no other that got
+ * its number is hit.
+ *
+ * @returns undefined when it is gone already.
  */
-export function stopRelay(rootHash: string, relay: RunningRelay): void {
+export function stopRelay(rootHash: string, relay: RunningRelay): EndingProcess | undefined {
   const descriptor = syscall(SYS.pidfd_open, relay.pid, 0);
-  if (descriptor < 0) return;
+  if (descriptor < 0) return undefined;
   try {
+    const startTime = readStartTime(relay.pid);
     const found = parseRelayCommandLine(readCommandLine(relay.pid), rootHash);
-    if (found?.containerId !== relay.containerId) return;
+    if (startTime === undefined || found?.containerId !== relay.containerId) return undefined;
     const result = syscall(SYS.pidfd_send_signal, descriptor, SIGTERM, null, 0);
-    if (result < 0 && result !== -ERRNO.ESRCH)
-      throw new GantryError("internal", `cannot end the relay ${relay.pid}: ${describeErrno(-result)}`);
+    if (result === -ERRNO.ESRCH) return undefined;
+    if (result < 0) throw new GantryError("internal", `cannot end the relay ${relay.pid}: ${describeErrno(-result)}`);
+    return { pid: relay.pid, startTime };
   } finally {
     syscall(SYS.close, descriptor);
   }
 }
 
 /**
- * Resolves when a relay that was told to end is gone, and with it its hold on the ports; after two seconds in any case: whoever
- * binds them then hears that they are taken.
+ * Resolves when a process is gone, and with it its hold on ports; after two seconds in any case: whoever binds them then hears
+ * that they are taken. Its command line would not tell: a process gives back its memory before its sockets (do_exit() of
+ * kernel/exit.c).
  */
-export async function relayEnded(rootHash: string, relay: RunningRelay): Promise<void> {
+export async function processEnded({ pid, startTime }: EndingProcess): Promise<void> {
   const deadline = performance.now() + ENDING_MS_MAX;
-  while (performance.now() < deadline) {
-    const found = parseRelayCommandLine(readCommandLine(relay.pid), rootHash);
-    if (found?.containerId !== relay.containerId) return;
-    await delay(1);
-  }
+  while (performance.now() < deadline && readStartTime(pid) === startTime) await delay(1);
 }
