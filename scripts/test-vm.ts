@@ -47,7 +47,11 @@ const CGROUP_FILES = [
 ];
 
 /** What asks systemd. */
-const SYSTEMD_FILES = ["test/integration/dbus-connection.test.ts", "test/integration/systemd-cgroup.test.ts"];
+const SYSTEMD_FILES = [
+  "test/integration/dbus-connection.test.ts",
+  "test/integration/runtime-systemd.test.ts",
+  "test/integration/systemd-cgroup.test.ts",
+];
 
 const GUESTS: readonly Guest[] = [
   {
