@@ -48,6 +48,16 @@ void change_profile(const char *name)
 	close(fd);
 }
 
+/* The same for SELinux, whose policy must allow it (process: setcurrent, dyntransition). */
+void change_label(const char *label)
+{
+	int fd = proc_open("thread-self/attr/current", O_WRONLY);
+
+	if (fd < 0 || write(fd, label, strlen(label)) != (ssize_t)strlen(label))
+		fail("SELinux label");
+	close(fd);
+}
+
 /* For file systems whose mount takes no label, as a mount of message queues is one of many of the same. */
 void step_label_root_of_mount(const struct step *step)
 {

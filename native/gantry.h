@@ -145,6 +145,7 @@ step_function step_rlimit, step_oom_score, step_umask, step_session, step_boundi
 step_function step_become_init;
 /* confine.c */
 void change_profile(const char *name);
+void change_label(const char *label);
 step_function step_set_attribute, step_label_root_of_mount, step_landlock_ruleset, step_landlock_path, step_landlock_port,
 	step_landlock_restrict;
 step_function step_become_root, step_new_time_namespace;

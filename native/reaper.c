@@ -42,7 +42,8 @@ _Noreturn static void forward_signals(int program)
 /* The program gets a process group of its own and the terminal's foreground, so that ^C reaches it and not this loop. */
 void step_become_init(const struct step *step)
 {
-	const char *profile = string(step, BECOME_INIT_PROFILE);
+	const char *profile = string(step, BECOME_INIT_PROFILE), *label = string(step, BECOME_INIT_LABEL);
+	bool is_confined = profile[0] || label[0];
 	int program, ready[2] = {-1, -1};
 	sigset_t all;
 
@@ -51,7 +52,7 @@ void step_become_init(const struct step *step)
 		fail("signals");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (profile[0] && pipe2(ready, O_CLOEXEC) < 0)
+	if (is_confined && pipe2(ready, O_CLOEXEC) < 0)
 		fail("pipe");
 	program = fork();
 	if (program < 0)
@@ -62,15 +63,16 @@ void step_become_init(const struct step *step)
 		unblock_all();
 		/* not before its init is confined */
 		close(ready[1]);
-		if (profile[0] && read(ready[0], &(char){0}, 1) != 1)
+		if (is_confined && read(ready[0], &(char){0}, 1) != 1)
 			_exit(125);
 		return;
 	}
-	if (profile[0]) {
+	if (profile[0])
 		change_profile(profile);
-		if (write(ready[1], "", 1) != 1)
-			fail("pipe");
-	}
+	if (label[0])
+		change_label(label);
+	if (is_confined && write(ready[1], "", 1) != 1)
+		fail("pipe");
 	forget_monitor();
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);

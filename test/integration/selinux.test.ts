@@ -76,6 +76,13 @@ describe.if(security.selinux)("a container's SELinux label", () => {
     expect(labelsOf(ids[0] ?? "")?.processLabel).not.toBe(labelsOf(ids[1] ?? "")?.processLabel);
   });
 
+  test("is that of its init too, which stays beside the program", async () => {
+    const id = await create({ init: true });
+    await fixture.engine.start(id);
+    const { stdout } = await fixture.exec(id, sh("cat /proc/1/attr/current /proc/1/comm"));
+    expect(stdout.replace(/\0/g, "")).toBe(`${labelsOf(id)?.processLabel}gantry-init\n`);
+  });
+
   test(
     "keeps it from files of the host and of other containers",
     using(async () => {

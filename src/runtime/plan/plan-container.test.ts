@@ -94,7 +94,7 @@ change-directory path="/"  # process.cwd
 no-new-privileges  # process.noNewPrivileges
 environment variables=["PATH=/bin"]  # process.env
 seccomp flags=0 program=<16 bytes>  # linux.seccomp
-become-init profile=""  # init
+become-init profile="" label=""  # init
 execute arguments=["sh"]  # process.args
 `);
   });

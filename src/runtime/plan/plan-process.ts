@@ -223,10 +223,11 @@ export function planProcess(
   steps.push(...(options.lateBarrier?.hooks ?? []));
   if (options.init) {
     const profile = process.apparmorProfile ?? "";
-    // The program's is set already; this is for the process that stays.
+    // The program's are set already; these are for the process that stays.
     steps.push({
       op: "become-init",
       profile: profile === "unconfined" ? "" : profile,
+      label: process.selinuxLabel ?? "",
       cause: "init",
       task: "start the program below init",
     });

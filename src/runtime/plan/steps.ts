@@ -103,7 +103,7 @@ export const STEPS = {
   "no-new-privileges": { number: 33, fields: {} },
   "change-directory": { number: 34, fields: { path: "string" } },
   seccomp: { number: 35, fields: { flags: "number", program: "bytes" } },
-  "become-init": { number: 36, fields: { profile: "string" } },
+  "become-init": { number: 36, fields: { profile: "string", label: "string" } },
   environment: { number: 37, fields: { variables: "list" } },
   execute: { number: 38, fields: { arguments: "list" } },
   // Connected by the monitor; init finds out its number. Between the parts of the message that number stands.
