@@ -94,7 +94,7 @@ export class Uploads {
   async append(
     repository: RepositoryName,
     id: string,
-    body: AsyncIterable<Uint8Array>,
+    body: ReadableStream<Uint8Array> | undefined,
     options: AppendOptions = {},
   ): Promise<number> {
     const session = await this.#session(repository, id);
@@ -118,13 +118,13 @@ export class Uploads {
 
   async #write(
     session: Session,
-    body: AsyncIterable<Uint8Array>,
+    body: ReadableStream<Uint8Array> | undefined,
     options: AppendOptions & { readonly signal: AbortSignal },
   ): Promise<void> {
     const start = session.offsetBytes;
     let file: FileHandle | undefined;
     try {
-      for await (const chunk of untilAborted(body, options.signal)) {
+      for await (const chunk of body === undefined ? [] : readUntilAborted(body, options.signal)) {
         options.admit?.(session.offsetBytes + chunk.byteLength);
         file ??= await openForWriting(session.path);
         await writeAndHash(session, file, chunk);
@@ -308,25 +308,29 @@ async function digestOfSession(session: Session, algorithm: DigestAlgorithm): Pr
   return finishDigest(hash, algorithm);
 }
 
-/** The same, until the signal says that nobody wants it any more: then it fails. */
-async function* untilAborted(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const chunks = body[Symbol.asyncIterator]();
-  const given = Promise.withResolvers<never>();
-  const onAbort = (): void =>
-    given.reject(
-      new RegistryError("BLOB_UPLOAD_INVALID", "the client continued this upload in another request", { status: 409 }),
-    );
+/** The chunks of a body, until the signal says that nobody wants it any more: then it fails. */
+async function* readUntilAborted(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = body.getReader();
+  // A read that waits ends with it. (A race of each read with the signal would keep every chunk until the end.)
+  const onAbort = (): void => void reader.cancel().catch(() => undefined);
   signal.addEventListener("abort", onAbort, { once: true });
-  given.promise.catch(() => undefined);
   try {
     for (;;) {
-      const { done, value } = await Promise.race([chunks.next(), given.promise]);
-      if (done === true) return;
+      const { done, value } = await reader.read();
+      if (signal.aborted) {
+        throw new RegistryError("BLOB_UPLOAD_INVALID", "the client continued this upload in another request", {
+          status: 409,
+        });
+      }
+      if (done) return;
       yield value;
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
-    // Not awaited: a body that stands still would hold us.
-    void Promise.resolve(chunks.return?.()).catch(() => undefined);
+    // Not awaited: a client that stands still would hold us.
+    onAbort();
   }
 }

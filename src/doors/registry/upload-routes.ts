@@ -96,12 +96,10 @@ async function append({ request, parts }: RegistryExchange, target: UploadTarget
       hint: "write it as START-END, both inclusive",
     });
   }
-  return await parts.uploads.append(target.repository, target.id, request.body ?? nothing(), {
+  return await parts.uploads.append(target.repository, target.id, request.body ?? undefined, {
     ...(range === undefined ? {} : { startBytes: range.start, sizeBytes: range.end - range.start + 1 }),
   });
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** DELETE: the client gives it up. */
 export async function deleteUpload({ parts }: RegistryExchange, target: UploadTarget): Promise<Response> {
