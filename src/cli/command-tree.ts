@@ -9,7 +9,7 @@ export interface CommandEntry {
   readonly load: () => Promise<Command>;
 }
 
-/** A word before further commands: `container`, `image`, `system`. */
+/** Words before further commands: `container`, `image`, `registry user`. */
 export interface CommandGroup {
   readonly name: string;
   readonly summary: string;
@@ -19,6 +19,8 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { name: "container", summary: "Work with containers" },
   { name: "image", summary: "Work with images" },
   { name: "registry", summary: "Serve images to others" },
+  { name: "registry access", summary: "Look at who may do what with a registry" },
+  { name: "registry user", summary: "Work with the users of a registry" },
   { name: "system", summary: "Look at the daemon" },
 ];
 
@@ -64,6 +66,15 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("logs, container logs", "Show what a container printed", () => import("./commands/logs.ts")),
   entry("pause, container pause", "Freeze all processes of containers", () => import("./commands/pause.ts")),
   entry("port, container port", "Show the published ports of a container", () => import("./commands/port.ts")),
+  entry(
+    "registry access check",
+    "Say whether a user may do something, and by which rule",
+    () => import("./commands/registry-access-check.ts"),
+  ),
+  entry("registry user add", "Add a user", () => import("./commands/registry-user-add.ts")),
+  entry("registry user list, registry user ls", "List users", () => import("./commands/registry-user-list.ts")),
+  entry("registry user password", "Change a user's password", () => import("./commands/registry-user-password.ts")),
+  entry("registry user remove, registry user rm", "Remove a user", () => import("./commands/registry-user-remove.ts")),
   entry("registry serve", "Serve the images here to others", () => import("./commands/registry-serve.ts")),
   entry("rename, container rename", "Give a container another name", () => import("./commands/rename.ts")),
   entry("restart, container restart", "Stop and start containers", () => import("./commands/restart.ts")),

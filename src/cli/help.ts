@@ -48,11 +48,14 @@ export function programHelp(columns: number): string {
   const top = COMMANDS.filter(({ paths }) => !paths[0]?.includes(" "));
   const lines = (isCommon: boolean) =>
     top.filter((entry) => entry.isCommon === isCommon).map(({ paths, summary }) => [paths[0] ?? "", summary] as const);
+  const groups = COMMAND_GROUPS.filter(({ name }) => !name.includes(" ")).map(
+    ({ name, summary }) => [name, summary] as const,
+  );
   return [
     "Usage:  gantry [OPTIONS] COMMAND",
     "Containers, from image to process, in one program",
     `Common Commands:\n${formatList(lines(true))}`,
-    `Groups of Commands:\n${formatList(COMMAND_GROUPS.map(({ name, summary }) => [name, summary]))}`,
+    `Groups of Commands:\n${formatList(groups)}`,
     `Commands:\n${formatList(lines(false))}`,
     `Global Options:\n${formatFlags(GLOBAL_FLAGS, columns)}`,
     "Run 'gantry COMMAND --help' for more information on a command.\n",

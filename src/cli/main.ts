@@ -48,7 +48,7 @@ async function unknownCommand(path: string, group: string | undefined): Promise<
   const known = COMMANDS.flatMap(({ paths }) => paths)
     .filter((candidate) => (group === undefined ? !candidate.includes(" ") : candidate.startsWith(prefix)))
     .map((candidate) => candidate.slice(prefix.length));
-  if (group === undefined) known.push(...COMMAND_GROUPS.map(({ name }) => name));
+  if (group === undefined) known.push(...COMMAND_GROUPS.map(({ name }) => name).filter((name) => !name.includes(" ")));
   const meant = suggest(path.slice(prefix.length), known);
   const question =
     meant.length === 0 ? "" : `\nDid you mean ${meant.map((word) => `'${prefix}${word}'`).join(" or ")}?\n`;
@@ -67,19 +67,33 @@ async function helpFor(words: readonly string[], columns: number): Promise<Notic
   return { status: 0, stdout: help.commandHelp(found.path, found.entry, await found.entry.load(), columns) };
 }
 
+/** How many words name a group: one for `image ls`, two for `registry user add`, none for `run`. */
+function groupDepth(words: readonly string[]): number {
+  const isGroup = (depth: number): boolean => {
+    const path = words.slice(0, depth).join(" ");
+    return depth <= words.length && COMMAND_GROUPS.some(({ name }) => name === path);
+  };
+  let depth = 0;
+  while (isGroup(depth + 1)) depth += 1;
+  return depth;
+}
+
 /** Finds the command that the words name. */
 async function findCall(words: readonly string[], columns: number): Promise<Call | Notice> {
-  const [first = "", second] = words;
-  if (COMMAND_GROUPS.some(({ name }) => name === first)) {
-    if (second === undefined || second === "--help" || second === "-h") {
+  const [first = ""] = words;
+  const depth = groupDepth(words);
+  if (depth > 0) {
+    const group = words.slice(0, depth).join(" ");
+    const next = words[depth];
+    if (next === undefined || next === "--help" || next === "-h") {
       const { groupHelp } = await import("./help.ts");
-      return { status: 0, stdout: groupHelp(first) };
+      return { status: 0, stdout: groupHelp(group) };
     }
-    const path = `${first} ${second}`;
+    const path = `${group} ${next}`;
     const entry = findCommand(path);
-    if (entry !== undefined) return { path, entry, rest: words.slice(2) };
+    if (entry !== undefined) return { path, entry, rest: words.slice(depth + 1) };
     const instead = Object.hasOwn(ABSENT_COMMANDS, path) ? ABSENT_COMMANDS[path] : undefined;
-    return instead === undefined ? unknownCommand(path, first) : refusal(path, instead);
+    return instead === undefined ? unknownCommand(path, group) : refusal(path, instead);
   }
   if (first === "help") return helpFor(words.slice(1), columns);
   const entry = findCommand(first);

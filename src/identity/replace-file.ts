@@ -1,11 +1,18 @@
-import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /**
  * Writes a file that only its owner may read, at once or not at all, safe against power loss: a reader sees the old content or
  * the new one.
+ *
+ * @param owner whose it is to be. @default who writes it
  */
-export function replaceFile(path: string, text: string): void {
+export function replaceFile(path: string, text: string, owner?: FileOwner): void {
   const temporary = `${path}.new`;
   // What a killed process left may be anything, a link to elsewhere included: this one is made anew.
   rmSync(temporary, { force: true });
@@ -14,6 +21,8 @@ export function replaceFile(path: string, text: string): void {
     fchmodSync(file, 0o600);
     const bytes = Buffer.from(text, "utf8");
     for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    // The registry may run as somebody else than who adds a user to it.
+    if (owner !== undefined) fchownSync(file, owner.uid, owner.gid);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -1,0 +1,27 @@
+import { defineCommand } from "../command.ts";
+import { switchFlag, textListFlag } from "../flags/flag.ts";
+import { ACCESS_FLAGS, openAccessFile } from "../registry/access-file.ts";
+import { askPassword } from "../registry/ask-password.ts";
+
+export const command = defineCommand({
+  usage: "[OPTIONS] NAME",
+  flags: {
+    ...ACCESS_FLAGS,
+    certificate: textListFlag("Whose client certificate has this name is this user: CN=…, DNS=…, URI=…"),
+    group: textListFlag("A group that the user is in", { short: "g" }),
+    "password-stdin": switchFlag("Read the password from standard input"),
+  },
+  arguments: { min: 1, max: 1 },
+  async run(context, { flags, positionals: [name = ""] }) {
+    const { terminal } = context;
+    const accounts = await openAccessFile(context, flags);
+    // Who has a certificate needs no password.
+    const isPasswordWanted = flags["password-stdin"] || flags.certificate.length === 0;
+    const password = isPasswordWanted
+      ? { password: await askPassword(terminal, { isFromStdin: flags["password-stdin"] }) }
+      : {};
+    await accounts.add(name, { groups: flags.group, certificates: flags.certificate, ...password });
+    await terminal.stdout.write(`${name}\n`);
+    return 0;
+  },
+});

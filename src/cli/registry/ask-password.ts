@@ -1,0 +1,85 @@
+import { GantryError } from "../../errors/gantry-error.ts";
+import type { Terminal } from "../terminal.ts";
+
+const INPUT_BYTES_MAX = 4096;
+const INTERRUPTED_STATUS = 130;
+
+const [INTERRUPT, END, BACKSPACE, LINE_FEED, RETURN, ERASE_LINE, DELETE] = [3, 4, 8, 10, 13, 21, 127];
+
+export interface AskPasswordOptions {
+  /** Read it from standard input, one line, instead of asking. */
+  readonly isFromStdin: boolean;
+}
+
+/**
+ * A new password: asked for twice without being shown, or read from standard input.
+ *
+ * @throws `invalid-argument` where nobody can be asked, or if the two are not the same; `cancelled` after Ctrl-C.
+ */
+export async function askPassword(terminal: Terminal, { isFromStdin }: AskPasswordOptions): Promise<string> {
+  if (isFromStdin) return await readPassword(terminal);
+  using raw = terminal.stdin.setRawMode();
+  if (raw === undefined) {
+    throw new GantryError("invalid-argument", "there is no terminal to ask for a password", {
+      hint: "give it on standard input with --password-stdin",
+    });
+  }
+  const typed = typedLines(terminal);
+  try {
+    const first = await ask(terminal, typed, "Password: ");
+    const second = await ask(terminal, typed, "Again: ");
+    if (first !== second) throw new GantryError("invalid-argument", "the two passwords are not the same");
+    return first;
+  } finally {
+    await typed.return();
+  }
+}
+
+async function readPassword(terminal: Terminal): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of terminal.stdin.read()) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > INPUT_BYTES_MAX)
+      throw new GantryError("invalid-argument", "standard input is no password: it is too long");
+  }
+  return Buffer.concat(chunks)
+    .toString("utf8")
+    .replace(/\r?\n$/, "");
+}
+
+async function ask(terminal: Terminal, typed: AsyncGenerator<string, void>, prompt: string): Promise<string> {
+  await terminal.stderr.write(prompt);
+  const { value } = await typed.next();
+  await terminal.stderr.write("\r\n");
+  if (value !== undefined) return value;
+  throw new GantryError("cancelled", "no password was given", { exitCode: INTERRUPTED_STATUS });
+}
+
+/** What is typed line by line, with the keys that a terminal handles itself outside of raw mode. Ends at Ctrl-C and Ctrl-D. */
+async function* typedLines(terminal: Terminal): AsyncGenerator<string, void> {
+  let line: number[] = [];
+  for await (const chunk of terminal.stdin.read()) {
+    for (const byte of chunk) {
+      if (byte === INTERRUPT || byte === END) return;
+      if (byte === RETURN || byte === LINE_FEED) {
+        yield Buffer.from(line).toString("utf8");
+        line = [];
+      } else if (byte === BACKSPACE || byte === DELETE) {
+        line = withoutLastCharacter(line);
+      } else if (byte === ERASE_LINE) {
+        line = [];
+      } else if (line.length < INPUT_BYTES_MAX) {
+        line.push(byte);
+      }
+    }
+  }
+}
+
+/** A character may have several bytes: all but the first begin with the bits 10. */
+function withoutLastCharacter(line: readonly number[]): number[] {
+  let length = line.length - 1;
+  while (length > 0 && ((line[length] ?? 0) & 0xc0) === 0x80) length -= 1;
+  return line.slice(0, Math.max(0, length));
+}

@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type FakeTerminalOptions, fakeTerminal, runMain } from "../../../test/support/cli-double.ts";
+
+let root: string;
+let file: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "gantry-users-"));
+  file = join(root, "registry", "access.toml");
+});
+
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+async function gantry(words: string, options: FakeTerminalOptions = {}) {
+  return await runMain(["--root", root, "registry", ...words.split(" ")], options);
+}
+
+describe("gantry registry user", () => {
+  test("add, list, password, remove", async () => {
+    const added = await gantry("user add alice --group team -g admin --password-stdin", { input: ["sec", "ret\n"] });
+    expect(added).toEqual({ status: 0, stdout: "alice\n", stderr: "" });
+    expect(await gantry("user add build --certificate DNS=build.lan")).toMatchObject({ status: 0 });
+    expect((await gantry("user list")).stdout).toBe(
+      [
+        "NAME      GROUPS       PASSWORD   CERTIFICATES",
+        "alice     team,admin   yes        ",
+        "build                  no         DNS=build.lan\n",
+      ].join("\n"),
+    );
+    const before = readFileSync(file, "utf8");
+    expect(await gantry("user password alice --password-stdin", { input: ["other"] })).toMatchObject({ status: 0 });
+    expect(readFileSync(file, "utf8")).not.toBe(before);
+    expect(await gantry("user rm alice")).toEqual({ status: 0, stdout: "alice\n", stderr: "" });
+    expect((await gantry("user ls -q")).stdout).toBe("build\n");
+  });
+
+  test("a password is asked for twice, is not shown, and is typed as in a terminal", async () => {
+    const terminal = fakeTerminal({ isTerminal: true, input: ["wrong\x15s€\x7fecre", "x\x7ft\r", "secret\r"] });
+    const result = await runMain(["--root", root, "registry", "user", "add", "alice"], { terminal });
+    expect(result).toEqual({ status: 0, stdout: "alice\n", stderr: "Password: \r\nAgain: \r\n" });
+    expect(terminal.isRaw).toBe(false);
+    const { verifyBcrypt } = await import("../../platform/password.ts");
+    const hash = /password = "(.*)"/.exec(readFileSync(file, "utf8"))?.[1] ?? "";
+    expect(await verifyBcrypt("secret", hash)).toBe(true);
+  });
+
+  test("no user is made where the password is not the same, was broken off, or cannot be asked for", async () => {
+    const typed = async (input: readonly string[]) => await gantry("user add alice", { isTerminal: true, input });
+    expect(await typed(["a\r", "b\r"])).toMatchObject({ status: 1 });
+    expect(await typed(["a\r\x03"])).toMatchObject({ status: 130 });
+    expect(await typed(["a\r"])).toMatchObject({ status: 130 });
+    const nobody = await gantry("user add alice");
+    expect(nobody.stderr).toBe(
+      "gantry: there is no terminal to ask for a password (give it on standard input with --password-stdin)\n",
+    );
+    expect(await gantry("user add alice --password-stdin")).toMatchObject({
+      status: 1,
+      stderr: "gantry: the password is empty\n",
+    });
+    expect((await gantry("user list -q")).stdout).toBe("");
+  });
+
+  test("who is removed and still named is told of", async () => {
+    await gantry("user add alice --password-stdin", { input: ["x"] });
+    const rule = '[[rights]]\nusers = ["alice"]\nrepositories = ["a"]\nactions = ["pull"]\n';
+    writeFileSync(file, rule + readFileSync(file, "utf8"));
+    expect((await gantry("user remove alice")).stderr).toBe(
+      "gantry: access.toml:1 still names alice, and holds for whoever gets that name\n",
+    );
+  });
+
+  test("another file may be named, and one with problems is told of", async () => {
+    const other = join(root, "rules.toml");
+    writeFileSync(other, "users = 1\n");
+    expect(await gantry(`user list --access ${other}`)).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `gantry: invalid ${other}: rules.toml:1: users is not a table\n`,
+    });
+  });
+});
+
+describe("gantry registry access check", () => {
+  test("says what is allowed by which rule, and ends with 1 for what is denied", async () => {
+    await gantry("user add alice --password-stdin", { input: ["x"] });
+    expect(await gantry("access check alice push team/app")).toEqual({
+      status: 0,
+      stdout: "allowed: access.toml:4 lets every user push to **\n",
+      stderr: "",
+    });
+    expect(await gantry("access check - pull team/app")).toEqual({
+      status: 1,
+      stdout: "denied: no rule lets anonymous pull from team/app\n",
+      stderr: "",
+    });
+    expect(await gantry("access check bob pull team/app")).toMatchObject({
+      status: 1,
+      stdout: "denied: there is no user bob\n",
+    });
+  });
+});
+
+test("commands below two words have help, and are suggested", async () => {
+  expect((await runMain(["registry", "user"])).stdout).toContain("Usage:  gantry registry user COMMAND");
+  expect((await runMain(["registry", "user", "add", "--help"])).stdout).toContain("Usage:  gantry registry user add");
+  expect((await runMain(["help", "registry", "user", "add"])).stdout).toContain("--password-stdin");
+  expect((await runMain(["registry", "user", "ad"])).stderr).toContain("Did you mean 'registry user add'?");
+  expect((await runMain(["--help"])).stdout).not.toContain("registry user");
+});

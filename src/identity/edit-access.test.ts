@@ -1,0 +1,67 @@
+import { describe, expect, test } from "bun:test";
+import { addUser, changePassword, removeUser } from "./edit-access.ts";
+
+const BOB = { name: "bob", passwordHash: "$2b$10$y", groups: ["team"], certificates: [] };
+const FILE = `# Kept: why this is so.
+[users.alice]   # the first
+password = "$2b$10$x"   # of May
+groups = ["team"]
+
+# Everybody reads.
+[[rights]]
+anonymous = true
+repositories = ["**"]   # all
+actions = ["pull"]
+`;
+
+describe("editing access.toml", () => {
+  test("a user is added after the others, and nothing else changes", () => {
+    expect(addUser(FILE, BOB)).toBe(
+      FILE.replace(
+        'groups = ["team"]\n',
+        'groups = ["team"]\n\n[users.bob]\npassword = "$2b$10$y"\ngroups = ["team"]\n',
+      ),
+    );
+  });
+
+  test("adding and removing gives the file as it was", () => {
+    for (const name of ["bob", "b.o@b"]) expect(removeUser(addUser(FILE, { ...BOB, name }), name)).toBe(FILE);
+    const withoutUsers = FILE.slice(FILE.indexOf("# Everybody"));
+    expect(removeUser(addUser(withoutUsers, BOB), "bob").trimEnd()).toBe(withoutUsers.trimEnd());
+  });
+
+  test("a file without a newline at its end is added to as well", () => {
+    expect(addUser("[users.alice]\npassword = 'x'", BOB)).toBe(
+      '[users.alice]\npassword = \'x\'\n\n[users.bob]\npassword = "$2b$10$y"\ngroups = ["team"]\n',
+    );
+  });
+
+  test("a removed user leaves comments and the others", () => {
+    expect(removeUser(addUser(FILE, BOB), "alice")).toBe(
+      FILE.replace(/\[users\.alice\][\s\S]*?\n\n/, '[users.bob]\npassword = "$2b$10$y"\ngroups = ["team"]\n\n'),
+    );
+  });
+
+  test("a password is changed where it stands, or added", () => {
+    expect(changePassword(FILE, "alice", "$2b$10$z")).toBe(FILE.replace("$2b$10$x", () => "$2b$10$z"));
+    expect(changePassword("[users.alice]\ngroups = []\n", "alice", "z")).toBe(
+      '[users.alice]\npassword = "z"\ngroups = []\n',
+    );
+    expect(changePassword("[users.alice]", "alice", "z")).toBe('[users.alice]\npassword = "z"\n');
+  });
+
+  test("the first user makes a file that says what it lets them do", () => {
+    expect(addUser("", BOB)).toContain('[[rights]]\nusers = ["*"]\nrepositories = ["**"]');
+  });
+
+  test("a user who is written in another way is left to an editor", () => {
+    for (const text of [
+      'users = { alice = { password = "x" } }',
+      'users.alice.password = "x"',
+      '[users]\nalice.password = "x"',
+    ]) {
+      expect(() => removeUser(text, "alice")).toThrow("not written as a table [users.alice]");
+      expect(() => changePassword(text, "alice", "z")).toThrow("not written as a table [users.alice]");
+    }
+  });
+});

@@ -1,0 +1,131 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { verifyBcrypt } from "../platform/password.ts";
+import { UserAccounts } from "./user-accounts.ts";
+
+let folder: string;
+let path: string;
+let accounts: UserAccounts;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gantry-accounts-"));
+  path = join(folder, "registry", "access.toml");
+  accounts = new UserAccounts({ path, deadlineMs: performance.now() + 10_000 });
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const NONE = { groups: [], certificates: [] };
+
+test("a user is added with a hash, in a file that only its owner reads; nothing else is left but the lock", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret", groups: ["team"] });
+  const [alice] = accounts.list();
+  expect(alice).toMatchObject({ name: "alice", groups: ["team"] });
+  expect(await verifyBcrypt("secret", alice?.passwordHash ?? "")).toBe(true);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(readFileSync(path, "utf8")).not.toContain("secret");
+  expect(readdirSync(join(folder, "registry")).sort()).toEqual(["access.toml", "access.toml.lock"]);
+});
+
+test("many at once lose nothing", async () => {
+  const names = Array.from({ length: 12 }, (_, index) => `user${index}`);
+  await Promise.all(names.map((name) => accounts.add(name, { ...NONE, certificates: [`CN=${name}`] })));
+  expect(
+    accounts
+      .list()
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(names.toSorted());
+});
+
+test("what cannot be is refused, and the file stays as it was", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret", certificates: ["CN=a"] });
+  const before = readFileSync(path, "utf8");
+  const refused = [
+    accounts.add("alice", { ...NONE, password: "x" }),
+    accounts.add("a b", { ...NONE, password: "x" }),
+    accounts.add("bob", { ...NONE, password: "" }),
+    accounts.add("bob", { ...NONE, password: "x".repeat(73) }),
+    accounts.add("bob", { ...NONE, password: "x\0y" }),
+    accounts.add("bob", NONE),
+    accounts.add("bob", { ...NONE, certificates: ["CN=a"] }),
+    accounts.add("bob", { ...NONE, password: "x", groups: ["a b"] }),
+    accounts.remove("bob"),
+    accounts.changePassword("bob", "x"),
+  ];
+  const outcomes = await Promise.allSettled(refused);
+  expect(outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason.code : "done"))).toEqual([
+    "already-exists",
+    "invalid-argument",
+    "invalid-argument",
+    "invalid-argument",
+    "invalid-argument",
+    "invalid-argument",
+    "invalid-argument",
+    "invalid-argument",
+    "not-found",
+    "not-found",
+  ]);
+  expect(readFileSync(path, "utf8")).toBe(before);
+});
+
+test("a user is removed, and the rules that still name them are told", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret" });
+  const rule = '[[rights]]\nusers = ["alice"]\nrepositories = ["x"]\nactions = ["pull"]\n';
+  writeFileSync(path, `${readFileSync(path, "utf8")}${rule}`);
+  expect(await accounts.remove("alice")).toEqual([expect.stringMatching(/^access\.toml:\d+$/)]);
+  expect(accounts.list()).toEqual([]);
+});
+
+test("a password is changed", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret" });
+  await accounts.changePassword("alice", "other");
+  const hash = accounts.list()[0]?.passwordHash ?? "";
+  expect([await verifyBcrypt("secret", hash), await verifyBcrypt("other", hash)]).toEqual([false, true]);
+});
+
+test("users of the password file are left to htpasswd", async () => {
+  await accounts.add("alice", { ...NONE, certificates: ["CN=a"] });
+  writeFileSync(join(folder, "registry", "passwords"), `bob:$2y$05$${"a".repeat(53)}\n`);
+  writeFileSync(path, `htpasswd = "passwords"\n${readFileSync(path, "utf8")}`);
+  expect(accounts.list().map(({ name }) => name)).toEqual(["alice", "bob"]);
+  await expect(accounts.remove("bob")).rejects.toThrow("is in the password file");
+  await expect(accounts.changePassword("bob", "x")).rejects.toThrow("is in the password file");
+});
+
+test("a link to the file stays a link", async () => {
+  await accounts.add("alice", { ...NONE, certificates: ["CN=a"] });
+  const link = join(folder, "link.toml");
+  symlinkSync(path, link);
+  await new UserAccounts({ path: link, deadlineMs: performance.now() + 10_000 }).add("bob", { ...NONE, password: "x" });
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(accounts.list()).toHaveLength(2);
+});
+
+test("a check says what the rules say", async () => {
+  expect(accounts.check(undefined, "push", "x")).toEqual({
+    isAllowed: true,
+    reason: "there are no users: everybody may do everything",
+  });
+  await accounts.add("alice", { ...NONE, password: "secret" });
+  expect(accounts.check("alice", "push", "x/y")).toEqual({
+    isAllowed: true,
+    reason: "access.toml:4 lets every user push to **",
+  });
+  expect(accounts.check(undefined, "push", "x/y")).toEqual({
+    isAllowed: false,
+    reason: "no rule lets anonymous push to x/y",
+  });
+  expect(() => accounts.check("alice", "fly", "x")).toThrow("there is no action");
+});

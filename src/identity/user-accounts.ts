@@ -1,0 +1,146 @@
+import { mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { GantryError } from "../errors/gantry-error.ts";
+import { FileLock } from "../platform/file-lock.ts";
+import { BCRYPT_BYTES_MAX, hashBcrypt } from "../platform/password.ts";
+import type { AccessRules, User } from "./access-rules.ts";
+import { decide } from "./decide.ts";
+import { addUser, changePassword, type NewUser, removeUser } from "./edit-access.ts";
+import type { Decision } from "./identity.ts";
+import { parseAccessRules } from "./parse-access-rules.ts";
+import { replaceFile } from "./replace-file.ts";
+import { readRules } from "./rules-file.ts";
+import { isRepositoryAction } from "./scope.ts";
+import { isUserName, USER_NAME_RULE } from "./user-name.ts";
+
+/** A twentieth of a second on today's machines, which a client pays once a minute. */
+const BCRYPT_COST = 10;
+
+export interface UserAccountsOptions {
+  /** `access.toml`; made with the first user. */
+  readonly path: string;
+  /** When waiting for another command on the same file ends, on the clock of `performance.now()`. */
+  readonly deadlineMs: number;
+}
+
+export interface AddUserOptions {
+  /** Left out: nobody logs in with one. */
+  readonly password?: string;
+  readonly groups: readonly string[];
+  readonly certificates: readonly string[];
+}
+
+/** The users of one `access.toml`, changed in place: at once or not at all, with comments and order as they are. */
+export class UserAccounts {
+  readonly #options: UserAccountsOptions;
+
+  constructor(options: UserAccountsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws `invalid-argument` if the file has problems, naming them. */
+  list(): readonly User[] {
+    return [...this.#rules().users.values()];
+  }
+
+  /** @throws `already-exists`, `invalid-argument` */
+  async add(name: string, { password, groups, certificates }: AddUserOptions): Promise<void> {
+    if (!isUserName(name)) {
+      throw new GantryError("invalid-argument", `${JSON.stringify(name)} is no name of a user`, {
+        hint: USER_NAME_RULE,
+      });
+    }
+    const user: NewUser = {
+      name,
+      groups,
+      certificates,
+      ...(password === undefined ? {} : { passwordHash: await hash(password) }),
+    };
+    await this.#change((text, rules) => {
+      if (rules.users.has(name)) throw new GantryError("already-exists", `there is a user ${name} already`);
+      return addUser(text, user);
+    });
+  }
+
+  /** @returns the rules that still name them, for whoever gets that name next. @throws `not-found`, `unsupported` */
+  async remove(name: string): Promise<readonly string[]> {
+    await this.#change((text, rules) => {
+      this.#require(rules, name, text);
+      return removeUser(text, name);
+    });
+    const { rights, quotas, limits } = this.#rules();
+    return [...rights, ...quotas, ...limits].filter(({ who }) => who?.users.includes(name)).map(({ place }) => place);
+  }
+
+  /** Another password; refresh tokens of the user end by that. @throws `not-found`, `unsupported` */
+  async changePassword(name: string, password: string): Promise<void> {
+    const passwordHash = await hash(password);
+    await this.#change((text, rules) => {
+      this.#require(rules, name, text);
+      return changePassword(text, name, passwordHash);
+    });
+  }
+
+  /** What the rules say to a request, with no token and no certificate in between. @throws `invalid-argument` */
+  check(name: string | undefined, action: string, repository: string): Decision {
+    const rules = this.#rules();
+    if (!isRepositoryAction(action)) {
+      throw new GantryError("invalid-argument", `there is no action ${JSON.stringify(action)}`, {
+        hint: "actions are pull, push and delete",
+      });
+    }
+    const groups = name === undefined ? [] : (rules.users.get(name)?.groups ?? []);
+    return decide(rules, { name, groups }, { action, repository });
+  }
+
+  #rules(): AccessRules {
+    return readRules(this.#options.path).rules;
+  }
+
+  #require(rules: AccessRules, name: string, text: string): void {
+    if (!rules.users.has(name)) throw new GantryError("not-found", `there is no user ${name}`);
+    const own = parseAccessRules(text, { readHtpasswd: () => "" }).rules.users.get(name);
+    if (own !== undefined) return;
+    throw new GantryError("unsupported", `user ${name} is in the password file that ${this.#options.path} names`, {
+      hint: "change that with `htpasswd`",
+    });
+  }
+
+  async #change(edit: (text: string, rules: AccessRules) => string): Promise<void> {
+    mkdirSync(dirname(this.#options.path), { recursive: true, mode: 0o711 });
+    const path = followLink(this.#options.path);
+    using _lock = await FileLock.take(`${path}.lock`, { deadlineMs: this.#options.deadlineMs });
+    const owner = statSync(path, { throwIfNoEntry: false });
+    const text = owner === undefined ? "" : readFileSync(path, "utf8");
+    const changed = edit(text, this.#rules());
+    const { problems } = parseAccessRules(changed, {
+      fileName: basename(path),
+      readHtpasswd: (file) => readFileSync(resolve(dirname(path), file), "utf8"),
+    });
+    if (problems.length > 0) {
+      throw new GantryError("invalid-argument", `cannot change ${path}: then ${problems.join("; ")}`, {
+        hint: "the file is as it was",
+      });
+    }
+    replaceFile(path, changed, owner);
+  }
+}
+
+function followLink(path: string): string {
+  return statSync(path, { throwIfNoEntry: false }) === undefined ? path : realpathSync(path);
+}
+
+async function hash(password: string): Promise<string> {
+  const length = Buffer.byteLength(password);
+  if (length === 0) throw new GantryError("invalid-argument", "the password is empty");
+  if (length > BCRYPT_BYTES_MAX) {
+    throw new GantryError(
+      "invalid-argument",
+      `the password has ${length} bytes: bcrypt looks at ${BCRYPT_BYTES_MAX} only`,
+    );
+  }
+  if (/[\0\r\n]/.test(password)) {
+    throw new GantryError("invalid-argument", "the password has a NUL or a line break, which nobody can type");
+  }
+  return await hashBcrypt(password, BCRYPT_COST);
+}
