@@ -101,17 +101,30 @@ static void step_join_process(const struct step *step)
 
 /* By init itself, as one thread: whoever moves another, or a whole process, waits for a grace period of RCU (10 ms and more;
  * cgroup_procs_write_start() of kernel/cgroup/cgroup.c). */
+static bool enter_cgroup(const char *path, const char *file)
+{
+	int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool done = folder >= 0 && write_file_at(folder, file, "0", 1);
+	int error = errno;
+
+	if (folder >= 0)
+		close(folder);
+	errno = error;
+	return done;
+}
+
 static void step_enter_cgroup(const struct step *step)
 {
 	bool is_unified = number(step, ENTER_CGROUP_VERSION) == 2;
-	int folder;
+	const char *below = string(step, ENTER_CGROUP_BELOW);
 
 	if (is_unified ? is_in_unified : has_entered_cgroups)
 		return;
-	folder = open(string(step, ENTER_CGROUP_PATH), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (folder < 0 || !write_file_at(folder, is_unified ? "cgroup.procs" : "tasks", "0", 1))
+	if (enter_cgroup(string(step, ENTER_CGROUP_PATH), is_unified ? "cgroup.procs" : "tasks"))
+		return;
+	/* Processes would be inside of what is handed down (runc: issue 2356). */
+	if (errno != EBUSY || !below[0] || !enter_cgroup(below, "cgroup.procs"))
 		fail("%s", "");
-	close(folder);
 }
 
 static void step_unshare(const struct step *step)

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import { EngineFixture } from "./engine-fixture.ts";
 
 let fixture: EngineFixture;
@@ -40,6 +42,28 @@ test("another user, another folder", async () => {
   });
   expect(stdout).toBe("bob\n/etc\nCapEff:\t0000000000000000\n");
 });
+
+test.skipIf(detectCgroups().mode !== "v2")(
+  "in a container that has divided its group, beside its first process",
+  async () => {
+    const divide = "mkdir init && echo 1 >init/cgroup.procs && echo +pids >cgroup.subtree_control";
+    const divided = await fixture.engine.create(
+      {
+        image: "box",
+        command: ["sh", "-c", `cd /sys/fs/cgroup && ${divide} && exec sleep 100`],
+        network: { mode: "none" },
+        security: { privileged: true },
+      },
+      {},
+    );
+    await fixture.engine.start(divided.id);
+    const { pid } = fixture.engine.inspect(divided.id).state;
+    const isSleep = (): boolean => readFileSync(`/proc/${pid}/comm`, "utf8") === "sleep\n";
+    while (!isSleep()) await Bun.sleep(5);
+    expect((await fixture.exec(divided.id, ["cat", "/proc/self/cgroup"])).stdout).toBe("0::/init\n");
+    await fixture.engine.remove(divided.id, { force: true });
+  },
+);
 
 test("an exec's start is told before its end, however short it is", async () => {
   const { length } = fixture.events();

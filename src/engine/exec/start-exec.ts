@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { groupBelow } from "../../linux/cgroupfs/index.ts";
 import type { NamespaceType, Process } from "../../oci/runtime-spec.ts";
 import { resolveCapabilities } from "../../runtime/capabilities/index.ts";
 import { planExec } from "../../runtime/plan/index.ts";
@@ -72,6 +73,7 @@ async function launch(
     startTime: init.startTime,
     namespaces: NAMESPACES,
     cgroups: cgroup.folders,
+    cgroupBelow: groupBelow(cgroup.folders, init.pid),
     security: parts.security.facts,
     ...(record.config.annotations === undefined ? {} : { annotations: record.config.annotations }),
     ...(planned.seccomp === undefined

@@ -79,7 +79,11 @@ function controllersOf(hierarchy: MountedHierarchy, known: ReadonlyMap<string, s
   }
 }
 
-function locate(hierarchy: MountedHierarchy, path: string | undefined): string | undefined {
+/** Where a path within a hierarchy is on this machine; undefined when it lies outside of what is mounted. */
+export function locateGroup(
+  hierarchy: Pick<MountedHierarchy, "root" | "mountPoint">,
+  path: string | undefined,
+): string | undefined {
   if (path === undefined || path.split("/").includes("..")) return undefined;
   const below = relative(hierarchy.root, path);
   return below.startsWith("..") ? undefined : join(hierarchy.mountPoint, below);
@@ -107,7 +111,7 @@ export function detectCgroups(options: DetectCgroupsOptions = {}): CgroupHost {
       controllers,
       mountPoint: hierarchy.mountPoint,
       root: hierarchy.root,
-      ownPath: locate(hierarchy, own.get(hierarchy.version === 2 ? "" : (controllers[0] ?? ""))),
+      ownPath: locateGroup(hierarchy, own.get(hierarchy.version === 2 ? "" : (controllers[0] ?? ""))),
     });
   }
   const versions = new Set(mounts.map((mount) => mount.version));

@@ -8,3 +8,4 @@ export type { BlockIoStats, CgroupStats } from "./cgroup-stats.ts";
 export type { CgroupDeviceWrite, CgroupFileWrite, CgroupWrite } from "./cgroup-write.ts";
 export { type CgroupFolder, ContainerCgroup, type WaitOptions } from "./container-cgroup.ts";
 export { type DetectCgroupsOptions, detectCgroups } from "./detect-cgroups.ts";
+export { groupBelow } from "./group-below.ts";

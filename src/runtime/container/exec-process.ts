@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { groupBelow } from "../../linux/cgroupfs/group-below.ts";
 import { readSecurityFacts } from "../../linux/security/security-facts.ts";
 import type { Process } from "../../oci/runtime-spec.ts";
 import type { CgroupFolder } from "../plan/plan-cgroup-mounts.ts";
@@ -107,6 +108,8 @@ export async function execProcess(container: OpenContainer, wanted: Process, opt
     startTime: init.startTime,
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
     cgroups: foldersOf(container, options.subgroups),
+    // Who names a group wants that one.
+    ...(options.subgroups.length > 0 ? {} : { cgroupBelow: groupBelow(container.cgroup.folders, init.pid) }),
     ...filter,
     ...annotationsOf(spec),
     security: readSecurityFacts(),

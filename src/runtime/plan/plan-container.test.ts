@@ -49,7 +49,7 @@ describe("planContainer", () => {
       { ...OPTIONS, seccomp: { program: new Uint8Array(16), flags: 0 }, init: true },
     );
     expect(formatPlan(plan)).toBe(`clone-namespaces flags=0x6c020000  # linux.namespaces
-enter-cgroup version=1 path="/sys/fs/cgroup/cpu,cpuacct/g/1"  # linux.cgroupsPath
+enter-cgroup version=1 path="/sys/fs/cgroup/cpu,cpuacct/g/1" below=""  # linux.cgroupsPath
 unshare flags=0x2000000  # linux.namespaces
 set-propagation flags=0x84000  # linux.rootfsPropagation
 open-source slot=0 recursive=1 propagation=0 path="/host/data"  # mounts[2]
@@ -118,7 +118,7 @@ execute arguments=["sh"]  # process.args
     const plan = planContainer(spec({}, {}, { namespaces }), OPTIONS);
     expect(formatPlan(plan).split("\n").slice(0, 3)).toEqual([
       "clone-namespaces flags=0x20000  # linux.namespaces",
-      'enter-cgroup version=1 path="/sys/fs/cgroup/cpu,cpuacct/g/1"  # linux.cgroupsPath',
+      'enter-cgroup version=1 path="/sys/fs/cgroup/cpu,cpuacct/g/1" below=""  # linux.cgroupsPath',
       'join-namespace kind=0x40000000 path="/proc/1/ns/net"  # linux.namespaces[1]',
     ]);
   });
@@ -152,7 +152,7 @@ describe("planExec", () => {
       cgroups: [{ version: 2, path: "/sys/fs/cgroup/g" }],
     });
     expect(formatPlan(plan).split("\n").slice(0, 3)).toEqual([
-      'enter-cgroup version=2 path="/sys/fs/cgroup/g"  # linux.cgroupsPath',
+      'enter-cgroup version=2 path="/sys/fs/cgroup/g" below=""  # linux.cgroupsPath',
       "join-process pid=42 startTime=7 kinds=0x20020000  # container",
       'session-keyring permissions=0x80000 name=""  # keyring',
     ]);

@@ -198,11 +198,12 @@ function planResctrl(path: string): PlanStep {
 }
 
 /** Steps that put init into its cgroups; exec uses them too. */
-export function planCgroups(cgroups: readonly CgroupFolder[]): PlanStep[] {
+export function planCgroups(cgroups: readonly CgroupFolder[], below = ""): PlanStep[] {
   return cgroups.map(({ version, path }) => ({
     op: "enter-cgroup",
     version,
     path,
+    below: version === 2 ? below : "",
     cause: "linux.cgroupsPath",
     task: `enter the cgroup ${path}`,
   }));

@@ -18,6 +18,12 @@ export interface ExecPlanOptions {
   readonly startTime?: number;
   readonly namespaces: readonly NamespaceType[];
   readonly cgroups: readonly CgroupFolder[];
+  /**
+   * The v2 group for a process that the container's own does not take: see groupBelow.
+   *
+   * @default none
+   */
+  readonly cgroupBelow?: string | undefined;
   readonly seccomp?: SeccompFilter;
   /** The container's: Landlock's rules are among them. */
   readonly annotations?: Readonly<Record<string, string>>;
@@ -64,7 +70,7 @@ export function planExec(process: Process, options: ExecPlanOptions): Plan {
       ...affinity.early,
       // While the host's folders are still in sight.
       ...planListenerStep(options.seccomp),
-      ...planCgroups(options.cgroups),
+      ...planCgroups(options.cgroups, options.cgroupBelow),
       {
         op: "join-process",
         pid: options.pid,

@@ -10,7 +10,8 @@ export const STEPS = {
   "clone-namespaces": { number: 1, fields: { flags: "number" } },
   "join-namespace": { number: 2, fields: { kind: "number", path: "string" } },
   "join-process": { number: 3, fields: { pid: "number", startTime: "number", kinds: "number" } },
-  "enter-cgroup": { number: 4, fields: { version: "number", path: "string" } },
+  /** `below`: instead, where `path` takes no process because its controllers are handed down. */
+  "enter-cgroup": { number: 4, fields: { version: "number", path: "string", below: "string" } },
   supervise: {
     number: 5,
     fields: {
