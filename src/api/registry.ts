@@ -4,6 +4,10 @@ export interface ServeRegistryRequest {
   readonly Listen: string;
   /** Take manifests whose blobs or manifests are missing. */
   readonly AllowSparse?: boolean;
+  /** The file of users and rights, an absolute path. @default `access.toml` in the root; without it everybody may do everything */
+  readonly Access?: string;
+  /** Where clients reach it, if that is not what they say in `Host`: `https://registry.example.org`. */
+  readonly ExternalUrl?: string;
 }
 
 /** One line of the answer. */

@@ -1,10 +1,12 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { RegistryNotice, ServeRegistryRequest } from "../api/registry.ts";
 import type { ContentStore } from "../content/content-store.ts";
-import { openRepositories } from "../distribution/repositories/repositories.ts";
+import { openRepositories, type Repositories } from "../distribution/repositories/repositories.ts";
 import { formatListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import { serveRegistry } from "../doors/registry/serve-registry.ts";
+import { GantryError } from "../errors/gantry-error.ts";
+import { openAccess } from "../identity/index.ts";
 import type { State } from "../state/state.ts";
 
 export interface RegistryServiceParts {
@@ -22,10 +24,13 @@ export interface OpenRegistry extends AsyncDisposable {
 
 /** The registry of a root: its repositories, and the doors that are opened to them. */
 export class RegistryService implements AsyncDisposable {
-  readonly #repositories: ReturnType<typeof openRepositories>;
+  readonly #parts: RegistryServiceParts;
+  readonly #repositories: Repositories;
   readonly #open = new Set<OpenRegistry>();
 
-  constructor({ root, state, content }: RegistryServiceParts) {
+  constructor(parts: RegistryServiceParts) {
+    const { root, state, content } = parts;
+    this.#parts = parts;
     const uploadsDirectory = join(root, "uploads");
     this.#repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID });
   }
@@ -36,12 +41,30 @@ export class RegistryService implements AsyncDisposable {
    * @param tell is given what the operator should see.
    * @throws `invalid-argument`, `unavailable`
    */
-  serve(request: ServeRegistryRequest, tell: (notice: RegistryNotice) => void): OpenRegistry {
+  async serve(request: ServeRegistryRequest, tell: (notice: RegistryNotice) => void): Promise<OpenRegistry> {
+    const { root, state } = this.#parts;
+    const { Listen, AllowSparse = false, Access, ExternalUrl } = request;
+    const listen = parseListenAddress(Listen);
+    if (ExternalUrl !== undefined && !/^https?:\/\/[^/?#@\s]+$/.test(ExternalUrl)) {
+      throw new GantryError("invalid-argument", `${JSON.stringify(ExternalUrl)} is no address of a registry`, {
+        hint: "write it without a path, as https://registry.example.org",
+      });
+    }
+    const warn = (sentence: string): void => tell({ kind: "warning", sentence });
+    const access = await openAccess({
+      path: Access ?? join(root, "access.toml"),
+      folder: root,
+      state,
+      service: ExternalUrl === undefined ? "gantry-registry" : new URL(ExternalUrl).host,
+      randomBytes,
+      warn,
+    });
     const door = serveRegistry({
-      listen: parseListenAddress(request.Listen),
+      listen,
       repositories: this.#repositories,
-      settings: { allowsSparse: request.AllowSparse ?? false },
-      warn: (sentence) => tell({ kind: "warning", sentence }),
+      access,
+      settings: { allowsSparse: AllowSparse, ...(ExternalUrl === undefined ? {} : { externalUrl: ExternalUrl }) },
+      warn,
     });
     const opened: OpenRegistry = {
       address: formatListenAddress(door.address),

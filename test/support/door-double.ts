@@ -254,7 +254,7 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
     events: { subscribe: () => eventsOf([]) },
     networks: { list: () => [], inspect: (name) => none("network", name) },
     registry: {
-      serve: ({ Listen }) => ({ address: Listen, [Symbol.asyncDispose]: async () => {} }),
+      serve: async ({ Listen }) => ({ address: Listen, [Symbol.asyncDispose]: async () => {} }),
     },
     volumes: {
       list: () => [],

@@ -11,13 +11,21 @@ export const command = defineCommand({
   flags: {
     listen: textFlag(`Where to listen, HOST:PORT (default ${DEFAULT_LISTEN})`, { short: "l" }),
     root: textFlag("Serve what is here, without an engine, if no daemon owns it"),
+    access: textFlag("The file of users and rights (default access.toml in the root)"),
+    "external-url": textFlag("Where clients reach it, if not by its address: https://registry.example.org"),
     "allow-sparse": switchFlag("Take manifests whose blobs or manifests are missing"),
   },
   arguments: { min: 0, max: 0 },
   async run(context, { flags }) {
     const ended = new AbortController();
     using _signals = context.terminal.onSignals(["SIGINT", "SIGTERM"], () => ended.abort());
-    const request = { Listen: flags.listen ?? DEFAULT_LISTEN, AllowSparse: flags["allow-sparse"] };
+    const { access, "external-url": externalUrl } = flags;
+    const request: ServeRegistryRequest = {
+      Listen: flags.listen ?? DEFAULT_LISTEN,
+      AllowSparse: flags["allow-sparse"],
+      ...(access === undefined ? {} : { Access: resolveHostPath(access, context.terminal) }),
+      ...(externalUrl === undefined ? {} : { ExternalUrl: externalUrl.replace(/\/$/, "") }),
+    };
     const given = flags.root ?? context.settings.root;
     if (
       given === undefined ||

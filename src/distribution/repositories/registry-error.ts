@@ -25,6 +25,8 @@ export interface RegistryErrorOptions extends GantryErrorOptions {
   readonly detail?: unknown;
   /** The HTTP status, where the specification wants another than that of its code. */
   readonly status?: number;
+  /** Headers that belong to the answer: `WWW-Authenticate`, `Retry-After`, `Range`. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Why a registry refuses a request, in the specification's words. */
@@ -32,11 +34,13 @@ export class RegistryError extends GantryError {
   readonly registryCode: RegistryErrorCode;
   readonly detail: unknown;
   readonly status: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(registryCode: RegistryErrorCode, message: string, options: RegistryErrorOptions = {}) {
     super(REGISTRY_ERROR_CODES[registryCode], message, options);
     this.registryCode = registryCode;
     this.detail = options.detail;
     this.status = options.status;
+    this.headers = options.headers ?? {};
   }
 }

@@ -138,7 +138,7 @@ export interface DoorRegistry {
   serve(
     request: ServeRegistryRequest,
     tell: (notice: RegistryNotice) => void,
-  ): AsyncDisposable & { readonly address: string };
+  ): Promise<AsyncDisposable & { readonly address: string }>;
 }
 
 /** What this door is a front of. */

@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
 import type { DoorParts } from "./door-parts.ts";
 import { RequestError } from "./error-status.ts";
@@ -18,7 +19,7 @@ async function serve(exchange: Exchange, { registry }: DoorParts): Promise<void>
     waiting.push(notice);
     wake.resolve();
   };
-  await using door = registry.serve(request, tell);
+  await using door = await registry.serve(request, tell);
   tell({ kind: "listening", address: door.address });
   exchange.signal.addEventListener("abort", () => wake.resolve(), { once: true });
   const stream = exchange.openStream("application/x-ndjson");
@@ -30,10 +31,20 @@ async function serve(exchange: Exchange, { registry }: DoorParts): Promise<void>
 }
 
 function parseRequest(body: unknown): ServeRegistryRequest {
-  const { Listen, AllowSparse } = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+  const fields = typeof body === "object" && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
+  const { Listen, AllowSparse = false, Access, ExternalUrl } = fields;
   if (typeof Listen !== "string") throw new RequestError(400, "Listen is needed: HOST:PORT");
-  if (AllowSparse !== undefined && typeof AllowSparse !== "boolean") {
-    throw new RequestError(400, "AllowSparse is no boolean");
+  if (typeof AllowSparse !== "boolean") throw new RequestError(400, "AllowSparse is no boolean");
+  if (Access !== undefined && (typeof Access !== "string" || !isAbsolute(Access))) {
+    throw new RequestError(400, "Access is no absolute path");
   }
-  return { Listen, AllowSparse: AllowSparse ?? false };
+  if (ExternalUrl !== undefined && typeof ExternalUrl !== "string") {
+    throw new RequestError(400, "ExternalUrl is no string");
+  }
+  return {
+    Listen,
+    AllowSparse,
+    ...(Access === undefined ? {} : { Access }),
+    ...(ExternalUrl === undefined ? {} : { ExternalUrl }),
+  };
 }

@@ -37,13 +37,13 @@ const OTHER: Readonly<
 };
 
 /** The response that tells an error: `{"errors":[{"code","message","detail"}]}` (distribution-spec, "Error Codes"). */
-export function errorResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+export function errorResponse(error: unknown): Response {
   const { status, code, detail } = classify(error);
   const message = isGantryError(error) ? formatError(error) : "the registry failed, and its log says why";
   const body = { errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] };
   return new Response(JSON.stringify(body), {
     status,
-    headers: { ...headers, "content-type": "application/json" },
+    headers: { ...(error instanceof RegistryError ? error.headers : {}), "content-type": "application/json" },
   });
 }
 

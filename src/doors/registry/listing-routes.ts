@@ -6,9 +6,9 @@ import { nextPage, parsePage } from "./page-query.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 
 /** GET /v2/_catalog, as Docker's registry has it. */
-export async function listRepositories({ query, parts }: RegistryExchange): Promise<Response> {
+export async function listRepositories({ query, parts, access, identity }: RegistryExchange): Promise<Response> {
   const options = parsePage(query);
-  const page = parts.listings.repositories(options);
+  const page = parts.listings.repositories(options, (name) => access.visible(identity, [name]).length > 0);
   return Response.json(
     { repositories: page.items },
     { headers: nextPage("/v2/_catalog", page, { n: String(options.limit) }) },

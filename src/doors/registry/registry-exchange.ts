@@ -1,16 +1,21 @@
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
+import type { Access, Identity } from "../../identity/index.ts";
 
 /** How this door behaves. */
 export interface RegistrySettings {
   /** Take manifests whose blobs or manifests are missing. @default false */
   readonly allowsSparse?: boolean;
+  /** Where clients reach this registry, `https://registry.example.org`. @default what they say in `Host` */
+  readonly externalUrl?: string;
 }
 
-/** One request, read as far as all routes need. */
+/** One request that was let in, read as far as all routes need. */
 export interface RegistryExchange {
   readonly request: Request;
   readonly query: URLSearchParams;
   /** What the door translates to. */
   readonly parts: Repositories;
   readonly settings: RegistrySettings;
+  readonly access: Access;
+  readonly identity: Identity;
 }

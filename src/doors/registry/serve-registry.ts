@@ -1,5 +1,6 @@
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
+import type { Access } from "../../identity/index.ts";
 import { type HttpServer, serveHttp } from "../../platform/http-server.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { formatListenAddress } from "./listen-address.ts";
@@ -9,6 +10,7 @@ import type { RegistrySettings } from "./registry-exchange.ts";
 export interface ServeRegistryOptions {
   readonly listen: ListenAddress;
   readonly repositories: Repositories;
+  readonly access: Access;
   readonly settings: RegistrySettings;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;
@@ -31,7 +33,7 @@ export function serveRegistry(options: ServeRegistryOptions): RegistryDoor {
   const { listen } = options;
   let server: HttpServer;
   try {
-    server = serveHttp({ ...listen, handle: (request) => answerRegistry(request, options) });
+    server = serveHttp({ ...listen, handle: (request, peer) => answerRegistry(request, peer, options) });
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     const hint =

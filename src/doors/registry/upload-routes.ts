@@ -55,12 +55,19 @@ function isAlgorithm(text: string): text is DigestAlgorithm {
   return text === "sha256" || text === "sha512";
 }
 
+/** How many repositories are tried when a mount does not say from where. */
+const SOURCES_MAX = 100;
+
 /** Makes the repository hold a blob that another one holds which this client may read (distribution-spec, "Mounting a blob"). */
-function tryMount({ query, parts }: RegistryExchange, repository: RepositoryName, digest: Digest): boolean {
+function tryMount(exchange: RegistryExchange, repository: RepositoryName, digest: Digest): boolean {
+  const { query, parts, access, identity } = exchange;
   const from = query.get("from");
-  const sources = from === null ? parts.blobs.holders(digest) : [parseRepositoryName(from)];
-  if (!sources.some((source) => parts.blobs.stat(source, digest) !== undefined)) return false;
-  return parts.blobs.link(repository, digest);
+  const sources = from === null ? access.visible(identity, parts.blobs.holders(digest)) : [parseRepositoryName(from)];
+  const isReadable = sources.slice(0, SOURCES_MAX).some((source) => {
+    if (parts.blobs.stat(source as RepositoryName, digest) === undefined) return false;
+    return source === repository || access.decide(identity, "pull", source).isAllowed;
+  });
+  return isReadable && parts.blobs.link(repository, digest);
 }
 
 /** GET: where an upload stands. */

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ContentStore } from "../../content/content-store.ts";
+import { CONTENT_MIGRATIONS } from "../../content/migrations.ts";
+import { REGISTRY_MIGRATIONS, REGISTRY_ROOTS } from "../../distribution/repositories/migrations.ts";
+import { openRepositories } from "../../distribution/repositories/repositories.ts";
+import { IDENTITY_MIGRATIONS, openAccess } from "../../identity/index.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
+import { State } from "../../state/state.ts";
+import { answerRegistry } from "./registry-door.ts";
+
+const root = mkdtempSync(join(tmpdir(), "gantry-admission-"));
+const cleanup = new AsyncDisposableStack();
+let ask: (method: string, path: string, headers?: Record<string, string>, body?: string) => Promise<Response>;
+
+const basic = (name: string, password: string): Record<string, string> => ({
+  authorization: `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`,
+});
+
+async function tokenFor(user: Record<string, string>, scope: string): Promise<Record<string, string>> {
+  const answer = await ask("GET", `/token?service=gantry-registry&scope=${scope}`, user);
+  return { authorization: `Bearer ${((await answer.json()) as { token: string }).token}` };
+}
+
+beforeAll(async () => {
+  // Of the password "secret".
+  const hash = "$2b$04$6fOe5wDnaAkYvmKels6ePOSLrYletxJxGjhMAlkhmZWJM5G1FGKUG";
+  writeFileSync(
+    join(root, "access.toml"),
+    `[users.alice]\npassword = "${hash}"\n[users.bob]\npassword = "${hash}"\n
+     [[rights]]\nusers = ["alice"]\nrepositories = ["team/**"]\nactions = ["pull", "push", "delete"]\n
+     [[rights]]\nusers = ["bob"]\nrepositories = ["bob/*"]\nactions = ["pull", "push"]\n`,
+  );
+  const migrations = [...CONTENT_MIGRATIONS, ...REGISTRY_MIGRATIONS, ...IDENTITY_MIGRATIONS];
+  const state = cleanup.use(State.open(join(root, "state.db"), { migrations, now: Date.now }));
+  const content = cleanup.use(ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS }));
+  const uploadsDirectory = join(root, "uploads");
+  const repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID });
+  const warn = (): void => {};
+  const path = join(root, "access.toml");
+  const access = await openAccess({ path, folder: root, state, service: "gantry-registry", randomBytes, warn });
+  ask = (method, path, headers = {}, body = undefined) =>
+    answerRegistry(
+      new Request(`http://registry.test${path}`, { method, headers, ...(body === undefined ? {} : { body }) }),
+      { address: "192.0.2.1" },
+      { repositories, access, settings: {}, warn },
+    );
+});
+
+afterAll(async () => {
+  await cleanup.disposeAsync();
+  rmSync(root, { recursive: true });
+});
+
+describe("a registry with users", () => {
+  const alice = basic("alice", "secret");
+  const bob = basic("bob", "secret");
+  const blob = digestOf("a secret of alice's");
+
+  test("sends whoever has no name to the token service, also from its base", async () => {
+    const base = await ask("GET", "/v2/");
+    expect(base.status).toBe(401);
+    expect(base.headers.get("www-authenticate")).toBe(
+      'Bearer realm="http://registry.test/token",service="gantry-registry"',
+    );
+    const pushing = await ask("POST", "/v2/team/app/blobs/uploads/");
+    expect(pushing.headers.get("www-authenticate")).toContain('scope="repository:team/app:pull,push"');
+    expect(await pushing.json()).toEqual({ errors: [{ code: "UNAUTHORIZED", message: "log in to push team/app" }] });
+  });
+
+  test("takes a token for what it was given, and asks for a wider one for more", async () => {
+    const token = await tokenFor(alice, "repository:team/app:pull,push");
+    const pushed = await ask("POST", `/v2/team/app/blobs/uploads/?digest=${blob}`, token, "a secret of alice's");
+    expect(pushed.status).toBe(201);
+    const deleting = await ask("DELETE", `/v2/team/app/blobs/${blob}`, token);
+    expect(deleting.status).toBe(401);
+    expect(deleting.headers.get("www-authenticate")).toEndWith(
+      'scope="repository:team/app:delete",error="insufficient_scope"',
+    );
+  });
+
+  test("tells a user with a password no, and says what", async () => {
+    const pulling = await ask("GET", `/v2/team/app/blobs/${blob}`, bob);
+    expect(pulling.status).toBe(403);
+    expect(await pulling.json()).toMatchObject({ errors: [{ code: "DENIED" }] });
+    const wrong = await ask("GET", "/v2/", basic("alice", "guess"));
+    expect(wrong.status).toBe(401);
+    expect(wrong.headers.get("www-authenticate")).toContain('error="invalid_token"');
+  });
+
+  test("mounts nothing that its user may not read, whether the source is named or not", async () => {
+    for (const from of ["&from=team/app", ""]) {
+      const mounting = await ask("POST", `/v2/bob/app/blobs/uploads/?mount=${blob}${from}`, bob);
+      expect(mounting.status).toBe(202);
+    }
+    expect((await ask("HEAD", `/v2/bob/app/blobs/${blob}`, bob)).status).toBe(404);
+    expect((await ask("POST", `/v2/team/other/blobs/uploads/?mount=${blob}`, alice)).status).toBe(201);
+    const narrow = await tokenFor(alice, "repository:team/third:pull,push");
+    expect((await ask("POST", `/v2/team/third/blobs/uploads/?mount=${blob}`, narrow)).status).toBe(202);
+  });
+
+  test("lists only what one may pull", async () => {
+    await ask("PUT", "/v2/team/app/manifests/v1", { ...alice, "content-type": "application/x.note+json" }, "{}");
+    await ask("PUT", "/v2/bob/app/manifests/v1", { ...bob, "content-type": "application/x.note+json" }, "{}");
+    expect(await (await ask("GET", "/v2/_catalog", alice)).json()).toEqual({ repositories: ["team/app"] });
+    expect(await (await ask("GET", "/v2/_catalog", bob)).json()).toEqual({ repositories: ["bob/app"] });
+    expect((await ask("GET", "/v2/_catalog")).status).toBe(401);
+  });
+});
