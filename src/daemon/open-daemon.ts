@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ContentStore } from "../content/content-store.ts";
+import { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { REGISTRY_ROOTS } from "../distribution/repositories/migrations.ts";
 import { dockerRoutes } from "../doors/docker/docker-routes.ts";
 import { type DockerDoor, serveDocker } from "../doors/docker/serve-docker.ts";
@@ -26,6 +27,7 @@ import { State } from "../state/state.ts";
 import { Supervisor } from "../supervise/index.ts";
 import { TraceStore } from "../trace/trace-store.ts";
 import { VolumeStore } from "../volume/index.ts";
+import { certificatesReader } from "./certificates-folder.ts";
 import { describeHost, describeVersion } from "./describe-host.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { Locations } from "./locations.ts";
@@ -60,7 +62,12 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   const rootHash = hashRoot(root);
   const clock = { nowNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) };
   const random = (count: number): Uint8Array => randomBytes(count);
-  const registries = registriesReader(process.env.GANTRY_REGISTRIES);
+  const registries = new RegistryConnections({
+    config: registriesReader(process.env.GANTRY_REGISTRIES),
+    certificates: certificatesReader(),
+    now: Date.now,
+    random: Math.random,
+  });
 
   const state = parts.use(State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now }));
   const content = parts.use(ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS }));
@@ -68,7 +75,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   const workers = parts.use(new LayerWorkers());
   const snapshots = await SnapshotStore.open({ directory: join(root, "snapshots"), state, workers });
   const layers = new LayerStore({ content, snapshots, workers });
-  const defaultRegistry = () => registries().defaultRegistry;
+  const defaultRegistry = () => registries.defaultRegistry;
   const images = new Images({
     state,
     content,

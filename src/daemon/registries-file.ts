@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
-import { DEFAULT_REGISTRIES, parseRegistries, type RegistriesConfig } from "../distribution/client/registries.ts";
+import { parseRegistries } from "../distribution/client/parse-registries.ts";
+import { DEFAULT_REGISTRIES, type RegistriesConfig } from "../distribution/client/registries.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 
 /** Where an administrator says which registries are default, insecure or blocked. */

@@ -1,10 +1,13 @@
 import type { ContentStore } from "../content/content-store.ts";
 import type { Lease } from "../content/lease.ts";
-import type { RegistryCredentials } from "../distribution/client/authorizer.ts";
 import { cancelledError } from "../distribution/client/http-exchange.ts";
-import { findRegistry, type RegistriesConfig } from "../distribution/client/registries.ts";
-import { RegistryClient } from "../distribution/client/registry-client.ts";
-import { GantryError } from "../errors/gantry-error.ts";
+import { openFromSources } from "../distribution/client/open-from-sources.ts";
+import type {
+  RegistryConnections,
+  RegistryLogin,
+  RegistrySource,
+} from "../distribution/client/registry-connections.ts";
+import { formatError, GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, ImageConfig, Platform } from "../oci/image.ts";
 import { CONFIG_BYTES_MAX, isImageConfigType, parseImageConfig, parseManifest } from "../oci/manifest.ts";
@@ -33,12 +36,9 @@ export interface PullerParts {
   readonly state: State;
   readonly content: ContentStore;
   readonly layers: LayerStore;
-  /** What `registries.toml` says, asked anew for each pull. */
-  readonly registries: () => RegistriesConfig;
+  readonly registries: RegistryConnections;
   /** @default this host's */
   readonly platform?: Platform;
-  /** How to make clients; tests shorten their waits. */
-  readonly client?: Partial<ConstructorParameters<typeof RegistryClient>[0]>;
 }
 
 export interface PullOptions {
@@ -47,7 +47,7 @@ export interface PullOptions {
    * @default this host's, and what it can run
    */
   readonly platform?: Platform;
-  readonly auth?: RegistryCredentials;
+  readonly auth?: RegistryLogin;
   readonly onProgress?: (event: ProgressEvent) => void;
   readonly signal?: AbortSignal;
 }
@@ -91,33 +91,50 @@ export class Puller {
   }
 
   async #pull(name: string, options: PullOptions): Promise<PulledImage> {
-    const { content, registries } = this.#parts;
-    const config = registries();
-    const parsed = withDefaultTag(parseReference(name, { defaultRegistry: config.defaultRegistry }));
+    const { registries } = this.#parts;
+    const parsed = withDefaultTag(parseReference(name, { defaultRegistry: registries.defaultRegistry }));
     const { tag: _tag, ...withoutTag } = parsed;
     const reference: Reference = parsed.digest === undefined ? parsed : withoutTag;
-    const client = this.#client(reference, config, options);
+    options.onProgress?.({
+      id: reference.digest ?? reference.tag ?? "",
+      status: `Pulling from ${reference.repository}`,
+    });
+    const sources = await registries.sources(reference, options.auth);
+    for (let first = 0; ; first++) {
+      try {
+        return await this.#pullFrom(sources.slice(first), reference, options);
+      } catch (error) {
+        if (options.signal?.aborted || first >= sources.length - 1) throw error;
+        options.onProgress?.({ status: `Going on without a mirror: ${formatError(error)}` });
+      }
+    }
+  }
+
+  async #pullFrom(
+    sources: readonly RegistrySource[],
+    reference: Reference,
+    options: PullOptions,
+  ): Promise<PulledImage> {
+    const { content } = this.#parts;
+    const [source] = sources;
+    if (source === undefined) throw new GantryError("internal", `no place to pull ${reference.repository} from`);
     const { signal } = options;
-    const report = (event: ProgressEvent): void => options.onProgress?.(event);
-    report({ id: reference.digest ?? reference.tag ?? "", status: `Pulling from ${reference.repository}` });
     using lease = content.lease();
-    const root = await client.resolve(reference, { signal });
-    const fetchManifest = this.#fetchStored(fetchFromRegistry(client, reference, signal));
+    const root = await source.client.resolve(source.reference, { signal });
+    const fetchManifest = this.#fetchStored(fetchFromRegistry(source.client, source.reference, signal));
     const selected = await selectManifest(root, options.platform ?? this.#platform, fetchManifest);
-    const imageConfig = await this.#config(client, reference, selected.manifest.config, lease, signal);
+    const imageConfig = await this.#config(sources, selected.manifest.config, { reference, lease, signal });
     this.#checkPlatform(reference, imageConfig, options.platform);
     const wasComplete = this.#isComplete(reference, root.descriptor.digest, selected);
-    const progress = new LayerProgress(report);
+    const progress = new LayerProgress((event) => options.onProgress?.(event));
     let isNew = !wasComplete;
     await this.#parts.layers.install(selected.manifest, imageConfig, {
       lease,
       open: (layer, { signal: layerSignal }) =>
-        openLazily(() =>
-          client.openBlob(reference.repository, layer, {
-            signal: layerSignal,
-            onRetry: (delayMs) => progress.retry(layer, delayMs),
-          }),
-        ),
+        openFromSources(sources, layer, {
+          signal: layerSignal,
+          onRetry: (delayMs) => progress.retry(layer, delayMs),
+        }),
       onEvent: (event) => {
         if (event.stage !== "exists") isNew = true;
         progress.take(event);
@@ -135,22 +152,6 @@ export class Puller {
     };
   }
 
-  #client(reference: Reference, config: RegistriesConfig, options: PullOptions): RegistryClient {
-    const { host, isInsecure, isBlocked, timeoutMs } = findRegistry(config, reference.registry);
-    if (isBlocked) {
-      throw new GantryError(
-        "permission-denied",
-        `cannot pull ${familiarReference(reference)}: registry ${host} is blocked`,
-        {
-          hint: "registries.toml says so",
-        },
-      );
-    }
-    const { state, client } = this.#parts;
-    const waits = timeoutMs === undefined ? {} : { responseTimeoutMs: timeoutMs, stallTimeoutMs: timeoutMs };
-    return new RegistryClient({ ...waits, ...client, host, isInsecure, credentials: options.auth, now: state.now });
-  }
-
   /** Takes manifests that are stored from there: what is addressed by digest does not change. */
   #fetchStored(fetchManifest: FetchManifest): FetchManifest {
     const { content } = this.#parts;
@@ -163,11 +164,9 @@ export class Puller {
   }
 
   async #config(
-    client: RegistryClient,
-    reference: Reference,
+    sources: readonly RegistrySource[],
     descriptor: Descriptor,
-    lease: Lease,
-    signal: AbortSignal | undefined,
+    { reference, lease, signal }: { reference: Reference; lease: Lease; signal: AbortSignal | undefined },
   ): Promise<ImageConfig> {
     const { content } = this.#parts;
     if (!isImageConfigType(descriptor.mediaType)) {
@@ -180,8 +179,7 @@ export class Puller {
     if (!content.has(descriptor.digest)) {
       const expected = { digest: descriptor.digest, sizeBytes: descriptor.size };
       await using ingest = await content.ingest({ expected, lease });
-      for await (const chunk of await client.openBlob(reference.repository, descriptor, { signal }))
-        await ingest.write(chunk);
+      for await (const chunk of openFromSources(sources, descriptor, { signal })) await ingest.write(chunk);
       await ingest.commit();
     }
     return parseImageConfig(await content.read(descriptor.digest, { maxBytes: CONFIG_BYTES_MAX }));
@@ -237,8 +235,4 @@ export class Puller {
       });
     });
   }
-}
-
-async function* openLazily(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncGenerator<Uint8Array> {
-  yield* await open();
 }

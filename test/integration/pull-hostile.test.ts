@@ -8,7 +8,7 @@ import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../../src/tar/tar-writer.ts";
 import { skipReason } from "../support/command.ts";
 import { FakeRegistry } from "../support/fake-registry.ts";
-import { openTestStore, type TestStore } from "../support/image-store.ts";
+import { openTestStore, type TestStore, testConnections } from "../support/image-store.ts";
 
 const skip = skipReason({ root: true });
 if (skip !== undefined) console.log(`skipped: ${skip}`);
@@ -216,9 +216,9 @@ describe.skipIf(skip !== undefined)("pull from a registry that misbehaves", () =
 
   test("a registry that is blocked", async () => {
     registry.addImage("app:1", [good]);
-    const registries = () => ({
+    const registries = testConnections({
       defaultRegistry: "docker.io",
-      registries: [{ host: registry.host, isInsecure: true, isBlocked: true }],
+      registries: [{ prefix: registry.host, isInsecure: true, isBlocked: true, mirrors: [] }],
     });
     await expect(store.puller({ registries }).pull(`${registry.host}/app:1`)).rejects.toThrow("is blocked");
     expect(registry.requests).toEqual([]);

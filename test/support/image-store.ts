@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "../../src/content/content-store.ts";
 import { CONTENT_MIGRATIONS } from "../../src/content/migrations.ts";
-import { DEFAULT_REGISTRIES } from "../../src/distribution/client/registries.ts";
+import { DEFAULT_REGISTRIES, type RegistriesConfig } from "../../src/distribution/client/registries.ts";
+import { RegistryConnections } from "../../src/distribution/client/registry-connections.ts";
 import { FROM_HOST_MIGRATIONS } from "../../src/image/from-host/migrations.ts";
 import { HostPacker } from "../../src/image/from-host.ts";
 import { LayerStore } from "../../src/image/layer-store.ts";
@@ -26,6 +27,12 @@ export interface TestStore extends AsyncDisposable {
   leftovers(): readonly string[];
 }
 
+/** Registries as a file arranges them, asked with short waits. */
+export function testConnections(config: RegistriesConfig = DEFAULT_REGISTRIES): RegistryConnections {
+  const client = { stallTimeoutMs: 500, responseTimeoutMs: 5000, retryDelaysMs: [1, 1, 1] };
+  return new RegistryConnections({ config: () => config, now: Date.now, client });
+}
+
 export async function openTestStore(): Promise<TestStore> {
   const root = mkdtempSync(join(tmpdir(), "gantry-store-"));
   const migrations = [...CONTENT_MIGRATIONS, ...IMAGE_MIGRATIONS, ...FROM_HOST_MIGRATIONS];
@@ -43,8 +50,7 @@ export async function openTestStore(): Promise<TestStore> {
     layers,
     packer: new HostPacker({ state, content, layers }),
     puller: (parts = {}) => {
-      const quick = { stallTimeoutMs: 500, responseTimeoutMs: 5000, retryDelaysMs: [1, 1, 1] };
-      return new Puller({ state, content, layers, registries: () => DEFAULT_REGISTRIES, client: quick, ...parts });
+      return new Puller({ state, content, layers, registries: testConnections(), ...parts });
     },
     leftovers: () => [...list("content/ingest"), ...list("snapshots/temporary")],
     [Symbol.asyncDispose]: async () => {

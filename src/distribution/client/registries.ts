@@ -1,17 +1,31 @@
-import { parse } from "smol-toml";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { DEFAULT_REGISTRY, parseReference } from "../../oci/reference.ts";
+import { DEFAULT_REGISTRY, familiarReference, formatReference, type Reference } from "../../oci/reference.ts";
 
-/** What is known of one registry. */
+/** Another place that has the same content. */
+export interface RegistryMirror {
+  /** A registry, and the path below it that stands for the prefix: `mirror.lan:5000/docker-hub`. */
+  readonly location: string;
+  readonly isInsecure: boolean;
+  /** Which references it is asked for. */
+  readonly pulls: "all" | "digest-only" | "tag-only";
+}
+
+/** What holds for references that begin with a prefix. */
 export interface RegistryEntry {
-  /** As references name it: `docker.io`, `registry.lan:5000`. */
-  readonly host: string;
+  /** `docker.io`, `registry.lan:5000/team`, `*.example.com`. */
+  readonly prefix: string;
+  /** What takes the prefix's place. @default the prefix itself */
+  readonly location?: string;
   /** True if plain HTTP, and HTTPS with any certificate, are accepted. */
   readonly isInsecure: boolean;
-  /** True if nothing may be pulled from there. */
+  /** True if nothing may be pulled from there, nor pushed to there. */
   readonly isBlocked: boolean;
   /** How long it may keep a pull waiting; the client's default without it. */
   readonly timeoutMs?: number;
+  /** The address of an HTTP proxy, or `direct`. @default what the environment says */
+  readonly proxy?: string;
+  /** Asked before the registry itself, in this order. */
+  readonly mirrors: readonly RegistryMirror[];
 }
 
 /** The content of `registries.toml`. */
@@ -21,108 +35,18 @@ export interface RegistriesConfig {
   readonly registries: readonly RegistryEntry[];
 }
 
+/** One place to ask for a reference. */
+export interface RegistryPlace {
+  /** As that place names it. */
+  readonly reference: Reference;
+  readonly isInsecure: boolean;
+  readonly isMirror: boolean;
+  readonly timeoutMs?: number;
+  readonly proxy?: string;
+}
+
 /** What holds where there is no `registries.toml`. */
 export const DEFAULT_REGISTRIES: RegistriesConfig = { defaultRegistry: DEFAULT_REGISTRY, registries: [] };
-
-/** An hour: whoever waits longer has forgotten it. */
-const SECONDS_MAX = 3600;
-
-type Table = { readonly [key: string]: unknown };
-
-function isTable(value: unknown): value is Table {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isHost(value: unknown): value is string {
-  if (typeof value !== "string") return false;
-  try {
-    return parseReference(`${value}/x`).registry === value;
-  } catch {
-    return false;
-  }
-}
-
-function readFlag(table: Table, key: string, path: string, problems: string[]): boolean {
-  const value = table[key] ?? false;
-  if (typeof value === "boolean") return value;
-  problems.push(`${path}.${key} is not true or false`);
-  return false;
-}
-
-/** A duration in seconds, as milliseconds. */
-function readSeconds(table: Table, key: string, path: string, problems: string[]): number | undefined {
-  const value = table[key];
-  if (value === undefined) return undefined;
-  if (typeof value === "number" && value > 0 && value <= SECONDS_MAX) return Math.ceil(value * 1000);
-  problems.push(`${path}.${key} is not a number of seconds up to ${SECONDS_MAX}`);
-  return undefined;
-}
-
-function readEntry(value: unknown, path: string, problems: string[]): RegistryEntry | undefined {
-  if (!isTable(value)) {
-    problems.push(`${path} is not a table`);
-    return undefined;
-  }
-  const { host } = value;
-  for (const key of Object.keys(value)) {
-    if (!["host", "insecure", "blocked", "timeout", "mirrors"].includes(key))
-      problems.push(`${path}.${key} is not known`);
-  }
-  if (!isHost(host)) problems.push(`${path}.host is not a registry such as "registry.lan:5000"`);
-  if (Array.isArray(value.mirrors) ? value.mirrors.length > 0 : value.mirrors !== undefined) {
-    problems.push(`${path}.mirrors is not supported yet`);
-  }
-  const isInsecure = readFlag(value, "insecure", path, problems);
-  const isBlocked = readFlag(value, "blocked", path, problems);
-  const timeoutMs = readSeconds(value, "timeout", path, problems);
-  if (!isHost(host)) return undefined;
-  return { host, isInsecure, isBlocked, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-}
-
-/**
- * Reads `registries.toml`:
- *
- * ```toml
- * default = "docker.io"      # the registry of names that say none
- *
- * [[registry]]
- * host = "registry.lan:5000"
- * insecure = true            # plain HTTP, or HTTPS with any certificate
- * blocked = false            # true: nothing is pulled from there
- * timeout = 30               # seconds without a byte after which a pull is given up
- * ```
- *
- * @throws `invalid-argument` naming everything that is wrong; a key that is not known is refused, never ignored.
- */
-export function parseRegistries(toml: string): RegistriesConfig {
-  let document: unknown;
-  try {
-    document = parse(toml);
-  } catch (cause) {
-    const [line = "it is not TOML"] = cause instanceof Error ? cause.message.split("\n") : [];
-    throw new GantryError("invalid-argument", `invalid registries.toml: ${line}`, { cause });
-  }
-  const table = document as Table;
-  const problems: string[] = [];
-  for (const key of Object.keys(table)) {
-    if (key !== "default" && key !== "registry") problems.push(`${key} is not known`);
-  }
-  const defaultRegistry = table.default ?? DEFAULT_REGISTRY;
-  if (!isHost(defaultRegistry)) problems.push('default is not a registry such as "docker.io"');
-  const list = table.registry ?? [];
-  if (!Array.isArray(list)) problems.push("registry is not a list of tables: write [[registry]]");
-  const registries = (Array.isArray(list) ? list : []).flatMap(
-    (item, index) => readEntry(item, `registry[${index}]`, problems) ?? [],
-  );
-  registries.forEach(({ host }, index) => {
-    if (registries.findIndex((entry) => entry.host === host) !== index)
-      problems.push(`registry ${host} is there twice`);
-  });
-  if (problems.length > 0) {
-    throw new GantryError("invalid-argument", `invalid registries.toml: ${problems.join("; ")}`);
-  }
-  return { defaultRegistry: String(defaultRegistry), registries };
-}
 
 /** True for registries on this host itself, which are insecure without being listed, as with Docker. */
 export function isLoopbackRegistry(host: string): boolean {
@@ -130,13 +54,95 @@ export function isLoopbackRegistry(host: string): boolean {
   return name === "localhost" || name.endsWith(".localhost") || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name);
 }
 
-/** What holds for `host`, listed or not. */
-export function findRegistry(config: RegistriesConfig, host: string): RegistryEntry {
-  const listed = config.registries.find((entry) => entry.host === host);
+/** How much of `name` a prefix stands for; 0 if it does not (containers-registries.conf.d(5), "prefix"). */
+function matchedLength(prefix: string, name: string): number {
+  if (prefix.startsWith("*.")) {
+    const end = name.search(/[/:@]|$/);
+    return name.slice(0, end).endsWith(prefix.slice(1)) ? end : 0;
+  }
+  const isWhole = name.length === prefix.length || /^[/:@]/.test(name.slice(prefix.length));
+  return name.startsWith(prefix) && isWhole ? prefix.length : 0;
+}
+
+/** The entry that holds for a reference: that of the longest prefix. */
+export function findRegistry(config: RegistriesConfig, reference: Reference): RegistryEntry | undefined {
+  const name = formatReference(reference);
+  const matching = config.registries.filter(({ prefix }) => matchedLength(prefix, name) > 0);
+  return matching.toSorted((left, right) => right.prefix.length - left.prefix.length)[0];
+}
+
+function splitLocation(location: string): readonly [string, string] {
+  const slash = location.indexOf("/");
+  return slash < 0 ? [location, ""] : [location.slice(0, slash), location.slice(slash + 1)];
+}
+
+/** `reference` with `location` in place of what the prefix stands for. */
+function relocate(reference: Reference, prefix: string, location: string): Reference {
+  const name = `${reference.registry}/${reference.repository}`;
+  // A prefix may reach into tag or digest; those stay.
+  const length = Math.min(matchedLength(prefix, formatReference(reference)), name.length);
+  const [registry, repository] = splitLocation(`${location}${name.slice(length)}`);
+  if (registry !== "" && repository !== "") return { ...reference, registry, repository };
+  throw new GantryError(
+    "invalid-argument",
+    `registries.toml has ${location} for ${familiarReference(reference)}, which leaves no repository`,
+  );
+}
+
+function isAskedFor(mirror: RegistryMirror, reference: Reference): boolean {
+  if (mirror.pulls === "all") return true;
+  return (reference.digest !== undefined) === (mirror.pulls === "digest-only");
+}
+
+/** The entry, unless it is blocked. @throws `permission-denied` */
+function usable(config: RegistriesConfig, reference: Reference, verb: string): RegistryEntry {
+  const entry = findRegistry(config, reference);
+  if (entry?.isBlocked === true) {
+    throw new GantryError(
+      "permission-denied",
+      `cannot ${verb} ${familiarReference(reference)}: registry ${entry.prefix} is blocked`,
+      { hint: "registries.toml says so" },
+    );
+  }
+  return entry ?? { prefix: reference.registry, isInsecure: false, isBlocked: false, mirrors: [] };
+}
+
+function place(reference: Reference, entry: RegistryEntry, isInsecure: boolean, isMirror: boolean): RegistryPlace {
   return {
-    host,
-    isBlocked: listed?.isBlocked ?? false,
-    isInsecure: (listed?.isInsecure ?? false) || isLoopbackRegistry(host),
-    ...(listed?.timeoutMs === undefined ? {} : { timeoutMs: listed.timeoutMs }),
+    reference,
+    isMirror,
+    isInsecure: isInsecure || isLoopbackRegistry(reference.registry),
+    ...(entry.timeoutMs === undefined ? {} : { timeoutMs: entry.timeoutMs }),
+    ...(entry.proxy === undefined ? {} : { proxy: entry.proxy }),
   };
+}
+
+/**
+ * Where to pull from, the first choice first: mirrors, then the registry itself.
+ *
+ * @throws `permission-denied` if it is blocked.
+ */
+export function pullPlaces(config: RegistriesConfig, reference: Reference): readonly RegistryPlace[] {
+  const entry = usable(config, reference, "pull");
+  const mirrors = entry.mirrors.filter((mirror) => isAskedFor(mirror, reference));
+  return [
+    ...mirrors.map((mirror) =>
+      place(relocate(reference, entry.prefix, mirror.location), entry, mirror.isInsecure, true),
+    ),
+    place(registryItself(reference, entry), entry, entry.isInsecure, false),
+  ];
+}
+
+/**
+ * Where to push to: never to a mirror.
+ *
+ * @throws `permission-denied` if it is blocked.
+ */
+export function pushPlace(config: RegistriesConfig, reference: Reference): RegistryPlace {
+  const entry = usable(config, reference, "push");
+  return place(registryItself(reference, entry), entry, entry.isInsecure, false);
+}
+
+function registryItself(reference: Reference, { prefix, location }: RegistryEntry): Reference {
+  return location === undefined ? reference : relocate(reference, prefix, location);
 }

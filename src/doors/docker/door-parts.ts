@@ -24,7 +24,12 @@ export interface DoorImageFilters {
   readonly label?: readonly string[];
 }
 
-/** Who asks a registry. */
+/** Who asks a registry, and which registry that is for, if it was said. */
+export interface DoorLogin {
+  readonly host?: string | undefined;
+  readonly credentials: DoorCredentials;
+}
+
 export type DoorCredentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
   | { readonly kind: "identity-token"; readonly token: string }
@@ -60,7 +65,7 @@ export interface DoorImages {
   ): Promise<readonly ({ readonly untagged: string } | { readonly deleted: string })[]>;
   pull(
     name: string,
-    options: LongActionOptions & { readonly auth?: DoorCredentials },
+    options: LongActionOptions & { readonly auth?: DoorLogin },
   ): Promise<{
     /** What the name points to: an index, or a manifest. */
     readonly target: { readonly digest: string };

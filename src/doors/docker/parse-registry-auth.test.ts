@@ -13,11 +13,24 @@ test("the more special kind of credentials wins, and empty ones are none", () =>
   ];
   expect(given.map((value) => parseRegistryAuth(header(value)))).toEqual([
     undefined,
-    { kind: "password", username: "u", password: "p" },
-    { kind: "identity-token", token: "i" },
-    { kind: "registry-token", token: "r" },
-    { kind: "password", username: "u", password: "p:q" },
+    { credentials: { kind: "password", username: "u", password: "p" } },
+    { credentials: { kind: "identity-token", token: "i" } },
+    { credentials: { kind: "registry-token", token: "r" } },
+    { host: "example.org", credentials: { kind: "password", username: "u", password: "p:q" } },
   ]);
+});
+
+test("the server is told as references name it", () => {
+  const servers = [
+    "https://index.docker.io/v1/",
+    "registry-1.docker.io",
+    "https://registry.lan:5000",
+    "registry.lan/v2/",
+  ];
+  const logins = servers.map((serveraddress) =>
+    parseRegistryAuth(header({ username: "u", password: "p", serveraddress })),
+  );
+  expect(logins.map((login) => login?.host)).toEqual(["docker.io", "docker.io", "registry.lan:5000", "registry.lan"]);
 });
 
 test("a header that names nobody is no credentials", () => {

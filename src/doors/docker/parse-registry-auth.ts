@@ -1,5 +1,6 @@
 import type { RegistryAuth } from "../../api/image.ts";
-import type { DoorCredentials } from "./door-parts.ts";
+import { registryOfServer } from "../../oci/registry-server.ts";
+import type { DoorCredentials, DoorLogin } from "./door-parts.ts";
 import { RequestError } from "./error-status.ts";
 
 /**
@@ -7,7 +8,7 @@ import { RequestError } from "./error-status.ts";
  *
  * @throws 400; the message never repeats what the header says.
  */
-export function parseRegistryAuth(header: string | undefined): DoorCredentials | undefined {
+export function parseRegistryAuth(header: string | undefined): DoorLogin | undefined {
   if (header === undefined || header === "" || header === "null") return undefined;
   let auth: RegistryAuth;
   try {
@@ -18,6 +19,13 @@ export function parseRegistryAuth(header: string | undefined): DoorCredentials |
   } catch {
     throw new RequestError(400, "the header X-Registry-Auth is not base64url of an object of strings");
   }
+  const credentials = credentialsOf(auth);
+  if (credentials === undefined) return undefined;
+  const host = auth.serveraddress ? registryOfServer(auth.serveraddress) : undefined;
+  return { credentials, ...(host === undefined ? {} : { host }) };
+}
+
+function credentialsOf(auth: RegistryAuth): DoorCredentials | undefined {
   let { username = "", password = "" } = auth;
   if (username === "" && auth.auth) {
     const [, user = "", secret = ""] = /^([^:]*):(.*)$/s.exec(Buffer.from(auth.auth, "base64").toString("utf8")) ?? [];

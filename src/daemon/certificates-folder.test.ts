@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { certificatesReader } from "./certificates-folder.ts";
+
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "gantry-certs-"));
+});
+
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function put(parent: string, names: readonly string[]): void {
+  const folder = join(root, parent, "registry.lan:5000");
+  mkdirSync(folder, { recursive: true });
+  for (const name of names) writeFileSync(join(folder, name), `${parent} ${name}`);
+}
+
+const read = () => certificatesReader([join(root, "ours"), join(root, "docker")])("registry.lan:5000");
+
+describe("certificatesReader", () => {
+  test("nothing there is nothing", () => {
+    expect(read()).toBeUndefined();
+  });
+
+  test("authorities and the client's certificate, of the first folder that has any", () => {
+    put("docker", ["ca.crt", "other.crt", "client.cert", "client.key", "README"]);
+    expect(read()).toEqual({
+      authorities: ["docker ca.crt", "docker other.crt"],
+      client: { certificate: "docker client.cert", key: "docker client.key" },
+    });
+    put("ours", ["ca.crt"]);
+    expect(read()).toEqual({ authorities: ["ours ca.crt"] });
+  });
+
+  test.each([
+    ["client.cert", "client.key"],
+    ["client.key", "client.cert"],
+  ])("%s without %s is an error", (name, other) => {
+    put("docker", [name]);
+    expect(read).toThrow(`${name} needs ${other} beside it`);
+  });
+});

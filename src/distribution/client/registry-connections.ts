@@ -1,0 +1,88 @@
+import type { Reference } from "../../oci/reference.ts";
+import type { RegistryCredentials } from "./authorizer.ts";
+import type { RegistryCertificates } from "./http-exchange.ts";
+import { pullPlaces, pushPlace, type RegistriesConfig, type RegistryPlace } from "./registries.ts";
+import { RegistryClient, type RegistryClientOptions } from "./registry-client.ts";
+
+/** A registry that can be asked, and what it calls the thing that is asked for. */
+export interface RegistrySource {
+  readonly client: RegistryClient;
+  readonly reference: Reference;
+  readonly isMirror: boolean;
+}
+
+/** Who asks, and where that may be told. */
+export interface RegistryLogin {
+  /** The registry that the credentials are for, if that is known. */
+  readonly host?: string | undefined;
+  readonly credentials: RegistryCredentials;
+}
+
+export interface RegistryConnectionsParts {
+  /** What `registries.toml` says, asked anew each time. */
+  readonly config: () => RegistriesConfig;
+  /** What `certs.d` has for a registry. @default nothing */
+  readonly certificates?: (host: string) => RegistryCertificates | undefined;
+  /** The daemon's own credentials, for places that a caller has none for. @default none */
+  readonly credentials?: (reference: Reference) => Promise<RegistryCredentials | undefined>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Between 0 and 1. */
+  readonly random?: () => number;
+  /** How to make clients; tests shorten their waits. */
+  readonly client?: Partial<RegistryClientOptions>;
+}
+
+/** Whoever waits for a mirror could have had it from the registry: it gets one second chance. */
+const MIRROR_RETRY_DELAYS_MS = [500];
+
+/** The registries as `registries.toml` arranges them: a reference becomes those who can be asked for it. */
+export class RegistryConnections {
+  readonly #parts: RegistryConnectionsParts;
+
+  constructor(parts: RegistryConnectionsParts) {
+    this.#parts = parts;
+  }
+
+  /** The registry of names that say none. */
+  get defaultRegistry(): string {
+    return this.#parts.config().defaultRegistry;
+  }
+
+  /** Where to pull from, the first choice first. @throws `permission-denied` if it is blocked. */
+  async sources(reference: Reference, login?: RegistryLogin): Promise<readonly RegistrySource[]> {
+    const places = pullPlaces(this.#parts.config(), reference);
+    return await Promise.all(places.map((place) => this.#connect(place, reference, login)));
+  }
+
+  /** Where to push to. @throws `permission-denied` if it is blocked. */
+  async target(reference: Reference, login?: RegistryLogin): Promise<RegistrySource> {
+    return await this.#connect(pushPlace(this.#parts.config(), reference), reference, login);
+  }
+
+  async #connect(place: RegistryPlace, asked: Reference, login: RegistryLogin | undefined): Promise<RegistrySource> {
+    const { reference, isMirror, timeoutMs, isInsecure, proxy } = place;
+    const { client, certificates, now, random } = this.#parts;
+    const host = reference.registry;
+    const waits = timeoutMs === undefined ? {} : { responseTimeoutMs: timeoutMs, stallTimeoutMs: timeoutMs };
+    const options: RegistryClientOptions = {
+      ...waits,
+      ...(random === undefined ? {} : { random }),
+      ...(isMirror ? { retryDelaysMs: MIRROR_RETRY_DELAYS_MS } : {}),
+      ...client,
+      host,
+      isInsecure,
+      proxy,
+      certificates: certificates?.(host),
+      credentials: loginFor(asked, host, login) ?? (await this.#parts.credentials?.(reference)),
+      now,
+    };
+    return { client: new RegistryClient(options), reference, isMirror };
+  }
+}
+
+/** The caller's credentials, if they are for this very registry: a name of one must not carry a password to another. */
+function loginFor(asked: Reference, host: string, login: RegistryLogin | undefined): RegistryCredentials | undefined {
+  if (login === undefined || host !== (login.host ?? asked.registry)) return undefined;
+  return login.credentials;
+}
