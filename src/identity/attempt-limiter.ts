@@ -44,7 +44,7 @@ export class AttemptLimiter {
     if (waitMs > 0) throw new TooManyRequests("too many failed logins", waitMs);
   }
 
-  /** Counts an attempt as failed before it is made, so that many at once are counted too; `succeeded` takes that back. */
+  /** Counts an attempt as failed before it is made, so that many at once are counted too; `succeeded` and `abandoned` take that back. */
   begin(attempt: Attempt): void {
     const failures = this.#failuresOf(attempt);
     this.#count(failures.name, NAME_FAILURES_FREE);
@@ -53,10 +53,15 @@ export class AttemptLimiter {
 
   /** The name begins anew; the client has one failure less, not none: it may own one account and guess at others. */
   succeeded(attempt: Attempt): void {
-    const { client } = this.#failuresOf(attempt);
-    client.count = Math.max(0, client.count - 1);
-    if (client.count <= CLIENT_FAILURES_FREE) client.blockedUntilMs = 0;
+    this.#uncount(this.#failuresOf(attempt).client, CLIENT_FAILURES_FREE);
     this.#names.delete(nameKey(attempt));
+  }
+
+  /** The attempt was not made after all. */
+  abandoned(attempt: Attempt): void {
+    const failures = this.#failuresOf(attempt);
+    this.#uncount(failures.name, NAME_FAILURES_FREE);
+    this.#uncount(failures.client, CLIENT_FAILURES_FREE);
   }
 
   #failuresOf(attempt: Attempt): { readonly name: Failures; readonly client: Failures } {
@@ -78,12 +83,23 @@ export class AttemptLimiter {
   #count(failures: Failures, free: number): void {
     failures.count += 1;
     failures.lastMs = this.#now();
-    const excess = failures.count - free;
-    if (excess < 0) return;
-    failures.blockedUntilMs = failures.lastMs + Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(excess, 20));
+    failures.blockedUntilMs = failures.lastMs + delayAfter(failures.count - free);
+  }
+
+  #uncount(failures: Failures, free: number): void {
+    failures.count = Math.max(0, failures.count - 1);
+    failures.blockedUntilMs = Math.min(failures.blockedUntilMs, failures.lastMs + delayAfter(failures.count - free));
   }
 }
 
+/** @param excess failures more than those that cost nothing */
+function delayAfter(excess: number): number {
+  return excess < 0 ? 0 : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(excess, 20));
+}
+
+/** No user has a longer name: what an attacker sends is not kept whole. */
+const NAME_LENGTH_KEPT = 129;
+
 function nameKey({ name, address }: Attempt): string {
-  return `${clientOf(address)} ${name}`;
+  return `${clientOf(address)} ${name.slice(0, NAME_LENGTH_KEPT)}`;
 }

@@ -25,8 +25,10 @@ export interface StorageRequest {
 const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
 
 function formatSize(bytes: number): string {
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-  return `${Number((bytes / 1000 ** power).toPrecision(4))} ${UNITS[power]}`;
+  let value = bytes;
+  let power = 0;
+  for (; Number(value.toPrecision(4)) >= 1000 && power < UNITS.length - 1; power += 1) value /= 1000;
+  return `${Number(value.toPrecision(4))} ${UNITS[power]}`;
 }
 
 function excess(quota: Quota, usage: Usage, more: Usage): string | undefined {

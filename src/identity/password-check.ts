@@ -3,6 +3,7 @@ import { verifyBcrypt } from "../platform/password.ts";
 import { TooManyRequests } from "./access-problem.ts";
 import type { User } from "./access-rules.ts";
 import { AttemptLimiter } from "./attempt-limiter.ts";
+import { clientOf } from "./client-address.ts";
 import { bcryptCost } from "./password-hash.ts";
 import { RecentMap } from "./recent-map.ts";
 
@@ -18,6 +19,8 @@ export interface PasswordCheckOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** @default `verifyBcrypt` */
+  readonly verify?: (password: string, hash: string) => Promise<boolean>;
 }
 
 /** Somebody who says to be a user. */
@@ -37,6 +40,7 @@ export class PasswordCheck {
   readonly #attempts: AttemptLimiter;
   readonly #known = new RecentMap<string, number>(KNOWN_MAX);
   readonly #running = new Map<string, Promise<boolean>>();
+  readonly #costs = new WeakMap<ReadonlyMap<string, User>, readonly number[]>();
   readonly #waiting: (() => void)[] = [];
   #active = 0;
 
@@ -52,36 +56,54 @@ export class PasswordCheck {
    * @throws TooManyRequests after failures, or when too many wait.
    */
   async check(login: Login, users: ReadonlyMap<string, User>): Promise<boolean> {
-    // Before what is known is looked at: else guesses would be free while the user is busy elsewhere.
-    this.#attempts.requireFree(login);
     const hash = users.get(login.name)?.passwordHash ?? this.#hashOfNobody(login.name, users);
     const question = this.#mac([login.name, hash, login.password]);
+    // Asked again from the same place before it is answered, it is no further guess.
+    const key = `${question} ${clientOf(login.address)}`;
+    const running = this.#running.get(key);
+    if (running !== undefined) return await running;
+    // Before what is known is looked at: else guesses would be free while the user is busy elsewhere.
+    this.#attempts.requireFree(login);
     if ((this.#known.get(question) ?? 0) > this.#options.now()) return true;
     this.#attempts.begin(login);
-    const running = this.#running.get(question) ?? this.#ask(question, login.password, hash);
-    const isRight = await running;
-    if (isRight) {
-      this.#attempts.succeeded(login);
-      this.#known.set(question, this.#options.now() + KNOWN_FOR_MS);
-    }
-    return isRight;
+    const answer = this.#ask(question, login, hash).finally(() => this.#running.delete(key));
+    this.#running.set(key, answer);
+    return await answer;
   }
 
   /** With the cost of one of the users: which, depends on the name, so that unknown names are spread as known ones are. */
   #hashOfNobody(name: string, users: ReadonlyMap<string, User>): string {
-    const costs = [...users.values()].flatMap(({ passwordHash }) => bcryptCost(passwordHash ?? "") ?? []);
+    const costs = this.#costsOf(users);
     const place = Buffer.from(this.#mac([name]), "base64").readUInt32BE() % Math.max(1, costs.length);
     return `$2b$${String(costs[place] ?? COST_DEFAULT).padStart(2, "0")}$${NOBODY}`;
+  }
+
+  #costsOf(users: ReadonlyMap<string, User>): readonly number[] {
+    let costs = this.#costs.get(users);
+    if (costs === undefined) {
+      costs = [...users.values()].flatMap(({ passwordHash }) => bcryptCost(passwordHash ?? "") ?? []);
+      this.#costs.set(users, costs);
+    }
+    return costs;
   }
 
   #mac(parts: readonly string[]): string {
     return createHmac("sha256", this.#key).update(JSON.stringify(parts)).digest("base64");
   }
 
-  #ask(question: string, password: string, hash: string): Promise<boolean> {
-    const answer = this.#inTurn(() => verifyBcrypt(password, hash)).finally(() => this.#running.delete(question));
-    this.#running.set(question, answer);
-    return answer;
+  async #ask(question: string, login: Login, hash: string): Promise<boolean> {
+    const verify = this.#options.verify ?? verifyBcrypt;
+    let isRight: boolean;
+    try {
+      isRight = await this.#inTurn(() => verify(login.password, hash));
+    } catch (error) {
+      this.#attempts.abandoned(login);
+      throw error;
+    }
+    if (!isRight) return false;
+    this.#attempts.succeeded(login);
+    this.#known.set(question, this.#options.now() + KNOWN_FOR_MS);
+    return true;
   }
 
   async #inTurn(work: () => Promise<boolean>): Promise<boolean> {

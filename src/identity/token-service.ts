@@ -9,7 +9,8 @@ export const TOKEN_LIFE_SECONDS = 300;
 
 /** A token may be used by a clock that is a little behind the one that it was made with. */
 const CLOCK_SLACK_SECONDS = 10;
-const VERIFIED_MAX = 2048;
+const VERIFIED_MAX = 1024;
+const VERIFIED_LENGTH_MAX = 4096;
 
 export interface TokenServiceOptions {
   readonly keys: TokenKeys;
@@ -86,7 +87,7 @@ export class TokenService {
         scopes,
         endsAtMs: (payload.exp ?? 0) * 1000,
       };
-      this.#verified.set(token, claims);
+      if (token.length <= VERIFIED_LENGTH_MAX) this.#verified.set(token, claims);
       return claims;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

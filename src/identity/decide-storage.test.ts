@@ -1,0 +1,70 @@
+import { describe, expect, test } from "bun:test";
+import { decideStorage, type StorageUsage } from "./decide-storage.ts";
+import { parseAccessRules } from "./parse-access-rules.ts";
+
+const { rules } = parseAccessRules(
+  `
+[[quotas]]
+users = ["alice"]
+max_bytes = "2 GB"
+[[quotas]]
+users = ["*"]
+max_bytes = "1 GB"
+max_repositories = 2
+[[quotas]]
+repositories = ["team/**"]
+max_bytes = 1000
+[[quotas]]
+repositories = ["{user}/**"]
+max_repositories = 1
+`,
+  { readHtpasswd: () => "" },
+);
+
+const held: Readonly<Record<string, number>> = { "team/a": 400, "team/b": 500, "bob/x": 1 };
+
+const usage: StorageUsage = {
+  ofUser: () => ({ bytes: 999_999_000, repositories: 2 }),
+  ofRepositories: (matches) => {
+    const sizes = Object.entries(held).filter(([name]) => matches(name));
+    return { bytes: sizes.reduce((sum, [, bytes]) => sum + bytes, 0), repositories: sizes.length };
+  },
+  hasRepository: (repository) => Object.hasOwn(held, repository),
+};
+
+function ask(name: string | undefined, repository: string, bytes: number) {
+  return decideStorage(rules, { name, groups: [] }, { repository, bytes, usage });
+}
+
+describe("quotas", () => {
+  test("of a user: the first that speaks of them", () => {
+    expect(ask("alice", "base", 1_000_000_000).isAllowed).toBe(true);
+    expect(ask("carol", "team/a", 100).isAllowed).toBe(true);
+    expect(ask("carol", "bob/x", 1001)).toEqual({
+      isAllowed: false,
+      reason: "the quota of carol (access.toml:5) is reached: 1 GB of 1 GB are used, and 1.001 kB more do not fit",
+    });
+    expect(ask("carol", "new", 0)).toEqual({
+      isAllowed: false,
+      reason: "the quota of carol (access.toml:5) is reached: 2 of 2 repositories are used",
+    });
+  });
+
+  test("of repositories: what they hold together", () => {
+    expect(ask(undefined, "team/c", 100).isAllowed).toBe(true);
+    expect(ask(undefined, "team/a", 101)).toEqual({
+      isAllowed: false,
+      reason: "the quota of team/** (access.toml:9) is reached: 900 B of 1 kB are used, and 101 B more do not fit",
+    });
+  });
+
+  test("of each user's own repositories", () => {
+    expect(ask("bob", "bob/x", 0).isAllowed).toBe(true);
+    expect(ask("bob", "bob/y", 0).isAllowed).toBe(false);
+    expect(ask("alice", "alice/y", 0).isAllowed).toBe(true);
+  });
+
+  test("nobody anonymous has one of a user, and what no quota speaks of has room", () => {
+    expect(ask(undefined, "else", 10 ** 12).isAllowed).toBe(true);
+  });
+});
