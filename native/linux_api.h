@@ -68,6 +68,8 @@ struct mount_attributes {
 #define MOUNT_NODIRATIME 0x80u
 #define MOUNT_IDMAP 0x100000u
 #define MOUNT_NOSYMFOLLOW 0x200000u
+#define MS_NOLINKS 0x100ul	/* the same for mount(2), */
+#define ST_NOLINKS 0x2000ul	/* and in statfs(2) */
 
 /* struct statx of statx(2), as far as it is looked at. */
 struct file_facts {

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "gantry.h"
 
@@ -16,11 +17,56 @@ int move_mount_fd(int tree, int target)
 	return (int)syscall(NR_MOVE_MOUNT, tree, "", target, "", MOVE_MOUNT_FROM_FD | MOVE_MOUNT_TO_FD);
 }
 
-int set_attributes(int mount, bool recursive, struct mount_attributes attributes)
+static int call_setattr(int mount, bool recursive, struct mount_attributes attributes)
 {
 	if (!attributes.set && !attributes.clear && !attributes.propagation)
 		return 0;
 	return (int)syscall(NR_MOUNT_SETATTR, mount, "", AT_EMPTY_PATH | (recursive ? AT_SUBTREE : 0), &attributes, sizeof attributes);
+}
+
+/* Linux 5.12 and 5.13 know of links that are not followed by mount(2) alone: settle_links does the rest. */
+static bool lacks_nosymfollow;
+
+static bool can_go_without(uint64_t attributes)
+{
+	return errno == EINVAL && attributes & MOUNT_NOSYMFOLLOW;
+}
+
+int set_attributes(int mount, bool recursive, struct mount_attributes attributes)
+{
+	if (call_setattr(mount, recursive, attributes) == 0)
+		return 0;
+	if (recursive || !can_go_without(attributes.set | attributes.clear))
+		return -1;
+	attributes.set &= ~(uint64_t)MOUNT_NOSYMFOLLOW;
+	attributes.clear &= ~(uint64_t)MOUNT_NOSYMFOLLOW;
+	lacks_nosymfollow = true;
+	return call_setattr(mount, recursive, attributes);
+}
+
+/* Of a mount that is attached, after set_attributes. mount(2) takes all flags at once: those that are there stay. */
+static int settle_links(int mount_fd, uint64_t set, uint64_t clear)
+{
+	static const struct {
+		unsigned long have, flag;
+	} kept[] = {{1, MS_RDONLY}, {2, MS_NOSUID}, {4, MS_NODEV}, {8, MS_NOEXEC}, {0x400, MS_NOATIME}, {0x800, MS_NODIRATIME}, {0x1000, MS_RELATIME}};
+	unsigned long wanted = set & MOUNT_NOSYMFOLLOW ? ST_NOLINKS : 0, flags = MS_REMOUNT | MS_BIND | (wanted ? MS_NOLINKS : 0);
+	struct statfs about;
+	char path[32];
+
+	if (!lacks_nosymfollow || !((set | clear) & MOUNT_NOSYMFOLLOW))
+		return 0;
+	if (fstatfs(mount_fd, &about) < 0)
+		return -1;
+	if (((unsigned long)about.f_flags & ST_NOLINKS) == wanted)
+		return 0;
+	for (unsigned index = 0; index < COUNT(kept); index++)
+		if ((unsigned long)about.f_flags & kept[index].have)
+			flags |= kept[index].flag;
+	if (!(flags & (MS_NOATIME | MS_RELATIME)))
+		flags |= MS_STRICTATIME;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", mount_fd);
+	return mount(NULL, path, NULL, flags, NULL);
 }
 
 int set_propagation(int mount, uint64_t flags)
@@ -64,6 +110,10 @@ int finish_context(int context, uint64_t attributes)
 	if (configure(context, FSCONFIG_CREATE, NULL, NULL) < 0)
 		fail_context(context, "");
 	mount = (int)syscall(NR_FSMOUNT, context, 1, (unsigned)attributes);
+	if (mount < 0 && can_go_without(attributes)) {
+		lacks_nosymfollow = true;
+		mount = (int)syscall(NR_FSMOUNT, context, 1, (unsigned)attributes & ~MOUNT_NOSYMFOLLOW);
+	}
 	if (mount < 0)
 		fail_context(context, "");
 	close(context);
@@ -127,7 +177,7 @@ static const struct {
 } mount_flags[] = {
 	{MOUNT_READONLY, "ro", MS_RDONLY}, {MOUNT_NOSUID, NULL, MS_NOSUID}, {MOUNT_NODEV, NULL, MS_NODEV}, {MOUNT_NOEXEC, NULL, MS_NOEXEC},
 	{MOUNT_NOATIME, NULL, MS_NOATIME}, {MOUNT_STRICTATIME, NULL, MS_STRICTATIME}, {MOUNT_NODIRATIME, NULL, MS_NODIRATIME},
-	{MOUNT_NOSYMFOLLOW, NULL, 256}, {0, "sync", MS_SYNCHRONOUS}, {0, "dirsync", MS_DIRSYNC}, {0, "lazytime", 1ul << 25},
+	{MOUNT_NOSYMFOLLOW, NULL, MS_NOLINKS}, {0, "sync", MS_SYNCHRONOUS}, {0, "dirsync", MS_DIRSYNC}, {0, "lazytime", 1ul << 25},
 	{0, "mand", MS_MANDLOCK},
 };
 
@@ -213,6 +263,8 @@ void step_mount_new(const struct step *step)
 			fail("copy what is there");
 		if (move_mount_fd(tree, target) < 0)
 			fail("%s", "");
+		if (settle_links(tree, number(step, MOUNT_NEW_ATTRIBUTES), 0) < 0)
+			fail("nosymfollow");
 	}
 	if (set_propagation(tree, number(step, MOUNT_NEW_PROPAGATION)) < 0)
 		fail("propagation");
@@ -258,6 +310,8 @@ void step_mount_source(const struct step *step)
 		refuse_proc(target);
 	if (move_mount_fd(tree, target) < 0)
 		fail("%s", "");
+	if (settle_links(tree, number(step, MOUNT_SOURCE_SET), number(step, MOUNT_SOURCE_CLEAR) | number(step, MOUNT_SOURCE_IMPLIED)) < 0)
+		fail("nosymfollow");
 	if (set_propagation(tree, number(step, MOUNT_SOURCE_PROPAGATION)) < 0)
 		fail("propagation");
 	close(target);
@@ -293,5 +347,7 @@ void step_remount(const struct step *step)
 	}
 	if (set_attributes(target, false, (struct mount_attributes){.set = number(step, REMOUNT_SET), .clear = number(step, REMOUNT_CLEAR)}) < 0)
 		fail(errno == EINVAL ? "nothing is mounted there" : "options");
+	if (settle_links(target, number(step, REMOUNT_SET), number(step, REMOUNT_CLEAR)) < 0)
+		fail("nosymfollow");
 	close(target);
 }

@@ -40,14 +40,14 @@ const explain = (step: number, errno: number, text = "") => {
 describe("explainFailure", () => {
   test("a mount that an old kernel cannot make, or a file system that cannot map ids, is told with what it would take", () => {
     const origin = { cause: "mounts[0]", task: "mount it" };
-    const place = { slot: 0, keep: 0, clear: 0, implied: 0, recursiveSet: 0, recursiveClear: 0, propagation: 0 };
+    const place = { slot: 0, keep: 0, set: 0, clear: 0, implied: 0, recursiveClear: 0, propagation: 0 };
     const steps: Plan["steps"] = [
-      { op: "mount-source", ...place, set: 0x200000, overProc: 0, isProc: 0, target: "/x", ...origin },
+      { op: "mount-source", ...place, recursiveSet: 0x200000, overProc: 0, isProc: 0, target: "/x", ...origin },
       { op: "map-ids", slot: 0, recursive: 0, users: "", groups: "", ...origin },
     ];
     const told = [0, 1].map((step) => explainFailure({ steps }, { step, errno: ERRNO.EINVAL, text: "options" }));
     expect(told.map(({ code, hint }) => [code, hint])).toEqual([
-      ["unsupported", '"nosymfollow" needs Linux 5.14'],
+      ["unsupported", '"rnosymfollow" needs Linux 5.14'],
       ["unsupported", "mount_setattr(2) lists, under NOTES, which file systems can, and since when"],
     ]);
   });

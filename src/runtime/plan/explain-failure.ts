@@ -54,7 +54,7 @@ export function explainFailure(plan: Plan, failure: StepFailure): GantryError {
   if (failure.errno === ERRNO.EINVAL && isWithoutSymlinks(step))
     return new GantryError("unsupported", `${task}: the kernel refuses its options`, {
       exitCode: 125,
-      hint: '"nosymfollow" needs Linux 5.14',
+      hint: '"rnosymfollow" needs Linux 5.14',
     });
   if (step?.op === "map-ids" && failure.errno === ERRNO.EINVAL)
     return new GantryError("unsupported", `${task}: its file system, or one below it, cannot map ids on this kernel`, {
@@ -84,8 +84,8 @@ function explainAttribute(step: PlanStep & { readonly op: "set-attribute" }, fai
 }
 
 function isWithoutSymlinks(step: PlanStep | undefined): boolean {
-  const attributes = step?.op === "mount-source" ? step.set : step?.op === "mount-new" ? step.attributes : 0;
-  return (Number(attributes) & MOUNT_ATTRIBUTES.noSymlinkFollow) !== 0;
+  const attributes = step?.op === "mount-source" ? Number(step.recursiveSet) | Number(step.recursiveClear) : 0;
+  return (attributes & MOUNT_ATTRIBUTES.noSymlinkFollow) !== 0;
 }
 
 function explainExecute(name: string, failure: StepFailure): GantryError {
