@@ -3,15 +3,17 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { open, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm, digestHex, isDigest } from "../oci/digest.ts";
+import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
 import type { State } from "../state/state.ts";
+import { type Collected, collectGarbage } from "./collect-garbage.ts";
 import { DigestLock } from "./digest-lock.ts";
 import { diskError } from "./disk-error.ts";
 import { ImageNames } from "./image-names.ts";
 import { type ExpectedBlob, Ingest, type StoredBlob } from "./ingest.ts";
 import { LayoutIndex, writeLayoutFile } from "./layout-index.ts";
 import { Lease } from "./lease.ts";
+import { Reachability } from "./reachability.ts";
 
 export interface OpenContentOptions {
   /** `<root>/content`: made if it is missing. */
@@ -58,13 +60,14 @@ export class ContentStore implements AsyncDisposable {
   readonly #layout: LayoutIndex;
   readonly #locks = new DigestLock();
   readonly #leases = new Set<Lease>();
-  readonly #roots: readonly string[];
+  readonly #reachability: Reachability;
   #reserved = 0;
 
   private constructor(options: OpenContentOptions) {
     this.#directory = options.directory;
     this.#state = options.state;
-    this.#roots = options.roots ?? [];
+    const { state, roots = [] } = options;
+    this.#reachability = new Reachability({ state, roots, leases: this.#leases });
     this.#layout = new LayoutIndex(
       options.directory,
       () => this.names.list(),
@@ -303,46 +306,30 @@ export class ContentStore implements AsyncDisposable {
 
   /** Everything that a name, a hold or a lease reaches: what images need. */
   live(): ReadonlySet<Digest> {
-    return this.#reach([]);
-  }
-
-  #reach(roots: readonly string[]): ReadonlySet<Digest> {
-    const leased = [...this.#leases].flatMap((lease) => [...lease.digests]);
     const rows = this.#state.db
       .query<{ digest: string }, [string]>(
         `WITH RECURSIVE live (digest) AS (
            SELECT digest FROM image_names
            UNION SELECT digest FROM content_holds
            UNION SELECT value FROM json_each(?)
-           ${roots.map((root) => `UNION ${root}`).join("\n")}
            UNION SELECT child FROM blob_edges JOIN live ON parent = digest
          ) SELECT digest FROM live`,
       )
-      .all(JSON.stringify(leased));
+      .all(JSON.stringify([...this.#leases].flatMap((lease) => [...lease.digests])));
     return new Set(rows.map((row) => row.digest as Digest));
   }
 
-  /** Removes what nothing reaches. Safe while everything else runs. */
-  async collect(): Promise<{ readonly removed: readonly Digest[]; readonly freedBytes: number }> {
-    let freedBytes = 0;
-    const removed = this.#state.transaction(() => {
-      const live = this.#reach(this.#roots);
-      const rows = this.#state.db.query<{ digest: string; size_bytes: number }, []>("SELECT * FROM blobs").all();
-      const garbage = rows.filter((row) => isDigest(row.digest) && !live.has(row.digest));
-      for (const row of garbage) {
-        freedBytes += row.size_bytes;
-        this.#state.db.run("DELETE FROM blobs WHERE digest = ?", [row.digest]);
-        this.#state.db.run("DELETE FROM blob_edges WHERE parent = ?", [row.digest]);
-      }
-      return garbage.map((row) => row.digest as Digest);
+  /** Removes what nothing reaches, in steps that keep nobody waiting. Safe while everything else runs. */
+  async collect(): Promise<Collected> {
+    return await collectGarbage({
+      state: this.#state,
+      reachability: this.#reachability,
+      removeFile: (digest) =>
+        this.#locks.run(digest, async () => {
+          // It may have been stored again since.
+          if (!this.has(digest)) await unlink(this.path(digest)).catch(() => undefined);
+        }),
     });
-    for (const digest of removed) {
-      await this.#locks.run(digest, async () => {
-        // It may have been stored again since.
-        if (!this.has(digest)) await unlink(this.path(digest)).catch(() => undefined);
-      });
-    }
-    return { removed, freedBytes };
   }
 
   /** Writes `index.json` if it is behind. */

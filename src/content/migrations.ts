@@ -30,4 +30,12 @@ export const CONTENT_MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    number: 101,
+    title: "collection asks from below",
+    sql: `
+      CREATE INDEX IF NOT EXISTS blob_edges_by_child ON blob_edges (child);
+      CREATE INDEX content_holds_by_digest ON content_holds (digest);
+    `,
+  },
 ];

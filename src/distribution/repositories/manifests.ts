@@ -4,6 +4,7 @@ import { digestOf } from "../../oci/hash-digest.ts";
 import { MANIFEST_BYTES_MAX } from "../../oci/manifest.ts";
 import type { State } from "../../state/state.ts";
 import { describeManifest, type ManifestDescription } from "./describe-manifest.ts";
+import { releaseTagged, removeManifest, removeTag } from "./holdings.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryName, Tag } from "./repository-name.ts";
 
@@ -55,7 +56,7 @@ export class Manifests {
     this.#state = parts.state;
   }
 
-  /** What a tag or a digest names, or undefined. */
+  /** What a tag or a digest names, or undefined; also where its bytes were damaged and taken away. */
   find(
     repository: RepositoryName,
     named: { readonly tag: Tag } | { readonly digest: Digest },
@@ -66,12 +67,14 @@ export class Manifests {
             .query<ManifestRow, [string, string]>(
               `SELECT m.digest, m.media_type, m.size_bytes FROM repository_tags t
                JOIN repository_manifests m ON m.repository = t.repository AND m.digest = t.digest
+               JOIN blobs b ON b.digest = m.digest
                WHERE t.repository = ? AND t.tag = ?`,
             )
             .get(repository, named.tag)
         : this.#state.db
             .query<ManifestRow, [string, string]>(
-              "SELECT digest, media_type, size_bytes FROM repository_manifests WHERE repository = ? AND digest = ?",
+              `SELECT m.digest, m.media_type, m.size_bytes FROM repository_manifests m JOIN blobs b ON b.digest = m.digest
+               WHERE m.repository = ? AND m.digest = ?`,
             )
             .get(repository, named.digest);
     return row === null ? undefined : toRecord(row);
@@ -157,6 +160,7 @@ export class Manifests {
       ],
     );
     for (const tag of options.tags) {
+      releaseTagged(this.#state, { repository, tag, unless: record.digest });
       db.run(
         `INSERT INTO repository_tags (repository, tag, digest, tagged_ms) VALUES (?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET digest = excluded.digest, tagged_ms = excluded.tagged_ms`,
@@ -186,28 +190,21 @@ export class Manifests {
     digests: readonly Digest[],
   ): readonly Digest[] {
     const held = this.#state.db.query<{ one: number }, [string, string]>(
-      `SELECT 1 AS one FROM ${table} WHERE repository = ? AND digest = ?`,
+      `SELECT 1 AS one FROM ${table} AS held JOIN blobs ON blobs.digest = held.digest
+       WHERE held.repository = ? AND held.digest = ?`,
     );
     return [...new Set(digests)].filter((digest) => held.get(repository, digest) === null);
   }
 
   /** Takes a tag away. @throws RegistryError MANIFEST_UNKNOWN */
   untag(repository: RepositoryName, tag: Tag): void {
-    const isGone = this.#state.transaction(
-      () =>
-        this.#state.db.query("DELETE FROM repository_tags WHERE repository = ? AND tag = ?").run(repository, tag)
-          .changes > 0,
-    );
-    if (!isGone) this.require(repository, { tag });
+    if (!this.#state.transaction(() => removeTag(this.#state, repository, tag))) this.require(repository, { tag });
   }
 
   /** Removes a manifest from a repository, and every tag that points to it. @throws RegistryError MANIFEST_UNKNOWN */
   remove(repository: RepositoryName, digest: Digest): void {
-    this.#state.transaction(() => {
-      this.require(repository, { digest });
-      this.#state.db.run("DELETE FROM repository_tags WHERE repository = ? AND digest = ?", [repository, digest]);
-      this.#state.db.run("DELETE FROM repository_manifests WHERE repository = ? AND digest = ?", [repository, digest]);
-    });
+    const isGone = this.#state.transaction(() => removeManifest(this.#state, repository, digest));
+    if (!isGone) this.require(repository, { digest });
   }
 }
 

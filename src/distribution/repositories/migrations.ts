@@ -1,5 +1,19 @@
 import type { Migration } from "../../state/migration.ts";
 
+/** Keeps `repository_usage` in the transaction of each change. */
+function countingTriggers(table: "repository_blobs" | "repository_manifests"): string {
+  return `
+      CREATE TRIGGER ${table}_held AFTER INSERT ON ${table} BEGIN
+        INSERT INTO repository_usage (repository, blobs, bytes) SELECT NEW.repository, 0, 0
+          WHERE NOT EXISTS (SELECT 1 FROM repository_usage WHERE repository = NEW.repository);
+        UPDATE repository_usage SET blobs = blobs + 1, bytes = bytes + NEW.size_bytes WHERE repository = NEW.repository;
+      END;
+      CREATE TRIGGER ${table}_left AFTER DELETE ON ${table} BEGIN
+        UPDATE repository_usage SET blobs = blobs - 1, bytes = bytes - OLD.size_bytes WHERE repository = OLD.repository;
+        DELETE FROM repository_usage WHERE repository = OLD.repository AND blobs = 0;
+      END;`;
+}
+
 /** What the registry keeps: which repository holds which manifests and blobs, and their tags. A repository is there while it holds something. */
 export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   {
@@ -36,7 +50,28 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
         PRIMARY KEY (repository, tag)
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX repository_tags_by_digest ON repository_tags (repository, digest);
-      CREATE INDEX blob_edges_by_child ON blob_edges (child);
+    `,
+  },
+  {
+    number: 501,
+    title: "what repositories hold in bytes, and since when nothing needs a manifest",
+    sql: `
+      ALTER TABLE repository_blobs ADD COLUMN size_bytes INTEGER NOT NULL DEFAULT 0;
+      UPDATE repository_blobs SET size_bytes =
+        coalesce((SELECT size_bytes FROM blobs WHERE blobs.digest = repository_blobs.digest), 0);
+      ALTER TABLE repository_manifests ADD COLUMN released_ms INTEGER;
+      CREATE TABLE repository_usage (
+        repository TEXT PRIMARY KEY,
+        blobs INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO repository_usage (repository, blobs, bytes)
+        SELECT repository, count(*), sum(size_bytes) FROM (
+          SELECT repository, size_bytes FROM repository_blobs
+          UNION ALL SELECT repository, size_bytes FROM repository_manifests
+        ) GROUP BY repository;
+      ${countingTriggers("repository_blobs")}
+      ${countingTriggers("repository_manifests")}
     `,
   },
 ];

@@ -1,9 +1,11 @@
 import type { ContentStore } from "../../content/content-store.ts";
 import type { State } from "../../state/state.ts";
+import { LastPulls } from "./last-pulls.ts";
 import { Listings } from "./listings.ts";
 import { Manifests } from "./manifests.ts";
 import { RepositoryBlobs } from "./repository-blobs.ts";
 import { Uploads } from "./uploads.ts";
+import { Usage } from "./usage.ts";
 
 export interface OpenRepositoriesOptions {
   readonly state: State;
@@ -12,7 +14,12 @@ export interface OpenRepositoriesOptions {
   /** For uploads that are not finished, on the content store's file system. */
   readonly uploadsDirectory: string;
   readonly randomId: () => string;
+  /** A push may take so long between its blobs and its manifest. @default 1 hour */
+  readonly graceMs?: number;
 }
+
+/** An hour: within it, whoever pushes a large image over a slow line gets from its first blob to its manifest. */
+export const GRACE_MS = 3_600_000;
 
 /** What a registry keeps, over the content store that everything here shares: repositories say who holds what, and never copy it. */
 export interface Repositories {
@@ -20,15 +27,23 @@ export interface Repositories {
   readonly blobs: RepositoryBlobs;
   readonly uploads: Uploads;
   readonly listings: Listings;
+  readonly usage: Usage;
+  readonly lastPulls: LastPulls;
+  /** How long a blob that no manifest refers to is kept, since its pusher was last told that it is there. */
+  readonly graceMs: number;
 }
 
 export function openRepositories(options: OpenRepositoriesOptions): Repositories {
   const { state, content, uploadsDirectory: directory, randomId } = options;
-  const blobs = new RepositoryBlobs({ state, content });
+  const { graceMs = GRACE_MS } = options;
+  const blobs = new RepositoryBlobs({ state, content, graceMs });
   return {
     blobs,
     manifests: new Manifests({ state, content }),
     uploads: new Uploads({ directory, content, blobs, now: state.now, randomId }),
     listings: new Listings(state),
+    usage: new Usage(state),
+    lastPulls: new LastPulls(state),
+    graceMs,
   };
 }

@@ -1,22 +1,27 @@
 import type { ContentStore } from "../../content/content-store.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
+import { isReferredTo } from "./holdings.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryName } from "./repository-name.ts";
 
 export interface RepositoryBlobsParts {
   readonly state: State;
   readonly content: ContentStore;
+  /** How long a blob that no manifest refers to is kept, counted from when its pusher was last told that it is there. */
+  readonly graceMs: number;
 }
 
 /** Which blobs a repository holds. Bytes are stored once however many do; a blob is read only through a repository that holds it. */
 export class RepositoryBlobs {
   readonly #state: State;
   readonly #content: ContentStore;
+  readonly #graceMs: number;
 
   constructor(parts: RepositoryBlobsParts) {
     this.#state = parts.state;
     this.#content = parts.content;
+    this.#graceMs = parts.graceMs;
   }
 
   /** The size of a blob that the repository holds, or undefined. */
@@ -43,14 +48,37 @@ export class RepositoryBlobs {
    */
   link(repository: RepositoryName, digest: Digest): boolean {
     return this.#state.transaction(() => {
-      if (!this.#content.has(digest)) return false;
+      const blob = this.#content.stat(digest);
+      if (blob === undefined) return false;
       this.#state.db.run(
-        `INSERT INTO repository_blobs (repository, digest, linked_ms) VALUES (?, ?, ?)
+        `INSERT INTO repository_blobs (repository, digest, linked_ms, size_bytes) VALUES (?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET linked_ms = excluded.linked_ms`,
-        [repository, digest, this.#state.now()],
+        [repository, digest, this.#state.now(), blob.sizeBytes],
       );
       return true;
     });
+  }
+
+  /**
+   * A client is being told that the repository holds the blob, and may leave its bytes out and push a manifest that needs it: the grace
+   * period begins anew. Written at most twice in a period, and not at all while a manifest needs the blob: that renews it when it goes.
+   */
+  renew(repository: RepositoryName, digest: Digest): void {
+    const nowMs = this.#state.now();
+    const row = this.#state.db
+      .query<{ linked_ms: number }, [string, string]>(
+        "SELECT linked_ms FROM repository_blobs WHERE repository = ? AND digest = ?",
+      )
+      .get(repository, digest);
+    if (row === null || row.linked_ms > nowMs - this.#graceMs / 2) return;
+    if (isReferredTo(this.#state.db, repository, digest)) return;
+    this.#state.transaction(() =>
+      this.#state.db.run("UPDATE repository_blobs SET linked_ms = ? WHERE repository = ? AND digest = ?", [
+        nowMs,
+        repository,
+        digest,
+      ]),
+    );
   }
 
   /** The repositories that hold a blob, in the order of names. */

@@ -14,6 +14,9 @@ interface BlobTarget {
 export async function getBlob({ request, parts }: RegistryExchange, target: BlobTarget): Promise<Response> {
   const { digest } = target;
   const { sizeBytes } = parts.blobs.require(target.repository, digest);
+  const isHead = request.method === "HEAD";
+  // A push asks so before it leaves the bytes out.
+  if (isHead) parts.blobs.renew(target.repository, digest);
   const etag = entityTag(digest);
   const headers = {
     "content-type": "application/octet-stream",
@@ -24,7 +27,6 @@ export async function getBlob({ request, parts }: RegistryExchange, target: Blob
     "cache-control": "private, max-age=31536000, immutable",
   };
   if (isNotModified(request.headers, digest)) return new Response(null, { status: 304, headers });
-  const isHead = request.method === "HEAD";
   const ifRange = request.headers.get("if-range");
   const range = ifRange === null || ifRange === etag ? parseRange(request.headers.get("range"), sizeBytes) : undefined;
   if (range === "unsatisfiable") {

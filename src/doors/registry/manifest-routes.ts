@@ -25,6 +25,9 @@ function describe(manifest: ManifestRecord): Record<string, string> {
 /** distribution-spec, "Pulling manifests". */
 export async function getManifest({ request, parts }: RegistryExchange, target: ManifestTarget): Promise<Response> {
   const manifest = parts.manifests.require(target.repository, target.named);
+  // Who asks by digest whether it is there may be about to push an index that names it.
+  const isUse = request.method !== "HEAD" || "digest" in target.named;
+  if (isUse) parts.lastPulls.note(target.repository, manifest.digest);
   const headers = describe(manifest);
   if (isNotModified(request.headers, manifest.digest)) return new Response(null, { status: 304, headers });
   if (request.method === "HEAD") {
