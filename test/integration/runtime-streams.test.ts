@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
+import { RUNTIMES, RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
 
 const skip = runtimeSkipReason();
 const id = (name: string): string => `gantry-test-${process.pid}-${name}`;
@@ -52,23 +52,28 @@ describe.skipIf(skip !== undefined)("descriptors, terminals and signals", () => 
     expect(missing.stderr).toContain("/nonesuch.sock");
   });
 
-  test("descriptors of socket activation and preserved ones reach the program, and no others", () => {
-    using bundle = new RuntimeBundle();
-    const note = join(bundle.folder, "note");
-    writeFileSync(note, "preserved\n");
-    bundle.write({ process: { args: ["sh", "-c", "cat <&3; cat <&4; env | grep LISTEN; ls /proc/$$/fd; true"] } });
-    const command = `exec "${process.execPath}" "${MAIN}" runtime --root "${bundle.root}" run --preserve-fds 1 "${id("fds")}" 3<"${note}" 4<"${note}" 5<"${note}" 6<"${note}"`;
-    const { stdout, stderr } = spawnSync("/bin/sh", ["-c", command], {
-      cwd: bundle.bundle,
-      encoding: "utf8",
-      timeout: 30_000,
-      env: { ...process.env, LISTEN_FDS: "1" },
-    });
-    expect({ stdout: stdout.split("\n").sort(), stderr }).toEqual({
-      stdout: ["", "0", "1", "2", "3", "4", "LISTEN_FDS=1", "LISTEN_PID=1", "preserved", "preserved"],
-      stderr: "",
-    });
-  });
+  test.each(RUNTIMES)(
+    "%s: descriptors of socket activation and preserved ones reach the program, and no others",
+    (_name, command) => {
+      using bundle = new RuntimeBundle([...command]);
+      const note = join(bundle.folder, "note");
+      writeFileSync(note, "preserved\n");
+      bundle.write({ process: { args: ["sh", "-c", "cat <&3; cat <&4; env | grep LISTEN; ls /proc/$$/fd; true"] } });
+      const run = (pid: string, more: string): readonly string[] => {
+        const script = `LISTEN_FDS=1 LISTEN_PID=${pid} exec "$@" --root "${bundle.root}" run --preserve-fds ${more} ${id("fds")} 3<"${note}" 4<"${note}" 5<"${note}" 6<"${note}" 2>&1`;
+        const { stdout } = spawnSync("/bin/sh", ["-c", script, "sh", ...command], {
+          ...{ cwd: bundle.bundle, encoding: "utf8", timeout: 30_000 },
+        });
+        return stdout.split("\n").sort();
+      };
+      const passed = ["0", "1", "2", "3", "4", "LISTEN_FDS=1", "LISTEN_PID=1", "preserved", "preserved"];
+      expect(run("$$", "1")).toEqual(["", ...passed]);
+      // Another's sockets are not ours, and fewer than none is none.
+      bundle.write({ process: { args: ["sh", "-c", "env | grep LISTEN; ls /proc/$$/fd; true"] } });
+      expect(run("1", "-1")).toEqual(["", "0", "1", "2"]);
+      expect(run("$$", "-1")).toEqual(["", "0", "1", "2", "3", "LISTEN_FDS=1", "LISTEN_PID=1"]);
+    },
+  );
 
   test("a descriptor that is not open cannot be preserved", () => {
     using bundle = new RuntimeBundle();

@@ -69,7 +69,11 @@ function requireProcess(spec: RuntimeSpec, options: CreateOptions, fds: readonly
 export async function createContainer(bundle: Bundle, options: CreateOptions): Promise<never> {
   const { id, mode } = options;
   const { spec } = bundle;
-  const fds = planPreservedFds(options.environment, options.preserveFds ?? 0);
+  const fds = planPreservedFds({
+    environment: options.environment,
+    preserveFds: options.preserveFds ?? 0,
+    listenPid: process.pid,
+  });
   const planned: RuntimeSpec = { ...spec, process: requireProcess(spec, options, fds.environment) };
   const filter = await planFilter(spec, { id, bundle: bundle.path, status: "creating" });
   const facts = await readPlanFacts(bundle, {

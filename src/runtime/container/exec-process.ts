@@ -83,7 +83,7 @@ export async function execProcess(container: OpenContainer, wanted: Process, opt
   if (status === "paused" && !options.ignoresPause)
     throw new GantryError("conflict", "cannot exec in a paused container (use --ignore-paused to override)");
   checkTerminal(wanted, { isDetached: options.isDetached, consoleSocket: options.consoleSocket });
-  const fds = planPreservedFds(options.environment, options.preserveFds);
+  const fds = planPreservedFds({ environment: options.environment, preserveFds: options.preserveFds });
   const process = withUsableCapabilities(withVariables(wanted, fds.environment), {
     linux: state.spec.linux,
     warn: options.warn,

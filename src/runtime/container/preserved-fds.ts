@@ -8,16 +8,29 @@ export interface PreservedFds {
   readonly environment: readonly string[];
 }
 
+export interface PreserveOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How many more the caller wants preserved; below 0: none, as with runc. */
+  readonly preserveFds: number;
+  /**
+   * Whom `LISTEN_PID` must name for `LISTEN_FDS` to be meant for us (sd_listen_fds(3)).
+   *
+   * @default nobody: sockets are passed to a container, not to who joins it (runc)
+   */
+  readonly listenPid?: number;
+}
+
+function countListening({ environment, listenPid }: PreserveOptions): number {
+  const { LISTEN_FDS: count = "", LISTEN_PID: pid } = environment;
+  return listenPid !== undefined && pid === String(listenPid) && /^\d{1,4}$/.test(count) ? Number(count) : 0;
+}
+
 /** @throws `invalid-argument` for one that is not open. */
-export function planPreservedFds(
-  environment: Readonly<Record<string, string | undefined>>,
-  preserveFds: number,
-): PreservedFds {
-  if (preserveFds < 0 || preserveFds > 4096)
-    throw new GantryError("invalid-argument", `--preserve-fds: ${preserveFds} is not a number from 0 to 4096`);
-  const listenText = environment.LISTEN_FDS ?? "";
-  const listen = /^\d{1,4}$/.test(listenText) ? Number(listenText) : 0;
-  const count = listen + preserveFds;
+export function planPreservedFds(options: PreserveOptions): PreservedFds {
+  const { environment, preserveFds } = options;
+  if (preserveFds > 4096) throw new GantryError("invalid-argument", `--preserve-fds: ${preserveFds} is more than 4096`);
+  const listen = countListening(options);
+  const count = listen + Math.max(0, preserveFds);
   for (let fd = 3; fd < 3 + count; fd++) {
     try {
       fstatSync(fd);
