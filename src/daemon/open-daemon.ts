@@ -33,6 +33,7 @@ import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { Locations } from "./locations.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { keepOffProxies } from "./proxies.ts";
+import { trustGate } from "./pull-gate.ts";
 import { QuietMoments } from "./quiet-moments.ts";
 import { registriesReader } from "./registries-file.ts";
 import { RegistryService } from "./registry-service.ts";
@@ -83,7 +84,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
     layers,
     workers,
     defaultRegistry,
-    puller: new Puller({ state, content, layers, registries }),
+    puller: new Puller({ state, content, layers, registries, gate: trustGate(process.env.GANTRY_TRUST) }),
     hostPacker: new HostPacker({ state, content, layers, defaultRegistry }),
   });
 

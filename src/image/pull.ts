@@ -25,6 +25,7 @@ import type { State } from "../state/state.ts";
 import type { LayerStore } from "./layer-store.ts";
 import type { ProgressEvent } from "./progress-event.ts";
 import { LayerProgress } from "./pull/layer-progress.ts";
+import type { PullGate } from "./pull/pull-gate.ts";
 import {
   type FetchManifest,
   fetchFromRegistry,
@@ -37,6 +38,8 @@ export interface PullerParts {
   readonly content: ContentStore;
   readonly layers: LayerStore;
   readonly registries: RegistryConnections;
+  /** Asked for each image before anything of it is downloaded but its manifest. @default all are let in */
+  readonly gate?: PullGate;
   /** @default this host's */
   readonly platform?: Platform;
 }
@@ -123,6 +126,10 @@ export class Puller {
     const root = await source.client.resolve(source.reference, { signal });
     const fetchManifest = this.#fetchStored(fetchFromRegistry(source.client, source.reference, signal));
     const selected = await selectManifest(root, options.platform ?? this.#platform, fetchManifest);
+    const documents = [...selected.indexes, selected].map(({ descriptor }) => descriptor);
+    const { client, reference: from } = source;
+    const warnings = await this.#parts.gate?.admit({ reference, documents, client, from, signal });
+    for (const warning of warnings ?? []) options.onProgress?.({ status: `Warning: ${warning}` });
     const imageConfig = await this.#config(sources, selected.manifest.config, { reference, lease, signal });
     this.#checkPlatform(reference, imageConfig, options.platform);
     const wasComplete = this.#isComplete(reference, root.descriptor.digest, selected);

@@ -7,26 +7,31 @@ const INTERRUPTED_STATUS = 130;
 const [INTERRUPT, END, BACKSPACE, LINE_FEED, RETURN, ERASE_LINE, DELETE] = [3, 4, 8, 10, 13, 21, 127];
 
 export interface AskPasswordOptions {
-  /** Read it from standard input, one line, instead of asking. */
-  readonly isFromStdin: boolean;
+  /** Read it from standard input, one line, instead of asking. @default false */
+  readonly isFromStdin?: boolean;
+  /** It is one that is there already: ask once. @default false */
+  readonly isKnown?: boolean;
+  /** What to do where nobody can be asked. @default "give it on standard input with --password-stdin" */
+  readonly hint?: string;
 }
 
 /**
- * A new password: asked for twice without being shown, or read from standard input.
+ * A password: a new one asked for twice, without being shown, or read from standard input.
  *
  * @throws `invalid-argument` where nobody can be asked, or if the two are not the same; `cancelled` after Ctrl-C.
  */
-export async function askPassword(terminal: Terminal, { isFromStdin }: AskPasswordOptions): Promise<string> {
-  if (isFromStdin) return await readPassword(terminal);
+export async function askPassword(terminal: Terminal, options: AskPasswordOptions): Promise<string> {
+  if (options.isFromStdin) return await readPassword(terminal);
   using raw = terminal.stdin.setRawMode();
   if (raw === undefined) {
     throw new GantryError("invalid-argument", "there is no terminal to ask for a password", {
-      hint: "give it on standard input with --password-stdin",
+      hint: options.hint ?? "give it on standard input with --password-stdin",
     });
   }
   const typed = typedLines(terminal);
   try {
     const first = await ask(terminal, typed, "Password: ");
+    if (options.isKnown) return first;
     const second = await ask(terminal, typed, "Again: ");
     if (first !== second) throw new GantryError("invalid-argument", "the two passwords are not the same");
     return first;
