@@ -11,7 +11,7 @@ const helper = join(root, "dist", "native", "gantry-helper");
 
 process.stderr.write("gantry: packaging into one file…\n");
 const result = await Bun.build({
-  entrypoints: [join(root, "src/cli/packaged.ts"), ...WORKER_ENTRYPOINTS.map((path) => join(root, path)), helper],
+  entrypoints: [join(root, "src/cli/main.ts"), ...WORKER_ENTRYPOINTS.map((path) => join(root, path)), helper],
   root,
   target: "bun",
   minify: true,

@@ -1,6 +1,6 @@
 import type { EngineApi } from "../../src/api/engine-api.ts";
 import type { OutputFrame } from "../../src/api/stdio-connection.ts";
-import { main } from "../../src/cli/main.ts";
+import { commandLine } from "../../src/cli/command-line.ts";
 import type { SignalName, Terminal } from "../../src/cli/terminal.ts";
 
 /** A terminal in memory. */
@@ -105,7 +105,7 @@ export async function runMain(
   options: FakeTerminalOptions & { readonly api?: EngineApi; readonly terminal?: FakeTerminal } = {},
 ): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
   const terminal = options.terminal ?? fakeTerminal(options);
-  const status = await main(argv, terminal, {
+  const status = await commandLine(argv, terminal, {
     selfCommand: () => ["gantry"],
     connect: async () => options.api ?? fakeApi({}),
   });

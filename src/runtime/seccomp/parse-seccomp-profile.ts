@@ -1,5 +1,6 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Seccomp, SeccompAction, SeccompArgument, SeccompOperator } from "../../oci/runtime-spec.ts";
+import { parseJson } from "../spec/parse-json.ts";
 import { SECCOMP_ACTIONS } from "./seccomp-action.ts";
 import { nativeArchitecture } from "./seccomp-architecture.ts";
 import { type ConditionalRule, type RuleFilter, type SelectRulesOptions, selectRules } from "./select-rules.ts";
@@ -50,28 +51,10 @@ class Reader {
 
   integer(value: unknown, path: string): number | bigint | undefined {
     if (value === undefined || value === null) return undefined;
-    // A number too large to be exact was kept as its digits (see `parseJson`).
-    if (value instanceof ExactInteger) return value.value;
+    if (typeof value === "bigint" && value >= 0n) return value;
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
     return this.#refuse(path, "an integer of at least 0");
   }
-}
-
-class ExactInteger {
-  readonly value: bigint;
-
-  constructor(digits: string) {
-    this.value = BigInt(digits);
-  }
-}
-
-/** `JSON.parse`, but integers beyond 2^53 (an argument may have 64 bits) stay exact. */
-function parseJson(text: string): unknown {
-  const exact = (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>
-    typeof value === "number" && !Number.isSafeInteger(value) && /^\d{1,20}$/.test(context?.source ?? "")
-      ? new ExactInteger(context?.source ?? "0")
-      : value;
-  return JSON.parse(text, exact);
 }
 
 function readArgument(reader: Reader, value: unknown, path: string): SeccompArgument {
@@ -143,14 +126,11 @@ export function parseSeccompProfile(json: string, options: SelectRulesOptions): 
   if (json.length > MAX_PROFILE_BYTES) {
     throw new GantryError("invalid-argument", `the seccomp profile is longer than ${MAX_PROFILE_BYTES} bytes`);
   }
-  let document: unknown;
-  try {
-    document = parseJson(json);
-  } catch (error) {
-    throw new GantryError("invalid-argument", "the seccomp profile is not JSON", { cause: error });
-  }
+  const document = parseJson(json);
+  if ("problem" in document)
+    throw new GantryError("invalid-argument", `the seccomp profile is not JSON: ${document.problem}`);
   const reader = new Reader();
-  const profile = reader.object(document, "the profile");
+  const profile = reader.object(document.value, "the profile");
   const rules = reader
     .array(profile.syscalls, "syscalls")
     .map((value, index) => readRule(reader, value, `syscalls[${index}]`));

@@ -61,7 +61,7 @@ const REFUSED: readonly (readonly [line: string, status: number, stderr: string]
   ],
 ];
 
-describe("main", () => {
+describe("commandLine", () => {
   for (const [line, status, stderr] of REFUSED) {
     test(`refuses \`gantry ${line}\``, async () => {
       expect(await runMain(line.split(" "))).toEqual({ status, stdout: "", stderr });
