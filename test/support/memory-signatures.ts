@@ -3,10 +3,10 @@ import type { Digest } from "../../src/oci/digest.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
 import type { Descriptor } from "../../src/oci/image.ts";
 import { parseManifest } from "../../src/oci/manifest.ts";
-import type { SignatureSource } from "../../src/trust/find-signatures.ts";
+import type { SignatureStore } from "../../src/trust/sign/signature-store.ts";
 
 /** A repository in memory, which holds whatever a test puts there, well-formed or not. */
-export class MemorySignatures implements SignatureSource {
+export class MemorySignatures implements SignatureStore {
   readonly #manifests = new Map<string, Uint8Array>();
   readonly #referrers = new Map<Digest, Descriptor[]>();
   readonly #blobs = new Map<Digest, Uint8Array>();
@@ -65,5 +65,23 @@ export class MemorySignatures implements SignatureSource {
     const bytes = this.#blobs.get(digest);
     if (bytes === undefined) throw new GantryError("not-found", `no blob ${digest}`);
     return bytes;
+  }
+
+  async pushBlob(bytes: Uint8Array): Promise<void> {
+    this.#blobs.set(digestOf(bytes), bytes);
+  }
+
+  /** As a registry: what it refers to has to be there, and a subject gets one more referrer. */
+  async putManifest(name: { readonly tag: string } | { readonly digest: Digest }, bytes: Uint8Array): Promise<void> {
+    const document = parseManifest(bytes);
+    if (document.kind !== "manifest") throw new GantryError("data-loss", "no manifest");
+    const { config, layers, subject, artifactType = config.mediaType } = document.manifest;
+    for (const { digest } of [config, ...layers]) {
+      if (!this.#blobs.has(digest)) throw new GantryError("data-loss", `no blob ${digest}`);
+    }
+    if ("tag" in name) this.#manifests.set(name.tag, bytes);
+    else if (subject !== undefined) {
+      this.refer(subject.digest, artifactType, JSON.parse(Buffer.from(bytes).toString()));
+    }
   }
 }
