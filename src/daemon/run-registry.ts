@@ -28,8 +28,8 @@ export async function runRegistry({ root, request, tell, signal }: RunRegistryOp
   using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
   await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
   await using service = new RegistryService({ root, state, content });
-  const { address } = await service.serve(request, tell);
-  tell({ kind: "listening", address });
+  const { address, metricsAddress } = await service.serve(request, tell);
+  tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   return true;
 }

@@ -1,24 +1,38 @@
+/** What node:tls says of a client's certificate that it has verified. */
+export interface HttpPeerCertificate {
+  readonly subject?: { readonly CN?: string | readonly string[] };
+  readonly subjectaltname?: string;
+}
+
 /** Who is at the other end of a connection. */
 export interface HttpPeer {
   /** An IP address. */
   readonly address: string;
+  /** If one was asked for, sent, and verified. */
+  readonly certificate?: HttpPeerCertificate;
+}
+
+/** What a server shows to its clients, and asks of them. All PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Clients may send a certificate of this authority. */
+  readonly clientAuthority?: string;
 }
 
 export interface HttpServerOptions {
   readonly hostname: string;
   /** 0: one that is free. */
   readonly port: number;
-  /** PEM. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: ServerTls;
   /** Must not throw. */
   readonly handle: (request: Request, peer: HttpPeer) => Promise<Response>;
 }
 
 export interface HttpServer {
-  readonly hostname: string;
   readonly port: number;
-  /** No new connections; ends when those that are open have. */
-  finish(): Promise<void>;
+  /** New connections get this from now on; requests that are being answered go on, idle connections end. Only of a server that has TLS. */
+  replaceTls(tls: ServerTls): Promise<void>;
   /** Ends every connection. */
   close(): Promise<void>;
 }
@@ -27,26 +41,40 @@ export interface HttpServer {
 const IDLE_SECONDS = 120;
 
 /**
- * Serves HTTP/1.1, with Bun's server: bodies of requests stream with back-pressure, files are sent by the kernel.
+ * Serves HTTP/1.1: bodies of requests stream with back-pressure, files are sent by the kernel.
  *
  * @throws whatever the kernel says of the address: EADDRINUSE, EACCES.
  */
-export function serveHttp(options: HttpServerOptions): HttpServer {
-  const server = Bun.serve({
-    hostname: options.hostname,
-    port: options.port,
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
+export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
+  if (options.tls?.clientAuthority !== undefined) {
+    // Bun's own server does not tell a client's certificate.
+    const { serveWithClientCertificates } = await import("./client-certificate-server.ts");
+    return await serveWithClientCertificates({ ...options, tls: options.tls, idleSeconds: IDLE_SECONDS });
+  }
+  let server = listen(options);
+  return {
+    port: server.port ?? options.port,
+    async replaceTls(tls) {
+      // Bun's server keeps the certificate that it began with (measured: `reload` does not change it): another one takes its place at
+      // the same address.
+      const before = server;
+      server = listen({ ...options, tls, port: before.port ?? options.port });
+      void before.stop(false);
+    },
+    close: () => server.stop(true),
+  };
+}
+
+function listen({ hostname, port, tls, handle }: HttpServerOptions): Bun.Server<undefined> {
+  return Bun.serve({
+    hostname,
+    port,
+    ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, reusePort: true }),
     development: false,
     idleTimeout: IDLE_SECONDS,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, bun) => options.handle(request, { address: bun.requestIP(request)?.address ?? "" }),
+    fetch: (request, bun) => handle(request, { address: bun.requestIP(request)?.address ?? "" }),
   });
-  return {
-    hostname: server.hostname ?? options.hostname,
-    port: server.port ?? options.port,
-    finish: () => server.stop(false),
-    close: () => server.stop(true),
-  };
 }
 
 /** The bytes of a file as the body of a response, without reading them here. @param end exclusive */

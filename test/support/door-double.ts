@@ -254,7 +254,7 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
     events: { subscribe: () => eventsOf([]) },
     networks: { list: () => [], inspect: (name) => none("network", name) },
     registry: {
-      serve: async ({ Listen }) => ({ address: Listen, [Symbol.asyncDispose]: async () => {} }),
+      serve: async ({ Listen = "127.0.0.1:5000" }) => ({ address: Listen, [Symbol.asyncDispose]: async () => {} }),
     },
     volumes: {
       list: () => [],

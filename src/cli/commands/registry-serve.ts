@@ -3,13 +3,11 @@ import { type CommandContext, defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import { resolveHostPath } from "../values/host-path.ts";
 
-/** Nobody else's before its owner says so: without users everybody who can connect may do everything. */
-const DEFAULT_LISTEN = "127.0.0.1:5000";
-
 export const command = defineCommand({
   usage: "[OPTIONS]",
   flags: {
-    listen: textFlag(`Where to listen, HOST:PORT (default ${DEFAULT_LISTEN})`, { short: "l" }),
+    config: textFlag("The registry.toml that says how to serve"),
+    listen: textFlag("Where to listen, HOST:PORT (default 127.0.0.1:5000)", { short: "l" }),
     root: textFlag("Serve what is here, without an engine, if no daemon owns it"),
     access: textFlag("The file of users and rights (default access.toml in the root)"),
     "external-url": textFlag("Where clients reach it, if not by its address: https://registry.example.org"),
@@ -19,10 +17,11 @@ export const command = defineCommand({
   async run(context, { flags }) {
     const ended = new AbortController();
     using _signals = context.terminal.onSignals(["SIGINT", "SIGTERM"], () => ended.abort());
-    const { access, "external-url": externalUrl } = flags;
+    const { config, listen, access, "external-url": externalUrl } = flags;
     const request: ServeRegistryRequest = {
-      Listen: flags.listen ?? DEFAULT_LISTEN,
-      AllowSparse: flags["allow-sparse"],
+      ...(config === undefined ? {} : { Config: resolveHostPath(config, context.terminal) }),
+      ...(listen === undefined ? {} : { Listen: listen }),
+      ...(flags["allow-sparse"] ? { AllowSparse: true } : {}),
       ...(access === undefined ? {} : { Access: resolveHostPath(access, context.terminal) }),
       ...(externalUrl === undefined ? {} : { ExternalUrl: externalUrl.replace(/\/$/, "") }),
     };
@@ -62,6 +61,14 @@ async function askDaemon(
 }
 
 async function show(terminal: CommandContext["terminal"], notice: RegistryNotice): Promise<void> {
-  if (notice.kind === "listening") await terminal.stdout.write(`the registry serves at ${notice.address}\n`);
-  else await terminal.stderr.write(`gantry: ${notice.sentence}\n`);
+  switch (notice.kind) {
+    case "listening": {
+      const metrics = notice.metricsAddress === undefined ? "" : `, metrics at ${notice.metricsAddress}`;
+      return await terminal.stderr.write(`gantry: the registry serves at ${notice.address}${metrics}\n`);
+    }
+    case "warning":
+      return await terminal.stderr.write(`gantry: ${notice.sentence}\n`);
+    case "log":
+      return await terminal.stdout.write(`${notice.line}\n`);
+  }
 }

@@ -79,6 +79,11 @@ export class Uploads {
     return id;
   }
 
+  /** How many are known at this moment. */
+  get count(): number {
+    return this.#sessions.size;
+  }
+
   /** How many bytes have come. @throws RegistryError BLOB_UPLOAD_UNKNOWN */
   async offset(repository: RepositoryName, id: string): Promise<number> {
     return (await this.#session(repository, id)).offsetBytes;

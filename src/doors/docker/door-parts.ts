@@ -143,7 +143,7 @@ export interface DoorRegistry {
   serve(
     request: ServeRegistryRequest,
     tell: (notice: RegistryNotice) => void,
-  ): Promise<AsyncDisposable & { readonly address: string }>;
+  ): Promise<AsyncDisposable & { readonly address: string; readonly metricsAddress?: string }>;
 }
 
 /** What this door is a front of. */

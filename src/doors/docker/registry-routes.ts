@@ -10,17 +10,22 @@ export function registryRoutes(parts: DoorParts): readonly Route[] {
   return [{ method: "POST", path: "/gantry/registry/serve", handle: (exchange) => serve(exchange, parts) }];
 }
 
+const NOTICES_MAX = 10_000;
+
 /** The registry's door is open for as long as this call is. */
 async function serve(exchange: Exchange, { registry }: DoorParts): Promise<void> {
   const request = parseRequest(await exchange.readJson());
   const waiting: RegistryNotice[] = [];
   let wake = Promise.withResolvers<void>();
   const tell = (notice: RegistryNotice): void => {
+    // A client that does not read loses lines of logs, and holds nothing up.
+    if (waiting.length >= NOTICES_MAX && notice.kind === "log") return;
     waiting.push(notice);
     wake.resolve();
   };
   await using door = await registry.serve(request, tell);
-  tell({ kind: "listening", address: door.address });
+  const { address, metricsAddress } = door;
+  tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
   exchange.signal.addEventListener("abort", () => wake.resolve(), { once: true });
   const stream = exchange.openStream("application/x-ndjson");
   while (!exchange.signal.aborted) {
@@ -30,21 +35,18 @@ async function serve(exchange: Exchange, { registry }: DoorParts): Promise<void>
   }
 }
 
+const TEXTS = ["Config", "Listen", "Access", "ExternalUrl"] as const;
+
 function parseRequest(body: unknown): ServeRegistryRequest {
   const fields = typeof body === "object" && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
-  const { Listen, AllowSparse = false, Access, ExternalUrl } = fields;
-  if (typeof Listen !== "string") throw new RequestError(400, "Listen is needed: HOST:PORT");
-  if (typeof AllowSparse !== "boolean") throw new RequestError(400, "AllowSparse is no boolean");
-  if (Access !== undefined && (typeof Access !== "string" || !isAbsolute(Access))) {
-    throw new RequestError(400, "Access is no absolute path");
+  for (const name of Object.keys(fields)) {
+    const expected = name === "AllowSparse" ? "boolean" : (TEXTS as readonly string[]).includes(name) ? "string" : "";
+    if (expected === "") throw new RequestError(400, `${name} is not known here`);
+    if (typeof fields[name] !== expected) throw new RequestError(400, `${name} is no ${expected}`);
   }
-  if (ExternalUrl !== undefined && typeof ExternalUrl !== "string") {
-    throw new RequestError(400, "ExternalUrl is no string");
+  for (const name of ["Config", "Access"] as const) {
+    const path = fields[name];
+    if (typeof path === "string" && !isAbsolute(path)) throw new RequestError(400, `${name} is no absolute path`);
   }
-  return {
-    Listen,
-    AllowSparse,
-    ...(Access === undefined ? {} : { Access }),
-    ...(ExternalUrl === undefined ? {} : { ExternalUrl }),
-  };
+  return fields as ServeRegistryRequest;
 }

@@ -1,19 +1,14 @@
-import type { Repositories } from "../../distribution/repositories/repositories.ts";
-import { GantryError } from "../../errors/gantry-error.ts";
-import type { Access } from "../../identity/index.ts";
-import { type HttpServer, serveHttp } from "../../platform/http-server.ts";
+import { formatError } from "../../errors/gantry-error.ts";
+import { type HttpPeer, type HttpServer, serveHttp } from "../../platform/http-server.ts";
 import type { ListenAddress } from "./listen-address.ts";
-import { formatListenAddress } from "./listen-address.ts";
-import { answerRegistry } from "./registry-door.ts";
-import type { RegistrySettings } from "./registry-exchange.ts";
+import { listenOn } from "./listen-on.ts";
+import { answerRegistry, type RegistryDoorOptions } from "./registry-door.ts";
+import { readTlsFiles, stampOfTlsFiles, type TlsFiles } from "./tls-files.ts";
 
-export interface ServeRegistryOptions {
+export interface ServeRegistryOptions extends RegistryDoorOptions {
   readonly listen: ListenAddress;
-  readonly repositories: Repositories;
-  readonly access: Access;
-  readonly settings: RegistrySettings;
-  /** Tells the operator one sentence. */
-  readonly warn: (sentence: string) => void;
+  /** @default plain HTTP */
+  readonly tls?: TlsFiles;
 }
 
 /** The registry's door, open. */
@@ -24,25 +19,43 @@ export interface RegistryDoor extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** How soon a new certificate is seen. */
+const TLS_LOOK_MS = 2000;
+
 /**
- * Serves the distribution specification's API.
+ * Serves the distribution specification's API. A certificate that is replaced on disk is taken for new connections, and one that is
+ * no good is not: that is told, and the old one stays.
  *
- * @throws `unavailable` if the address cannot be had.
+ * @throws `unavailable` if the address cannot be had, `invalid-argument` for certificates that are no good.
  */
-export function serveRegistry(options: ServeRegistryOptions): RegistryDoor {
-  const { listen } = options;
-  let server: HttpServer;
-  try {
-    server = serveHttp({ ...listen, handle: (request, peer) => answerRegistry(request, peer, options) });
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const hint =
-      code === "EADDRINUSE" ? { hint: "something else listens there: choose another port with --listen" } : {};
-    throw new GantryError("unavailable", `the registry cannot listen on ${formatListenAddress(listen)}`, {
-      ...hint,
-      cause,
-    });
-  }
-  const close = (): Promise<void> => server.close();
+export async function serveRegistry(options: ServeRegistryOptions): Promise<RegistryDoor> {
+  const { listen, tls } = options;
+  const secure = tls === undefined ? {} : { tls: readTlsFiles(tls) };
+  const handle = (request: Request, peer: HttpPeer): Promise<Response> => answerRegistry(request, peer, options);
+  const server = await listenOn("registry", listen, () => serveHttp({ ...listen, ...secure, handle }));
+  const watch = tls === undefined ? undefined : watchTls(tls, server, options.warn);
+  const close = async (): Promise<void> => {
+    clearInterval(watch);
+    await server.close();
+  };
   return { address: { hostname: listen.hostname, port: server.port }, close, [Symbol.asyncDispose]: close };
+}
+
+function watchTls(
+  files: TlsFiles,
+  server: HttpServer,
+  warn: (sentence: string) => void,
+): ReturnType<typeof setInterval> {
+  let known = stampOfTlsFiles(files);
+  const look = async (): Promise<void> => {
+    const stamp = stampOfTlsFiles(files);
+    if (stamp === known) return;
+    known = stamp;
+    try {
+      await server.replaceTls(readTlsFiles(files));
+    } catch (error) {
+      warn(`the registry keeps the certificate that it has: ${formatError(error)}`);
+    }
+  };
+  return setInterval(() => void look(), TLS_LOOK_MS).unref();
 }

@@ -1,0 +1,179 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parse } from "smol-toml";
+import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
+import type { TlsFiles } from "../doors/registry/tls-files.ts";
+import { formatError, GantryError } from "../errors/gantry-error.ts";
+
+/** What `registry.toml` says of how a registry is served. Paths are absolute. */
+export interface RegistryConfig {
+  readonly listen?: ListenAddress;
+  /** Where metrics are told, apart from the registry itself. */
+  readonly metricsListen?: ListenAddress;
+  readonly externalUrl?: string;
+  readonly allowsSparse?: boolean;
+  /** The file of users and rights. */
+  readonly access?: string;
+  /** A line of JSON for each request goes here; `-` is where the command prints. */
+  readonly accessLog?: string;
+  /** A line of JSON for each decision about rights goes here; `-` is where the command prints. */
+  readonly auditLog?: string;
+  readonly tls?: TlsFiles;
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+const KEYS = ["listen", "external-url", "allow-sparse", "access", "access-log", "audit-log", "tls", "metrics"] as const;
+const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
+
+/**
+ * Reads `registry.toml`.
+ *
+ * ```toml
+ * listen = ":5000"
+ * external-url = "https://registry.example.org"
+ * access = "access.toml"                # relative to this file
+ * access-log = "/var/log/registry.log"  # or "-"
+ *
+ * [tls]
+ * certificate = "registry.pem"
+ * key = "registry.key"
+ * client-authority = "clients.pem"      # clients may come with certificates
+ *
+ * [metrics]
+ * listen = "127.0.0.1:5001"
+ * ```
+ *
+ * @throws `invalid-argument` with everything that is wrong with it
+ */
+export function readRegistryConfig(path: string): RegistryConfig {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new GantryError("invalid-argument", `cannot read ${path}`, { cause });
+  }
+  return parseRegistryConfig(text, path);
+}
+
+/** As `readRegistryConfig`, of a text that was read from `path`. */
+export function parseRegistryConfig(text: string, path: string): RegistryConfig {
+  let table: Table;
+  try {
+    table = parse(text);
+  } catch (cause) {
+    throw new GantryError("invalid-argument", `${path} is no TOML`, { cause });
+  }
+  const reader = new ConfigReader(table, dirname(path));
+  const config = reader.read();
+  if (reader.problems.length === 0) return config;
+  throw new GantryError("invalid-argument", `invalid ${path}: ${reader.problems.slice(0, 10).join("; ")}`);
+}
+
+class ConfigReader {
+  readonly problems: string[] = [];
+  readonly #table: Table;
+  readonly #folder: string;
+
+  constructor(table: Table, folder: string) {
+    this.#table = table;
+    this.#folder = folder;
+  }
+
+  read(): RegistryConfig {
+    this.#refuseUnknown("", this.#table, KEYS);
+    const metrics = this.#section("metrics", ["listen"]);
+    return defined({
+      listen: this.#address("listen", this.#table.listen),
+      metricsListen: this.#address("metrics.listen", metrics?.listen),
+      externalUrl: this.#externalUrl(),
+      allowsSparse: this.#flag("allow-sparse"),
+      access: this.#path("access", this.#table.access),
+      accessLog: this.#log("access-log"),
+      auditLog: this.#log("audit-log"),
+      tls: this.#tls(),
+    });
+  }
+
+  #tls(): TlsFiles | undefined {
+    const section = this.#section("tls", TLS_KEYS);
+    if (section === undefined) return undefined;
+    const certificate = this.#path("tls.certificate", section.certificate);
+    const key = this.#path("tls.key", section.key);
+    if (certificate === undefined || key === undefined) {
+      this.problems.push("tls needs both certificate and key");
+      return undefined;
+    }
+    const clientAuthority = this.#path("tls.client-authority", section["client-authority"]);
+    return { certificate, key, ...(clientAuthority === undefined ? {} : { clientAuthority }) };
+  }
+
+  #section(name: string, keys: readonly string[]): Table | undefined {
+    const value = this.#table[name];
+    if (value === undefined) return undefined;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      this.problems.push(`${name} is not a table: write [${name}]`);
+      return undefined;
+    }
+    const table = value as Table;
+    this.#refuseUnknown(`${name}.`, table, keys);
+    return table;
+  }
+
+  #refuseUnknown(prefix: string, table: Table, keys: readonly string[]): void {
+    for (const key of Object.keys(table)) {
+      if (!keys.includes(key)) this.problems.push(`${prefix}${key} is not known (${keys.join(", ")} are)`);
+    }
+  }
+
+  #text(place: string, value: unknown): string | undefined {
+    if (value === undefined) return undefined;
+    if (typeof value === "string" && value !== "") return value;
+    this.problems.push(`${place} is not a text`);
+    return undefined;
+  }
+
+  #path(place: string, value: unknown): string | undefined {
+    const text = this.#text(place, value);
+    return text === undefined ? undefined : resolve(this.#folder, text);
+  }
+
+  #log(key: "access-log" | "audit-log"): string | undefined {
+    return this.#table[key] === "-" ? "-" : this.#path(key, this.#table[key]);
+  }
+
+  #flag(key: "allow-sparse"): boolean | undefined {
+    const value = this.#table[key];
+    if (value === undefined || typeof value === "boolean") return value;
+    this.problems.push(`${key} is neither true nor false`);
+    return undefined;
+  }
+
+  #address(place: string, value: unknown): ListenAddress | undefined {
+    const text = this.#text(place, value);
+    if (text === undefined) return undefined;
+    try {
+      return parseListenAddress(text);
+    } catch (error) {
+      this.problems.push(`${place}: ${formatError(error)}`);
+      return undefined;
+    }
+  }
+
+  #externalUrl(): string | undefined {
+    const text = this.#text("external-url", this.#table["external-url"])?.replace(/\/$/, "");
+    if (text === undefined || isExternalUrl(text)) return text;
+    this.problems.push("external-url is not an address without a path, as https://registry.example.org");
+    return undefined;
+  }
+}
+
+/** True for `https://registry.example.org`: a scheme, a host, perhaps a port. */
+export function isExternalUrl(text: string): boolean {
+  return /^https?:\/\/[^/?#@\s]+$/.test(text);
+}
+
+/** Without what is undefined. */
+function defined<T extends object>(value: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
+}

@@ -1,0 +1,37 @@
+import { RegistryError } from "../../distribution/repositories/registry-error.ts";
+import { deleteBlob, getBlob } from "./blob-routes.ts";
+import { listReferrers, listRepositories, listTags } from "./listing-routes.ts";
+import { deleteManifest, getManifest, putManifest } from "./manifest-routes.ts";
+import type { RegistryExchange } from "./registry-exchange.ts";
+import type { RegistryRoute } from "./registry-route.ts";
+import { beginUpload, deleteUpload, getUpload, patchUpload, putUpload } from "./upload-routes.ts";
+
+type Handler<K extends RegistryRoute["kind"]> = (
+  exchange: RegistryExchange,
+  route: Extract<RegistryRoute, { readonly kind: K }>,
+) => Promise<Response>;
+
+/** Every endpoint: which methods it has, and what they do. */
+const ENDPOINTS: { readonly [K in RegistryRoute["kind"]]: Readonly<Record<string, Handler<K>>> } = {
+  base: { GET: async () => Response.json({}) },
+  catalog: { GET: listRepositories },
+  tags: { GET: (exchange, { repository }) => listTags(exchange, repository) },
+  referrers: { GET: listReferrers },
+  manifest: { GET: getManifest, HEAD: getManifest, PUT: putManifest, DELETE: deleteManifest },
+  blob: { GET: getBlob, HEAD: getBlob, DELETE: deleteBlob },
+  uploads: { POST: (exchange, { repository }) => beginUpload(exchange, repository) },
+  upload: { GET: getUpload, PATCH: patchUpload, PUT: putUpload, DELETE: deleteUpload },
+};
+
+/** Does what a request asks for. @throws RegistryError 405 for a method that its endpoint does not have */
+export async function dispatch<K extends RegistryRoute["kind"]>(
+  exchange: RegistryExchange,
+  route: Extract<RegistryRoute, { readonly kind: K }>,
+): Promise<Response> {
+  const methods: Readonly<Record<string, Handler<K>>> = ENDPOINTS[route.kind as K];
+  const { method } = exchange.request;
+  const handler = methods[method] ?? (method === "HEAD" ? methods.GET : undefined);
+  if (handler !== undefined) return await handler(exchange, route);
+  const allow = Object.keys(methods).join(", ");
+  throw new RegistryError("UNSUPPORTED", `this endpoint has no ${method}, only ${allow}`, { headers: { allow } });
+}

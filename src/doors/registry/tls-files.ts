@@ -1,0 +1,62 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { GantryError } from "../../errors/gantry-error.ts";
+import type { ServerTls } from "../../platform/http-server.ts";
+
+/** Where a server's certificate is. */
+export interface TlsFiles {
+  /** PEM: the server's certificate, and those between it and its authority. */
+  readonly certificate: string;
+  readonly key: string;
+  /** The authority of clients' certificates. @default clients are not asked for any */
+  readonly clientAuthority?: string;
+}
+
+/**
+ * Reads them, and sees that they belong together.
+ *
+ * @throws `invalid-argument` naming the file
+ */
+export function readTlsFiles(files: TlsFiles): ServerTls {
+  const cert = read(files.certificate);
+  const key = read(files.key);
+  const leaf = parse(files.certificate, () => new X509Certificate(cert));
+  const privateKey = parse(files.key, () => createPrivateKey(key));
+  if (!leaf.checkPrivateKey(privateKey)) {
+    throw new GantryError(
+      "invalid-argument",
+      `the key in ${files.key} is not that of the certificate in ${files.certificate}`,
+    );
+  }
+  if (files.clientAuthority === undefined) return { cert, key };
+  const clientAuthority = read(files.clientAuthority);
+  parse(files.clientAuthority, () => new X509Certificate(clientAuthority));
+  return { cert, key, clientAuthority };
+}
+
+/** Changes when one of the files does. */
+export function stampOfTlsFiles({ certificate, key, clientAuthority }: TlsFiles): string {
+  return [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])]
+    .map((path) => statSync(path, { throwIfNoEntry: false }))
+    .map((found) => (found === undefined ? "-" : `${found.mtimeMs} ${found.size} ${found.ino}`))
+    .join(",");
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new GantryError("invalid-argument", `cannot read ${path}`, { cause });
+  }
+}
+
+function parse<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new GantryError("invalid-argument", `${path} is not what it should be`, {
+      hint: "certificates and keys are PEM, keys without a passphrase",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,162 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "node:tls";
+import type { RegistryNotice } from "../../src/api/registry.ts";
+import { runRegistry } from "../../src/daemon/run-registry.ts";
+import { canMakeCertificates, makeAuthority, makeCertificate } from "../support/certificates.ts";
+
+/** A registry over a root of its own, as `gantry registry serve --root --config` makes it. */
+async function startRegistry(folder: string, config: string) {
+  writeFileSync(join(folder, "registry.toml"), config);
+  const notices: RegistryNotice[] = [];
+  const end = new AbortController();
+  const listening = Promise.withResolvers<Extract<RegistryNotice, { kind: "listening" }>>();
+  const ended = runRegistry({
+    root: join(folder, "root"),
+    request: { Config: join(folder, "registry.toml") },
+    signal: end.signal,
+    tell: (notice) => {
+      notices.push(notice);
+      if (notice.kind === "listening") listening.resolve(notice);
+    },
+  });
+  ended.catch(listening.reject);
+  const { address, metricsAddress } = await listening.promise;
+  const logs = (): readonly Record<string, unknown>[] =>
+    notices.flatMap((notice) => (notice.kind === "log" ? [JSON.parse(notice.line)] : []));
+  const warnings = (): readonly string[] =>
+    notices.flatMap((notice) => (notice.kind === "warning" ? [notice.sentence] : []));
+  const stop = async (): Promise<void> => {
+    end.abort();
+    await ended;
+  };
+  return { address, metricsAddress, logs, warnings, stop };
+}
+
+async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !(await isTrue()); ) {
+    if (Date.now() > deadline) throw new Error("it did not come to it");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const folders: string[] = [];
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-registry-"));
+  folders.push(folder);
+  return folder;
+}
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/** The common name of the certificate that a server shows. */
+function shownName(address: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const port = Number(address.split(":").at(-1));
+    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
+}
+
+describe("a registry's doors", () => {
+  test("log each request, count it, and keep logs over a rotation", async () => {
+    const folder = makeFolder();
+    const registry = await startRegistry(
+      folder,
+      'listen = "127.0.0.1:0"\naccess-log = "access.log"\naudit-log = "-"\n[metrics]\nlisten = "127.0.0.1:0"\n',
+    );
+    try {
+      await fetch(`http://${registry.address}/v2/team/app/tags/list?n=1`, { headers: { "user-agent": "a test" } });
+      const log = join(folder, "access.log");
+      await until(() => readFileSync(log, "utf8") !== "");
+      expect(JSON.parse(readFileSync(log, "utf8"))).toMatchObject({
+        method: "GET",
+        path: "/v2/team/app/tags/list",
+        endpoint: "tags",
+        repository: "team/app",
+        status: 404,
+        userAgent: "a test",
+      });
+      expect(registry.logs()).toMatchObject([{ action: "pull", repository: "team/app", allowed: true }]);
+      renameSync(log, `${log}.1`);
+      expect((await fetch(`http://${registry.address}/healthz`)).status).toBe(200);
+      await until(() => readFileSync(log, { encoding: "utf8", flag: "a+" }).includes("/healthz"));
+      const metrics = await (await fetch(`http://${registry.metricsAddress}/metrics`)).text();
+      expect(metrics).toContain('gantry_registry_requests_total{endpoint="tags",method="GET",status="404"} 1');
+      expect((await fetch(`http://${registry.address}/metrics`)).status).toBe(404);
+    } finally {
+      await registry.stop();
+    }
+  });
+
+  test.skipIf(!canMakeCertificates())("take a new certificate when it is there whole, and not before", async () => {
+    const folder = makeFolder();
+    const authority = makeAuthority(folder);
+    const [first, second] = [makeCertificate(folder, "first", authority), makeCertificate(folder, "second", authority)];
+    const files = { certificate: join(folder, "tls.pem"), key: join(folder, "tls.key") };
+    copyFileSync(first.certificate, files.certificate);
+    copyFileSync(first.key, files.key);
+    const tls = `[tls]\ncertificate = "tls.pem"\nkey = "tls.key"\n`;
+    const registry = await startRegistry(folder, `listen = "127.0.0.1:0"\n${tls}`);
+    try {
+      const ca = readFileSync(authority.certificate, "utf8");
+      expect((await fetch(`https://${registry.address}/v2/`, { tls: { ca } })).status).toBe(200);
+      expect(await shownName(registry.address)).toBe("first");
+      copyFileSync(second.certificate, files.certificate);
+      await until(() => registry.warnings().length > 0);
+      expect(registry.warnings()[0]).toContain("is not that of the certificate");
+      expect(await shownName(registry.address)).toBe("first");
+      copyFileSync(second.key, files.key);
+      // A connection that is made in the very moment may be broken off: it had the old one.
+      await until(async () => (await shownName(registry.address).catch(() => "")) === "second");
+    } finally {
+      await registry.stop();
+    }
+  });
+
+  test.skipIf(!canMakeCertificates())(
+    "know a user by a certificate of the clients' authority, and by no other",
+    async () => {
+      const folder = makeFolder();
+      const authority = makeAuthority(folder);
+      makeCertificate(folder, "server", authority);
+      const clients = makeAuthority(folder, "clients");
+      const robot = makeCertificate(folder, "robot", clients);
+      const stranger = makeCertificate(folder, "stranger", authority);
+      writeFileSync(
+        join(folder, "access.toml"),
+        `[users.robot]\ncertificates = ["CN=robot", "CN=stranger"]\n[[rights]]\nusers = ["robot"]\nrepositories = ["**"]\nactions = ["*"]\n`,
+      );
+      const tls = `[tls]\ncertificate = "server.pem"\nkey = "server.key"\nclient-authority = "clients.pem"\n`;
+      const registry = await startRegistry(folder, `listen = "127.0.0.1:0"\naccess = "access.toml"\n${tls}`);
+      try {
+        const ca = readFileSync(authority.certificate, "utf8");
+        const ask = (path: string, init: RequestInit = {}, from?: typeof robot): Promise<Response> => {
+          const pair = from && { cert: readFileSync(from.certificate, "utf8"), key: readFileSync(from.key, "utf8") };
+          return fetch(`https://${registry.address}${path}`, { ...init, tls: { ca, ...pair } } as RequestInit);
+        };
+        expect((await ask("/v2/")).status).toBe(401);
+        expect((await ask("/v2/", {}, stranger)).status).toBe(401);
+        expect((await ask("/v2/", {}, robot)).status).toBe(200);
+        const body = new Uint8Array(3_000_000).fill(7);
+        const digest = `sha256:${new Bun.CryptoHasher("sha256").update(body).digest("hex")}`;
+        const pushed = await ask(`/v2/app/blobs/uploads/?digest=${digest}`, { method: "POST", body }, robot);
+        expect(pushed.status).toBe(201);
+        const pulled = await ask(`/v2/app/blobs/${digest}`, { headers: { range: "bytes=1-2999998" } }, robot);
+        expect((await pulled.bytes()).byteLength).toBe(2_999_998);
+        expect((await ask(`/v2/app/blobs/${digest}`, { method: "HEAD" }, robot)).headers.get("content-length")).toBe(
+          "3000000",
+        );
+      } finally {
+        await registry.stop();
+      }
+    },
+  );
+});
