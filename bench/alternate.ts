@@ -53,8 +53,15 @@ export function runToEnd(command: readonly string[], environment: Readonly<Recor
   throw new Error(`${command.join(" ")} ended with ${exitCode}: ${stderr.toString().trim()}`);
 }
 
-/** Runs a program to its end; what it starts may live on, and have its streams, which are nobody's. @throws if it fails */
-export function runDetached(command: readonly string[]): void {
-  const { exitCode } = Bun.spawnSync([...command], { stdio: ["ignore", "ignore", "ignore"] });
+/**
+ * Runs a program to its end; what it starts may live on, and have its streams, which are nobody's.
+ *
+ * @param fd is its descriptor 3.
+ * @throws if it fails
+ */
+export function runDetached(command: readonly string[], fd?: number): void {
+  const { exitCode } = Bun.spawnSync([...command], {
+    stdio: fd === undefined ? ["ignore", "ignore", "ignore"] : ["ignore", "ignore", "ignore", fd],
+  });
   if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}`);
 }

@@ -2,19 +2,27 @@
  * What a container costs the kernel: the system calls of one start and end as an OCI runtime makes them for `runc spec`'s
  * configuration, and nothing else. No configuration is read, nothing is checked, no error is told.
  *
- *     bare-run ROOTFS PROGRAM [ARG]...
+ *     bare-run [-g GROUP]... ROOTFS PROGRAM [ARG]...
+ *
+ * With -g it does what the native helper does when it is given a plan: the groups are there already, and are mounted in the container too.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -60,6 +68,35 @@ static void lock(const char *path)
 		mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
+static char paths[16][128];
+static int group_count, groups_given;
+
+static void mount_groups(void)
+{
+	char target[160];
+
+	mount_at("tmpfs", "sys/fs/cgroup", MS_NOSUID | MS_NOEXEC | MS_NODEV, "mode=755,size=64k");
+	for (int index = 0; index < groups_given; index++) {
+		char *name = strdup(paths[index] + strlen("/sys/fs/cgroup/"));
+
+		snprintf(target, sizeof target, "sys/fs/cgroup/%.*s", (int)strcspn(name, "/"), name);
+		free(name);
+		mkdir(target, 0755);
+		need(mount(paths[index], target, NULL, MS_BIND, NULL), target);
+		need(mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), target);
+	}
+	need(mount(NULL, "sys/fs/cgroup", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "sys/fs/cgroup");
+}
+
+static void loopback_up(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	need(ioctl(fd, SIOCSIFFLAGS, &request), "lo");
+	close(fd);
+}
+
 static void assemble(const char *rootfs)
 {
 	const unsigned long usual = MS_NOSUID | MS_NOEXEC | MS_NODEV;
@@ -73,6 +110,8 @@ static void assemble(const char *rootfs)
 	mount_at("tmpfs", "dev/shm", usual, "mode=1777,size=65536k");
 	mount_at("mqueue", "dev/mqueue", usual, NULL);
 	mount_at("sysfs", "sys", usual | MS_RDONLY, NULL);
+	if (groups_given)
+		mount_groups();
 	device("dev/null", 1, 3);
 	device("dev/zero", 1, 5);
 	device("dev/full", 1, 7);
@@ -96,16 +135,21 @@ _Noreturn static void become(char **arguments)
 	static const char *const locked[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 	char *environment[] = {"PATH=/bin:/usr/bin", "TERM=xterm", NULL};
 	struct rlimit files = {1024, 1024};
+	struct __user_cap_header_struct version = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[2] = {{0x20000420, 0x20000420, 0}};
 
 	sethostname("bare", 4);
 	for (unsigned index = 0; index < sizeof hidden / sizeof *hidden; index++)
 		hide(hidden[index]);
 	for (unsigned index = 0; index < sizeof locked / sizeof *locked; index++)
 		lock(locked[index]);
+	mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
 	setrlimit(RLIMIT_NOFILE, &files);
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "bare");
 	setsid();
 	for (int capability = 0; capability <= 40; capability++)
 		prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+	need(syscall(SYS_capset, &version, sets), "capset");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	execvpe(arguments[0], arguments, environment);
 	need(-1, arguments[0]);
@@ -113,7 +157,7 @@ _Noreturn static void become(char **arguments)
 }
 
 /* One group in each hierarchy that there is, entered by the child itself. */
-static int groups(char paths[16][128])
+static int groups(void)
 {
 	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu",
 		"/sys/fs/cgroup/pids", "/sys/fs/cgroup/devices", "/sys/fs/cgroup/freezer", "/sys/fs/cgroup/blkio"};
@@ -147,24 +191,26 @@ static void enter(const char *group)
 
 int main(int count, char **arguments)
 {
-	static char paths[16][128];
 	struct clone_args how = {.flags = NAMESPACES, .exit_signal = SIGCHLD};
-	int status = 0, group_count;
+	int status = 0;
 	long child;
 
+	for (; count > 2 && strcmp(arguments[1], "-g") == 0 && groups_given < 16; count -= 2, arguments += 2)
+		snprintf(paths[groups_given++], sizeof paths[0], "%s", arguments[2]);
 	if (count < 3)
 		return 125;
-	group_count = groups(paths);
+	group_count = groups_given ? groups_given : groups();
 	child = syscall(SYS_clone3, &how, sizeof how);
 	need(child, "clone3");
 	if (child == 0) {
 		for (int index = 0; index < group_count; index++)
 			enter(paths[index]);
+		loopback_up();
 		assemble(arguments[1]);
 		become(arguments + 2);
 	}
 	waitpid((pid_t)child, &status, 0);
-	for (int index = 0; index < group_count; index++)
+	for (int index = 0; !groups_given && index < group_count; index++)
 		rmdir(paths[index]);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -11,6 +11,8 @@ export type Runtime = "gantry" | "runc" | "crun";
 export interface Bundle extends Disposable {
   /** A whole `run` by a runtime, of this bundle or another; `bare`: the system calls alone (`bench/bare/bare-run.c`). */
   commandOf(runtime: Runtime | "bare", bundle?: string): readonly string[];
+  /** The system calls alone, in groups that are there already. */
+  bareIn(groups: readonly string[]): readonly string[];
   /** `create`, `start` and `delete` of one container. */
   lifeOf(runtime: Runtime): readonly (readonly string[])[];
   readonly folder: string;
@@ -30,7 +32,7 @@ export function makeBundle(rootfs: string): Bundle {
   config.process.args = ["true"];
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
   const bare = join(folder, "bare-run");
-  runToEnd(["cc", "-O2", "-o", bare, join(import.meta.dir, "../bare/bare-run.c")]);
+  runToEnd(["cc", "-O2", "-static", "-o", bare, join(import.meta.dir, "../bare/bare-run.c")]);
   let count = 0;
   const newId = (): string => `gantry-bench-${process.pid}-${count++}`;
   const call = (runtime: Runtime, ...args: readonly string[]): readonly string[] => {
@@ -48,6 +50,7 @@ export function makeBundle(rootfs: string): Bundle {
       if (runtime === "bare") return [bare, join(folder, "rootfs"), "true"];
       return call(runtime, "run", "--bundle", path, newId());
     },
+    bareIn: (groups) => [bare, ...groups.flatMap((path) => ["-g", path]), join(folder, "rootfs"), "true"],
     lifeOf(runtime) {
       const id = newId();
       // What has not ended yet is killed: runc's own way to delete what runs.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
 
@@ -50,6 +50,23 @@ describe.skipIf(skip !== undefined)("bad input: one sentence, runc's status, not
     using bundle = new RuntimeBundle();
     bundle.write({ root: { path: "nonesuch" } });
     refused(bundle, ["run", id("rootfs")], "invalid rootfs: stat ");
+  });
+
+  test("a root filesystem behind a symbolic link; a bundle behind one is taken", () => {
+    using bundle = new RuntimeBundle();
+    const words = "invalid rootfs: a symbolic link leads from ";
+    symlinkSync("rootfs", join(bundle.bundle, "link"));
+    symlinkSync("bundle", join(bundle.folder, "bundle-link"));
+    bundle.write({ root: { path: "link" } });
+    refused(bundle, ["run", id("link")], words);
+    bundle.write({ root: { path: join(bundle.folder, "bundle-link/rootfs") } });
+    refused(bundle, ["run", id("link")], words);
+    bundle.write({});
+    expect(bundle.run("run", "--bundle", join(bundle.folder, "bundle-link"), id("link"))).toEqual({
+      status: 0,
+      stdout: "",
+      stderr: "",
+    });
   });
 
   test.each(["a/b", "..", ".", "", "a b", "ü"])("the id %p", (bad) => {

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-
 /** A process that does nothing, for a systemd unit that would end without one. */
 export interface HoldProcess extends Disposable {
   readonly pid: number;
@@ -12,6 +10,8 @@ export interface HoldProcess extends Disposable {
  * @param helper the native helper's path.
  */
 export async function holdProcess(helper: string): Promise<HoldProcess> {
+  // For systemd alone.
+  const { spawn } = await import("node:child_process");
   const child = spawn(helper, ["hold", String(process.pid)], { stdio: "ignore" });
   child.unref();
   await new Promise<void>((resolve, reject) => {

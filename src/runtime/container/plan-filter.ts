@@ -1,4 +1,3 @@
-import { release } from "node:os";
 import type { RuntimeSpec } from "../../oci/runtime-spec.ts";
 import type { SeccompFilter } from "../plan/plan-process.ts";
 import type { ListenerState } from "../seccomp/seccomp-listener.ts";
@@ -14,7 +13,10 @@ export async function planFilter(
 ): Promise<{ readonly seccomp?: SeccompFilter }> {
   const profile = spec.linux?.seccomp;
   if (profile === undefined) return {};
-  const { planSeccompFilter } = await import("../seccomp/plan-seccomp-filter.ts");
+  const [{ planSeccompFilter }, { release }] = await Promise.all([
+    import("../seccomp/plan-seccomp-filter.ts"),
+    import("node:os"),
+  ]);
   const seccomp = planSeccompFilter(profile, {
     arch: process.arch === "arm64" ? "aarch64" : "x86_64",
     kernelVersion: release(),

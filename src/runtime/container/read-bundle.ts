@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { describeErrno } from "../../platform/errno.ts";
@@ -43,17 +43,24 @@ export function readBundle(path: string): Bundle {
   }
   const spec = parseRuntimeSpec(config, CONFIG);
   if (spec.root === undefined) throw new GantryError("invalid-argument", "root: missing in config.json");
-  const rootfs = isAbsolute(spec.root.path) ? resolve(spec.root.path) : resolve(path, spec.root.path);
+  const rootfs = resolve(realpathSync.native(path), spec.root.path);
   checkRootfs(rootfs);
   return { path, config, spec, rootfs };
 }
 
+/** What a link leads to may be another when the container is made, so runc refuses links (libcontainer/configs/validate). */
 function checkRootfs(rootfs: string): void {
   let isDirectory: boolean;
+  let real: string;
   try {
     isDirectory = statSync(rootfs).isDirectory();
+    real = realpathSync.native(rootfs);
   } catch (error) {
     throw new GantryError("not-found", `invalid rootfs: stat ${rootfs}: ${reason(error)}`);
   }
+  if (real !== rootfs)
+    throw new GantryError("invalid-argument", `invalid rootfs: a symbolic link leads from ${rootfs} to ${real}`, {
+      hint: "name the folder itself in root.path",
+    });
   if (!isDirectory) throw new GantryError("invalid-argument", `invalid rootfs: ${rootfs} is not a directory`);
 }

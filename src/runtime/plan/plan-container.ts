@@ -168,7 +168,7 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
 /** A folder of the host's bound at /dev is what it is: nothing is made in it (runc: libcontainer/rootfs_linux.go, needsSetupDev). */
 function hasOwnDevices(spec: RuntimeSpec): boolean {
   return (spec.mounts ?? []).some(
-    (mount) => isBindMount(mount) && posix.normalize(`/${mount.destination}/`) === "/dev/",
+    (mount) => posix.normalize(`/${mount.destination}/`) === "/dev/" && isBindMount(mount),
   );
 }
 

@@ -45,8 +45,8 @@ const ALLOWED_IN_PROC = new Set(
     .map((name) => `/proc/${name}`),
 );
 
-export function isBindMount(mount: Mount): boolean {
-  return mount.type === "bind" || parseMountOptions(mount.options ?? []).bind !== "no";
+export function isBindMount(mount: Mount, options = parseMountOptions(mount.options ?? [])): boolean {
+  return mount.type === "bind" || options.bind !== "no";
 }
 
 class MountPlanner {
@@ -68,13 +68,13 @@ class MountPlanner {
       this.warnings.push(
         `${cause}.destination: "${mount.destination}" is not absolute, which is deprecated: it begins at "/"`,
       );
-    if (target.startsWith("/proc/") && !(isBindMount(mount) && ALLOWED_IN_PROC.has(target)))
+    if (target.startsWith("/proc/") && !(isBindMount(mount, options) && ALLOWED_IN_PROC.has(target)))
       throw new GantryError(
         "invalid-argument",
         `${cause}.destination: "${target}" is inside of /proc, where no mount may hide the kernel's files`,
       );
     if (options.isRemount) this.#remount(mount, target, options, cause);
-    else if (isBindMount(mount)) this.#bind(mount, target, options, cause);
+    else if (isBindMount(mount, options)) this.#bind(mount, target, options, cause);
     else this.#addNew(mount, target, options, cause);
   }
 
@@ -204,7 +204,7 @@ class MountPlanner {
   /** What mount(2) does with MS_REMOUNT: what is not wished for is not there afterwards. */
   #remount(mount: Mount, target: string, options: MountOptions, cause: string): void {
     const { set, clear } = options.attributes;
-    const isBind = isBindMount(mount);
+    const isBind = isBindMount(mount, options);
     const task = `remount "${target}"`;
     this.mounts.push({
       op: "remount",
