@@ -71,6 +71,7 @@ export interface EngineEndpoint {
     readonly protocol: "tcp" | "udp";
     readonly hostAddress: string;
     readonly hostPort: number;
+    readonly isOnIpv6?: boolean;
   }[];
 }
 

@@ -15,6 +15,8 @@ export interface PortBinding {
   /** An address of the host; `0.0.0.0` is every one, of IPv4 and of IPv6. */
   readonly hostAddress: string;
   readonly hostPort: number;
+  /** Of a port on every address: those of IPv6 are among them, which a host may lack. @default false */
+  readonly isOnIpv6?: boolean;
 }
 
 /** Where in a network something is, and by which interface. */

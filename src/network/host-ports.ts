@@ -47,7 +47,8 @@ export class HostPorts {
         const others = [...used, ...decided.values()];
         const hold = binding.hostPort === 0 ? this.#choose(binding, others) : takeGiven(binding, others);
         holds.push(hold);
-        decided.set(binding, { ...binding, hostPort: hold.port.hostPort });
+        const { hostPort } = hold.port;
+        decided.set(binding, { ...binding, hostPort, ...(hold.isOnIpv6 ? { isOnIpv6: true } : {}) });
       }
       for (const binding of parsed) bindings.push(decided.get(binding) ?? binding);
       return { bindings, holds };

@@ -42,11 +42,14 @@ export function isSameHostPort(left: HostPort, right: HostPort): boolean {
  */
 export class PortHold implements Disposable {
   readonly port: HostPort;
+  /** Every address of IPv6 is bound beside those of IPv4. */
+  readonly isOnIpv6: boolean;
   readonly #descriptor: number;
   #isReleased = false;
 
-  private constructor(port: HostPort, descriptor: number) {
+  private constructor(port: HostPort, descriptor: number, isOnIpv6: boolean) {
     this.port = port;
+    this.isOnIpv6 = isOnIpv6;
     this.#descriptor = descriptor;
   }
 
@@ -76,7 +79,7 @@ export class PortHold implements Disposable {
     // For TCP: connections that are only waiting for their end do not keep a port; for UDP it would allow two owners.
     if (port.protocol === "tcp") syscall(SYS.setsockopt, descriptor, SOL_SOCKET, SO_REUSEADDR, Int32Array.of(1), 4);
     const result = syscall(SYS.bind, descriptor, bytes, bytes.length);
-    if (result === 0) return new PortHold(port, descriptor);
+    if (result === 0) return new PortHold(port, descriptor, isDual);
     syscall(SYS.close, descriptor);
     throw bindFailure(port, -result);
   }

@@ -32,11 +32,14 @@ function formatImage(container: ContainerSummary, isTruncated: boolean): string 
   }
 }
 
+/** By characters' numbers, as Docker has it: a locale puts `::` before `0.0.0.0`. */
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 const PROTOCOL_ORDER = (a: PortSummary, b: PortSummary): number =>
   a.PrivatePort - b.PrivatePort ||
-  (a.IP ?? "").localeCompare(b.IP ?? "") ||
+  byText(a.IP ?? "", b.IP ?? "") ||
   (a.PublicPort ?? 0) - (b.PublicPort ?? 0) ||
-  a.Type.localeCompare(b.Type);
+  byText(a.Type, b.Type);
 
 function formatRange(prefix: string, first: number, last: number, isPublished: boolean): string {
   const ports = first === last ? `${first}` : `${first}-${last}`;
@@ -47,7 +50,7 @@ function formatRange(prefix: string, first: number, last: number, isPublished: b
   return `${address}:${ports}->${ports}/${type}`;
 }
 
-/** `0.0.0.0:8080->80/tcp, 443/tcp`: neighbours that map to themselves are joined to ranges. */
+/** `0.0.0.0:8080->80/tcp, [::]:8080->80/tcp, 443/tcp`: neighbours that map to themselves are joined to ranges. */
 export function formatPorts(ports: readonly PortSummary[]): string {
   const groups = new Map<string, { first: number; last: number; isPublished: boolean }[]>();
   const mappings: string[] = [];

@@ -88,6 +88,10 @@ describe("ps", () => {
     expect(formatPorts([on(82), on(80), on(81), on(90, 90), on(91, 91), on(1, 2)])).toBe(
       "80-82/tcp, 0.0.0.0:90-91->90-91/tcp, 0.0.0.0:2->1/tcp",
     );
+    const both = [on(80, 80), on(81, 81), on(90, 91)].flatMap((port) => [port, { ...port, IP: "::" }]);
+    expect(formatPorts(both)).toBe(
+      "0.0.0.0:80-81->80-81/tcp, [::]:80-81->80-81/tcp, 0.0.0.0:91->90/tcp, [::]:91->90/tcp",
+    );
     expect(formatPorts([{ IP: "::", PrivatePort: 80, PublicPort: 8080, Type: "tcp" }])).toBe("[::]:8080->80/tcp");
   });
 });

@@ -1,7 +1,7 @@
 import type { NetworkSettings, PortSummary } from "../../api/container.ts";
 import type { PortBinding, PortMap } from "../../api/host-config.ts";
 import type { EndpointSettings } from "../../api/network.ts";
-import type { Container } from "../../engine/container/container.ts";
+import type { Container, PublishedPort } from "../../engine/container/container.ts";
 import { sortedRecord } from "./sorted-record.ts";
 
 /** What a container's network is called: that of its endpoint, else its mode. */
@@ -58,13 +58,19 @@ export function describeNetworkSettings(container: Container): NetworkSettings {
   };
 }
 
+/** What Docker says of a port on every address: a binding for each family. */
+function addressesOf({ hostAddress, isOnIpv6 }: PublishedPort): readonly string[] {
+  return isOnIpv6 === true ? [hostAddress, "::"] : [hostAddress];
+}
+
 function describePorts(container: Container): PortMap {
   if (!isUp(container)) return {};
   const ports: Record<string, PortBinding[] | null> = {};
   for (const port of container.effective.exposedPorts) ports[port] = null;
-  for (const { containerPort, protocol, hostAddress, hostPort } of container.network?.endpoint?.ports ?? []) {
-    const name = `${containerPort}/${protocol}`;
-    ports[name] = [...(ports[name] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }];
+  for (const port of container.network?.endpoint?.ports ?? []) {
+    const name = `${port.containerPort}/${port.protocol}`;
+    const bindings = addressesOf(port).map((address) => ({ HostIp: address, HostPort: String(port.hostPort) }));
+    ports[name] = [...(ports[name] ?? []), ...bindings];
   }
   return sortedRecord(ports);
 }
@@ -81,13 +87,15 @@ export function summarizePorts(container: Container): readonly PortSummary[] {
         const [number = "", protocol = "tcp"] = port.split("/");
         return { PrivatePort: Number(number), Type: protocol };
       }),
-    ...published.map(
-      ({ containerPort, protocol, hostAddress, hostPort }): PortSummary => ({
-        IP: hostAddress,
-        PrivatePort: containerPort,
-        PublicPort: hostPort,
-        Type: protocol,
-      }),
+    ...published.flatMap((port) =>
+      addressesOf(port).map(
+        (address): PortSummary => ({
+          IP: address,
+          PrivatePort: port.containerPort,
+          PublicPort: port.hostPort,
+          Type: port.protocol,
+        }),
+      ),
     ),
   ];
 }

@@ -49,7 +49,7 @@ test("a running container's network, ports and times are told in Docker's words"
   const inspected = describeContainer({
     ...double,
     state: { status: "running", pid: 7, exitCode: 0, oomKilled: false, error: "", startedAtNs: CREATED_NS },
-    effective: { ...double.effective, exposedPorts: ["80/tcp", "90/udp"] },
+    effective: { ...double.effective, exposedPorts: ["80/tcp", "90/udp", "99/udp"] },
     network: {
       mode: "bridge",
       endpoint: {
@@ -60,7 +60,10 @@ test("a running container's network, ports and times are told in Docker's words"
         prefixLength: 16,
         gateway: "172.17.0.1",
         mac: "02:42:ac:11:00:02",
-        ports: [{ containerPort: 80, protocol: "tcp", hostAddress: "0.0.0.0", hostPort: 8080 }],
+        ports: [
+          { containerPort: 80, protocol: "tcp", hostAddress: "0.0.0.0", hostPort: 8080, isOnIpv6: true },
+          { containerPort: 90, protocol: "udp", hostAddress: "0.0.0.0", hostPort: 9090 },
+        ],
       },
     },
   });
@@ -72,7 +75,14 @@ test("a running container's network, ports and times are told in Docker's words"
     State: { Status: "running", Running: true, Pid: 7, FinishedAt: "0001-01-01T00:00:00Z" },
     NetworkSettings: {
       IPAddress: "172.17.0.2",
-      Ports: { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }], "90/udp": null },
+      Ports: {
+        "80/tcp": [
+          { HostIp: "0.0.0.0", HostPort: "8080" },
+          { HostIp: "::", HostPort: "8080" },
+        ],
+        "90/udp": [{ HostIp: "0.0.0.0", HostPort: "9090" }],
+        "99/udp": null,
+      },
       Networks: { bridge: { IPAddress: "172.17.0.2", Gateway: "172.17.0.1", IPPrefixLen: 16 } },
     },
     HostConfig: { NetworkMode: "bridge", RestartPolicy: { Name: "no" } },

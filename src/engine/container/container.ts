@@ -90,4 +90,6 @@ export interface PublishedPort {
   readonly protocol: "tcp" | "udp";
   readonly hostAddress: string;
   readonly hostPort: number;
+  /** `hostAddress` is every address, of IPv6 too. @default false */
+  readonly isOnIpv6?: boolean;
 }
