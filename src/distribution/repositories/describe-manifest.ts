@@ -14,7 +14,7 @@ export interface ManifestDescription {
   readonly subject?: Digest;
   /** Blobs that the repository must hold before. */
   readonly requiredBlobs: readonly Digest[];
-  /** Manifests that the repository must hold before. */
+  /** Manifests that the repository must hold before, or blobs. */
   readonly requiredManifests: readonly Digest[];
   /** All that it refers to, its subject left out: kept as long as it is. */
   readonly references: readonly Digest[];
@@ -118,7 +118,8 @@ function describeOther(
 }
 
 function isStrings(value: unknown): value is Readonly<Record<string, string>> {
-  return typeof value === "object" && value !== null && Object.values(value).every((item) => typeof item === "string");
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject && Object.values(value).every((item) => typeof item === "string");
 }
 
 function decode(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {

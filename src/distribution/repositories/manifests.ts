@@ -26,7 +26,7 @@ export interface PutManifestOptions {
   readonly tags: readonly Tag[];
   /** Without parameters; "" where none came. */
   readonly contentType: string;
-  /** Asked within the transaction for what the first tag points to now; what it throws refuses the push. */
+  /** Asked within the transaction for what the first tag points to now, without tags for `digest` if it is there; what it throws refuses the push. */
   readonly condition?: (current: Digest | undefined) => void;
   /** Take it even if the repository does not hold what it refers to. @default false */
   readonly allowsSparse?: boolean;
@@ -140,14 +140,16 @@ export class Manifests {
   ): void {
     const { db } = this.#state;
     const [firstTag] = options.tags;
-    options.condition?.(firstTag === undefined ? undefined : this.find(repository, { tag: firstTag })?.digest);
+    const named = firstTag === undefined ? { digest: record.digest } : { tag: firstTag };
+    options.condition?.(this.find(repository, named)?.digest);
     if (options.allowsSparse !== true) this.#requireReferences(repository, description);
     this.#parts.content.addReferences(record.digest, description.references);
     db.run(
       `INSERT INTO repository_manifests
          (repository, digest, media_type, size_bytes, artifact_type, subject, annotations, pushed_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET media_type = excluded.media_type, pushed_ms = excluded.pushed_ms`,
+       ON CONFLICT DO UPDATE SET media_type = excluded.media_type, artifact_type = excluded.artifact_type,
+         subject = excluded.subject, annotations = excluded.annotations, pushed_ms = excluded.pushed_ms`,
       [
         repository,
         record.digest,
@@ -170,9 +172,11 @@ export class Manifests {
   }
 
   #requireReferences(repository: RepositoryName, description: ManifestDescription): void {
+    // BuildKit's caches are indexes whose entries are blobs: held in either way is held.
+    const manifests = this.#missing("repository_manifests", repository, description.requiredManifests);
     const missing = [
       ...this.#missing("repository_blobs", repository, description.requiredBlobs),
-      ...this.#missing("repository_manifests", repository, description.requiredManifests),
+      ...this.#missing("repository_blobs", repository, manifests),
     ];
     const [first] = missing;
     if (first === undefined) return;

@@ -1,17 +1,23 @@
-import { createHash, type Hash } from "node:crypto";
-import { createReadStream, mkdirSync } from "node:fs";
-import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { type FileHandle, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContentStore } from "../../content/content-store.ts";
 import { diskError } from "../../content/disk-error.ts";
 import type { StoredBlob } from "../../content/ingest.ts";
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
-import { digestOf, finishDigest } from "../../oci/hash-digest.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
+import { readUntilAborted } from "./read-until-aborted.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryBlobs } from "./repository-blobs.ts";
 import type { RepositoryName } from "./repository-name.ts";
-
-export type DigestAlgorithm = "sha256" | "sha512";
+import {
+  type DigestAlgorithm,
+  digestOfSession,
+  openForWriting,
+  type UploadSession,
+  writeAndHash,
+} from "./upload-session.ts";
 
 export interface UploadsParts {
   /** For unfinished blobs, on the content store's file system; made if it is missing. */
@@ -32,18 +38,6 @@ export interface AppendOptions {
   readonly admit?: (sizeBytes: number) => void;
 }
 
-interface Session {
-  readonly repository: RepositoryName;
-  readonly algorithm: DigestAlgorithm;
-  readonly path: string;
-  /** Of what is on disk; undefined if that must be read again. */
-  hash: Hash | undefined;
-  offsetBytes: number;
-  touchedMs: number;
-  /** Of the request that writes now. */
-  writing: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
-}
-
 /** How many sessions are kept in memory; more are read again from their files. */
 const SESSIONS_IN_MEMORY = 10_000;
 
@@ -53,7 +47,7 @@ const SESSIONS_IN_MEMORY = 10_000;
  */
 export class Uploads {
   readonly #parts: UploadsParts;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, UploadSession>();
 
   constructor(parts: UploadsParts) {
     this.#parts = parts;
@@ -74,6 +68,7 @@ export class Uploads {
       hash: createHash(algorithm),
       offsetBytes: 0,
       touchedMs: this.#parts.now(),
+      isOver: false,
       writing: undefined,
     });
     return id;
@@ -107,6 +102,7 @@ export class Uploads {
       session.writing.abort.abort();
       await session.writing.done;
     }
+    requireOpen(session, id);
     const finished = Promise.withResolvers<void>();
     const abort = new AbortController();
     session.writing = { abort, done: finished.promise };
@@ -122,7 +118,7 @@ export class Uploads {
   }
 
   async #write(
-    session: Session,
+    session: UploadSession,
     body: ReadableStream<Uint8Array> | undefined,
     options: AppendOptions & { readonly signal: AbortSignal },
   ): Promise<void> {
@@ -148,16 +144,18 @@ export class Uploads {
   /**
    * Ends an upload: verified, durable, and held by the repository, at once. Whatever it comes to, the upload is over.
    *
-   * @throws RegistryError DIGEST_INVALID if the bytes do not hash to `digest`; then nothing is left.
+   * @throws RegistryError DIGEST_INVALID if the bytes do not hash to `digest`; then nothing is left. BLOB_UPLOAD_INVALID (409) while a
+   *   request still writes; then nothing has changed.
    */
   async finish(repository: RepositoryName, id: string, digest: Digest): Promise<StoredBlob> {
     const session = await this.#session(repository, id);
+    requireOpen(session, id);
     if (session.writing !== undefined) {
       throw new RegistryError("BLOB_UPLOAD_INVALID", "another request is still writing to this upload", {
         status: 409,
       });
     }
-    this.#sessions.delete(id);
+    session.isOver = true;
     try {
       const file = await openForWriting(session.path);
       try {
@@ -180,23 +178,28 @@ export class Uploads {
     } catch (cause) {
       await unlink(session.path).catch(() => undefined);
       throw diskError(`cannot store ${digest}`, cause);
+    } finally {
+      // Not before: it would be taken up again from its file.
+      this.#sessions.delete(id);
     }
   }
 
   /** Gives an upload up, and what came of it. @throws RegistryError BLOB_UPLOAD_UNKNOWN */
   async cancel(repository: RepositoryName, id: string): Promise<void> {
     const session = await this.#session(repository, id);
-    this.#sessions.delete(id);
+    requireOpen(session, id);
+    session.isOver = true;
     session.writing?.abort.abort();
     await session.writing?.done;
     await unlink(session.path).catch(() => undefined);
+    this.#sessions.delete(id);
   }
 
   /** Removes uploads to which nothing came for so long. @returns how many had bytes. */
   async sweep(idleMs: number): Promise<number> {
     const oldest = this.#parts.now() - idleMs;
     for (const [id, session] of this.#sessions) {
-      if (session.touchedMs < oldest && session.writing === undefined) this.#sessions.delete(id);
+      if (session.touchedMs < oldest && session.writing === undefined && !session.isOver) this.#sessions.delete(id);
     }
     const busy = new Set([...this.#sessions.values()].map((session) => session.path));
     let removed = 0;
@@ -210,18 +213,15 @@ export class Uploads {
     return removed;
   }
 
-  async #session(repository: RepositoryName, id: string): Promise<Session> {
+  async #session(repository: RepositoryName, id: string): Promise<UploadSession> {
     const session = this.#sessions.get(id) ?? (await this.#reopen(repository, id));
-    if (session === undefined || session.repository !== repository) {
-      throw new RegistryError("BLOB_UPLOAD_UNKNOWN", `repository ${repository} has no upload ${id}`, {
-        hint: "it was finished, cancelled, or idle for too long: begin again",
-      });
-    }
+    if (session === undefined || session.repository !== repository) throw unknownUpload(repository, id);
+    requireOpen(session, id);
     return session;
   }
 
   /** Takes up what an earlier process left. */
-  async #reopen(repository: RepositoryName, id: string): Promise<Session | undefined> {
+  async #reopen(repository: RepositoryName, id: string): Promise<UploadSession | undefined> {
     if (!/^[0-9a-f-]{36}$/.test(id)) return undefined;
     for (const algorithm of ["sha256", "sha512"] as const) {
       const path = this.#path(id, repository, algorithm);
@@ -230,13 +230,14 @@ export class Uploads {
       // Somebody else may have been as quick.
       const known = this.#sessions.get(id);
       if (known !== undefined) return known;
-      const session: Session = {
+      const session: UploadSession = {
         repository,
         algorithm,
         path,
         hash: undefined,
         offsetBytes: found.size,
         touchedMs: this.#parts.now(),
+        isOver: false,
         writing: undefined,
       };
       this.#remember(id, session);
@@ -245,11 +246,11 @@ export class Uploads {
     return undefined;
   }
 
-  #remember(id: string, session: Session): void {
+  #remember(id: string, session: UploadSession): void {
     this.#sessions.set(id, session);
     if (this.#sessions.size <= SESSIONS_IN_MEMORY) return;
-    for (const [oldest, { writing }] of this.#sessions) {
-      if (writing !== undefined) continue;
+    for (const [oldest, { writing, isOver }] of this.#sessions) {
+      if (writing !== undefined || isOver) continue;
       this.#sessions.delete(oldest);
       return;
     }
@@ -261,81 +262,22 @@ export class Uploads {
   }
 }
 
-function requireContinuation(session: Session, startBytes: number | undefined): void {
+function unknownUpload(repository: RepositoryName, id: string): RegistryError {
+  return new RegistryError("BLOB_UPLOAD_UNKNOWN", `repository ${repository} has no upload ${id.slice(0, 100)}`, {
+    hint: "it was finished, cancelled, or idle for too long: begin again",
+  });
+}
+
+/** Another request may have ended the upload while this one waited. */
+function requireOpen(session: UploadSession, id: string): void {
+  if (session.isOver) throw unknownUpload(session.repository, id);
+}
+
+function requireContinuation(session: UploadSession, startBytes: number | undefined): void {
   if (startBytes === undefined || startBytes === session.offsetBytes) return;
   throw new RegistryError(
     "BLOB_UPLOAD_INVALID",
     `the chunk begins at byte ${startBytes}, the upload stands at byte ${session.offsetBytes}`,
     { status: 416, detail: { offsetBytes: session.offsetBytes } },
   );
-}
-
-async function openForWriting(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "r+").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return open(path, "wx+", 0o600);
-      throw error;
-    });
-  } catch (cause) {
-    throw diskError("cannot write an upload", cause);
-  }
-}
-
-async function writeAndHash(session: Session, file: FileHandle, chunk: Uint8Array): Promise<void> {
-  const { hash, offsetBytes } = session;
-  // Both at once; the hash is ahead of the file until the write is done.
-  session.hash = undefined;
-  const writing = writeWhole(file, chunk, offsetBytes);
-  hash?.update(chunk);
-  try {
-    await writing;
-  } catch (cause) {
-    throw diskError("cannot write an upload", cause);
-  }
-  session.offsetBytes += chunk.byteLength;
-  session.hash = hash;
-}
-
-async function writeWhole(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) {
-    const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done, position + done);
-    done += bytesWritten;
-  }
-}
-
-async function digestOfSession(session: Session, algorithm: DigestAlgorithm): Promise<Digest> {
-  if (session.hash !== undefined && session.algorithm === algorithm) return finishDigest(session.hash, algorithm);
-  const hash = createHash(algorithm);
-  if (session.offsetBytes > 0) {
-    const stream = createReadStream(session.path, { end: session.offsetBytes - 1, highWaterMark: 1 << 20 });
-    for await (const chunk of stream) hash.update(chunk as Uint8Array);
-  }
-  return finishDigest(hash, algorithm);
-}
-
-/** The chunks of a body, until the signal says that nobody wants it any more: then it fails. */
-async function* readUntilAborted(
-  body: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const reader = body.getReader();
-  // A read that waits ends with it. (A race of each read with the signal would keep every chunk until the end.)
-  const onAbort = (): void => void reader.cancel().catch(() => undefined);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (signal.aborted) {
-        throw new RegistryError("BLOB_UPLOAD_INVALID", "the client continued this upload in another request", {
-          status: 409,
-        });
-      }
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    // Not awaited: a client that stands still would hold us.
-    onAbort();
-  }
 }

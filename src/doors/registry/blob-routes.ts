@@ -2,7 +2,7 @@ import type { RepositoryName } from "../../distribution/repositories/repository-
 import type { Digest } from "../../oci/digest.ts";
 import { fileBody } from "../../platform/http-server.ts";
 import { parseRange } from "./byte-range.ts";
-import { entityTag, isNotModified } from "./http-conditions.ts";
+import { entityTag, isNotModified, requireMatch } from "./http-conditions.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 
 interface BlobTarget {
@@ -14,6 +14,7 @@ interface BlobTarget {
 export async function getBlob({ request, parts }: RegistryExchange, target: BlobTarget): Promise<Response> {
   const { digest } = target;
   const { sizeBytes } = parts.blobs.require(target.repository, digest);
+  requireMatch(request.headers, digest);
   const isHead = request.method === "HEAD";
   // A push asks so before it leaves the bytes out.
   if (isHead) parts.blobs.renew(target.repository, digest);
@@ -23,6 +24,8 @@ export async function getBlob({ request, parts }: RegistryExchange, target: Blob
     "docker-content-digest": digest,
     etag,
     "accept-ranges": "bytes",
+    // Bun would say the file's name.
+    "content-disposition": "attachment",
     // Whoever asked for it by digest may keep it for ever.
     "cache-control": "private, max-age=31536000, immutable",
   };

@@ -11,7 +11,7 @@ export interface ByteRange {
  * @returns undefined for the whole, "unsatisfiable" for what lies beyond it (416).
  */
 export function parseRange(header: string | null, sizeBytes: number): ByteRange | "unsatisfiable" | undefined {
-  const [, first = "", last = ""] = /^bytes=(\d{0,16})-(\d{0,16})$/.exec(header?.replaceAll(" ", "") ?? "") ?? [];
+  const [, first = "", last = ""] = /^bytes=(\d*)-(\d*)$/.exec(header?.replaceAll(" ", "") ?? "") ?? [];
   if (first === "" && last === "") return undefined;
   if (first === "") {
     const count = Math.min(Number(last), sizeBytes);

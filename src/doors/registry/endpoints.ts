@@ -32,6 +32,7 @@ export async function dispatch<K extends RegistryRoute["kind"]>(
   const { method } = exchange.request;
   const handler = methods[method] ?? (method === "HEAD" ? methods.GET : undefined);
   if (handler !== undefined) return await handler(exchange, route);
-  const allow = Object.keys(methods).join(", ");
+  const names = Object.keys(methods).flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : name));
+  const allow = [...new Set(names)].join(", ");
   throw new RegistryError("UNSUPPORTED", `this endpoint has no ${method}, only ${allow}`, { headers: { allow } });
 }

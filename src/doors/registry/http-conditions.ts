@@ -21,6 +21,12 @@ export function isNotModified(headers: Headers, digest: Digest): boolean {
   return header !== null && lists(header, digest);
 }
 
+/** Checks If-Match of a request that reads (RFC 9110, section 13.1.1). @throws RegistryError 412 */
+export function requireMatch(headers: Headers, current: Digest): void {
+  const header = headers.get("if-match");
+  if (header !== null && !lists(header, current)) throw conditionFailed(current);
+}
+
 /**
  * Checks If-Match and If-None-Match of a request that changes something (RFC 9110, section 13.1).
  *
@@ -30,13 +36,10 @@ export function isNotModified(headers: Headers, digest: Digest): boolean {
 export function requireConditions(headers: Headers, current: Digest | undefined): void {
   const [ifMatch, ifNoneMatch] = [headers.get("if-match"), headers.get("if-none-match")];
   const fails = (ifMatch !== null && !lists(ifMatch, current)) || (ifNoneMatch !== null && lists(ifNoneMatch, current));
-  if (!fails) return;
-  throw new RegistryError(
-    "DENIED",
-    `the condition of the request does not hold: there is ${current ?? "nothing"} now`,
-    {
-      status: 412,
-      hint: "look at what is there, and try again",
-    },
-  );
+  if (fails) throw conditionFailed(current);
+}
+
+function conditionFailed(current: Digest | undefined): RegistryError {
+  const words = `the condition of the request does not hold: there is ${current ?? "nothing"} now`;
+  return new RegistryError("DENIED", words, { status: 412, hint: "look at what is there, and try again" });
 }

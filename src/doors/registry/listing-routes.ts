@@ -34,13 +34,14 @@ export async function listReferrers(
   const { repository, digest } = target;
   const artifactType = query.get("artifactType");
   const filter: { artifactType?: string } = artifactType === null ? {} : { artifactType };
-  const page = parts.listings.referrers(repository, digest, { ...parsePage(query), ...filter });
+  const options = parsePage(query);
+  const page = parts.listings.referrers(repository, digest, { ...options, ...filter });
   const digests = { items: page.items.map((item) => item.digest), hasMore: page.hasMore };
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: page.items };
   return new Response(JSON.stringify(index), {
     headers: {
       "content-type": MEDIA_TYPES.ociIndex,
-      ...nextPage(`/v2/${repository}/referrers/${digest}`, digests, artifactType === null ? {} : { artifactType }),
+      ...nextPage(`/v2/${repository}/referrers/${digest}`, digests, { n: String(options.limit), ...filter }),
       ...(artifactType === null ? {} : { "oci-filters-applied": "artifactType" }),
     },
   });

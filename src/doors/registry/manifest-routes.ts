@@ -3,7 +3,7 @@ import { RegistryError } from "../../distribution/repositories/registry-error.ts
 import { isTag, type RepositoryName, type Tag } from "../../distribution/repositories/repository-name.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { MANIFEST_BYTES_MAX } from "../../oci/manifest.ts";
-import { entityTag, isNotModified, requireConditions } from "./http-conditions.ts";
+import { entityTag, isNotModified, requireConditions, requireMatch } from "./http-conditions.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 
 interface ManifestTarget {
@@ -25,6 +25,7 @@ function describe(manifest: ManifestRecord): Record<string, string> {
 /** distribution-spec, "Pulling manifests". */
 export async function getManifest({ request, parts }: RegistryExchange, target: ManifestTarget): Promise<Response> {
   const manifest = parts.manifests.require(target.repository, target.named);
+  requireMatch(request.headers, manifest.digest);
   // Who asks by digest whether it is there may be about to push an index that names it.
   const isUse = request.method !== "HEAD" || "digest" in target.named;
   if (isUse) parts.lastPulls.note(target.repository, manifest.digest);

@@ -9,6 +9,7 @@ import { errorResponse } from "./error-response.ts";
 import type { Observation } from "./observation.ts";
 import type { RegistrySettings } from "./registry-exchange.ts";
 import { parseRegistryRoute } from "./registry-route.ts";
+import { hasHost, readRequestUrl } from "./request-url.ts";
 import { requiredScope } from "./required-scope.ts";
 import { answerToken, TOKEN_PATH } from "./token-routes.ts";
 
@@ -42,7 +43,7 @@ export async function answerRegistry(
 ): Promise<Response> {
   const timeMs = options.now();
   const began = performance.now();
-  const url = new URL(request.url);
+  const url = readRequestUrl(request);
   const known: Known = {};
   let response: Response;
   try {
@@ -89,6 +90,7 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
     // The door is open only while the store behind it is: both mean the same here.
     return Response.json({ status: "ok" });
   }
+  if (!hasHost(request)) throw new RegistryError("UNSUPPORTED", "the request's Host is no host", { status: 400 });
   const authorization = request.headers.get("authorization");
   const asked = {
     address: peer.address,

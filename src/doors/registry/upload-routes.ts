@@ -4,7 +4,7 @@ import {
   parseRepositoryName,
   type RepositoryName,
 } from "../../distribution/repositories/repository-name.ts";
-import type { DigestAlgorithm } from "../../distribution/repositories/uploads.ts";
+import type { DigestAlgorithm } from "../../distribution/repositories/upload-session.ts";
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { parseContentRange } from "./byte-range.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
@@ -39,7 +39,13 @@ export async function beginUpload(exchange: RegistryExchange, repository: Reposi
   if (whole !== null) {
     const digest = parseDigest(whole);
     const id = parts.uploads.begin(repository, digestAlgorithm(digest));
-    return await finish(exchange, { repository, id }, digest);
+    try {
+      return await finish(exchange, { repository, id }, digest);
+    } catch (error) {
+      // Nobody was told its name, so nobody can go on with it.
+      await parts.uploads.cancel(repository, id).catch(() => undefined);
+      throw error;
+    }
   }
   const algorithm = query.get("digest-algorithm") ?? "sha256";
   if (!isAlgorithm(algorithm)) {
@@ -102,6 +108,13 @@ async function append({ request, parts }: RegistryExchange, target: UploadTarget
     throw new RegistryError("BLOB_UPLOAD_INVALID", `${JSON.stringify(header.slice(0, 100))} is no Content-Range`, {
       hint: "write it as START-END, both inclusive",
     });
+  }
+  const lengthBytes = request.headers.get("content-length");
+  if (range !== undefined && lengthBytes !== null && Number(lengthBytes) !== range.end - range.start + 1) {
+    throw new RegistryError(
+      "SIZE_INVALID",
+      `Content-Range says ${header}, and Content-Length that there are ${lengthBytes} bytes`,
+    );
   }
   return await parts.uploads.append(target.repository, target.id, request.body ?? undefined, {
     ...(range === undefined ? {} : { startBytes: range.start, sizeBytes: range.end - range.start + 1 }),

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { randomBytes, randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { OwnRegistry } from "../../../test/support/own-registry.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
+import { RegistryError } from "./registry-error.ts";
+import { openRepositories } from "./repositories.ts";
+import { parseRepositoryName } from "./repository-name.ts";
+import type { Uploads } from "./uploads.ts";
+
+const repository = parseRepositoryName("a/repository");
+let registry: OwnRegistry;
+let uploads: Uploads;
+beforeEach(async () => {
+  registry = await OwnRegistry.start();
+  const { state, content, root } = registry;
+  const uploadsDirectory = join(root, "other-uploads");
+  uploads = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID }).uploads;
+});
+afterEach(() => registry[Symbol.asyncDispose]());
+
+function once(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new Blob([Buffer.from(bytes)]).stream();
+}
+
+/** The code of what a promise fails with. */
+async function refused(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  return error instanceof RegistryError ? error.registryCode : String(error);
+}
+
+test.each(["append", "finish", "cancel"] as const)(
+  "an upload that is being finished is unknown to %s: what is stored stays what was hashed",
+  async (verb) => {
+    const bytes = randomBytes(1_000_000);
+    const digest = digestOf(bytes);
+    // Another algorithm: the file is read again to hash it, which takes a while.
+    const id = uploads.begin(repository, "sha512");
+    await uploads.append(repository, id, once(bytes));
+    const finishing = uploads.finish(repository, id, digest);
+    const late = {
+      append: () => uploads.append(repository, id, once(randomBytes(100))),
+      finish: () => uploads.finish(repository, id, digestOf("other")),
+      cancel: () => uploads.cancel(repository, id),
+    }[verb];
+    const codes: string[] = [];
+    let isFinished = false;
+    void finishing.finally(() => {
+      isFinished = true;
+    });
+    while (!isFinished) {
+      codes.push(await refused(late()));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(new Set(codes)).toEqual(new Set(["BLOB_UPLOAD_UNKNOWN"]));
+    expect(await finishing).toEqual({ digest, sizeBytes: bytes.length });
+    expect(digestOf(await registry.content.read(digest, { maxBytes: 2_000_000 }))).toBe(digest);
+  },
+);
+
+test("an upload that is being cancelled takes nothing", async () => {
+  const id = uploads.begin(repository);
+  await uploads.append(repository, id, once(randomBytes(10)));
+  const cancelling = uploads.cancel(repository, id);
+  expect(await refused(uploads.append(repository, id, once(randomBytes(10))))).toBe("BLOB_UPLOAD_UNKNOWN");
+  await cancelling;
+  expect(await refused(uploads.offset(repository, id))).toBe("BLOB_UPLOAD_UNKNOWN");
+});
+
+test("of many that begin at once none is forgotten that has bytes", async () => {
+  const id = uploads.begin(repository);
+  await uploads.append(repository, id, once(Buffer.from("first ")));
+  for (let count = 0; count < 20_000; count++) uploads.begin(repository);
+  expect(await uploads.append(repository, id, once(Buffer.from("second")))).toBe(12);
+  const digest = digestOf("first second");
+  expect(await uploads.finish(repository, id, digest)).toEqual({ digest, sizeBytes: 12 });
+});
+
+test("a sweep removes what nobody went on with, and leaves what is young", async () => {
+  const old = uploads.begin(repository);
+  await uploads.append(repository, old, once(Buffer.from("old")));
+  expect(await uploads.sweep(60_000)).toBe(0);
+  expect(await uploads.offset(repository, old)).toBe(3);
+  expect(await uploads.sweep(-1000)).toBe(1);
+  expect(await refused(uploads.offset(repository, old))).toBe("BLOB_UPLOAD_UNKNOWN");
+});

@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ContentStore } from "../../src/content/content-store.ts";
+import { MIGRATIONS } from "../../src/daemon/migrations.ts";
+import { RegistryService } from "../../src/daemon/registry-service.ts";
+import { REGISTRY_ROOTS } from "../../src/distribution/repositories/migrations.ts";
+import { State } from "../../src/state/state.ts";
+
+export interface OwnRegistryOptions {
+  /** @default false */
+  readonly allowsSparse?: boolean;
+  /** Where it keeps everything; it is left alone at the end. @default a folder of its own */
+  readonly root?: string;
+}
+
+/** Gantry's registry on a loopback port, in this process. */
+export class OwnRegistry implements AsyncDisposable {
+  readonly root: string;
+  readonly state: State;
+  readonly content: ContentStore;
+  /** What the operator was told. */
+  readonly warnings: string[] = [];
+  readonly #service: RegistryService;
+  readonly #isOwnRoot: boolean;
+  #host = "";
+
+  private constructor(options: OwnRegistryOptions) {
+    this.#isOwnRoot = options.root === undefined;
+    this.root = options.root ?? mkdtempSync(join(tmpdir(), "gantry-own-registry-"));
+    this.state = State.open(join(this.root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
+    const directory = join(this.root, "content");
+    this.content = ContentStore.open({ directory, state: this.state, roots: REGISTRY_ROOTS });
+    this.#service = new RegistryService({ root: this.root, state: this.state, content: this.content });
+  }
+
+  static async start(options: OwnRegistryOptions = {}): Promise<OwnRegistry> {
+    const registry = new OwnRegistry(options);
+    const request = { Listen: "127.0.0.1:0", AllowSparse: options.allowsSparse ?? false };
+    const { address } = await registry.#service.serve(request, (notice) => {
+      if (notice.kind === "warning") registry.warnings.push(notice.sentence);
+    });
+    registry.#host = address;
+    return registry;
+  }
+
+  /** `127.0.0.1:PORT` */
+  get host(): string {
+    return this.#host;
+  }
+
+  get port(): number {
+    return Number(this.#host.split(":")[1]);
+  }
+
+  get url(): string {
+    return `http://${this.#host}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#service[Symbol.asyncDispose]();
+    await this.content[Symbol.asyncDispose]();
+    this.state.close();
+    if (this.#isOwnRoot) rmSync(this.root, { recursive: true, force: true });
+  }
+}
