@@ -11,6 +11,7 @@ import { serveRegistry } from "../doors/registry/serve-registry.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { openAccess } from "../identity/index.ts";
 import type { State } from "../state/state.ts";
+import { accessPath } from "./access-path.ts";
 import { openLineLog } from "./line-log.ts";
 import { isExternalUrl, type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
 
@@ -81,7 +82,7 @@ export class RegistryService implements AsyncDisposable {
     const audit = log(config.auditLog);
     const accessLog = log(config.accessLog);
     const access = await openAccess({
-      path: config.access ?? join(root, "access.toml"),
+      path: config.access ?? accessPath(root),
       folder: root,
       state,
       service: externalUrl === undefined ? "gantry-registry" : new URL(externalUrl).host,

@@ -8,4 +8,3 @@ export type { AskedBy, ClientCertificate, Decision, Identity } from "./identity.
 export { IDENTITY_MIGRATIONS } from "./identity-migrations.ts";
 export { type OpenAccessOptions, openAccess } from "./open-access.ts";
 export type { RepositoryAction, RepositoryScope, Scope } from "./scope.ts";
-export { type AddUserOptions, UserAccounts } from "./user-accounts.ts";

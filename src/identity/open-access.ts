@@ -1,25 +1,6 @@
-import { join } from "node:path";
-import { isGantryError } from "../errors/gantry-error.ts";
 import type { State } from "../state/state.ts";
-import type { Access, MayStoreOptions } from "./access.ts";
-import { TooManyRequests } from "./access-problem.ts";
-import { includes, isOpen, type RateLimit } from "./access-rules.ts";
-import { type AuditRecord, type AuditSink, formatAuditRecord } from "./audit.ts";
-import { authenticate } from "./authenticate.ts";
-import { clientOf } from "./client-address.ts";
-import { decide, decideCatalog } from "./decide.ts";
-import { decideStorage } from "./decide-storage.ts";
-import { type ChallengeOptions, formatChallenge } from "./format-challenge.ts";
-import { grantToken, type TokenAnswer, type TokenRequest } from "./grant-token.ts";
-import type { AskedBy, Decision, Identity } from "./identity.ts";
-import { PasswordCheck } from "./password-check.ts";
-import { RateLimiter } from "./rate-limiter.ts";
-import { RefreshTokens } from "./refresh-tokens.ts";
-import { matchesRepository } from "./repository-pattern.ts";
-import { RulesFile } from "./rules-file.ts";
-import type { RepositoryAction, Scope } from "./scope.ts";
-import { TokenKeys } from "./token-keys.ts";
-import { TokenService } from "./token-service.ts";
+import type { Access } from "./access.ts";
+import type { AuditSink } from "./audit.ts";
 
 export interface OpenAccessOptions {
   /** `access.toml`; where there is none, everybody may do everything. */
@@ -43,115 +24,7 @@ export interface OpenAccessOptions {
  * @throws `invalid-argument` naming everything that is wrong with the file, `data-loss` if the file of keys is damaged.
  */
 export async function openAccess(options: OpenAccessOptions): Promise<Access> {
-  const rules = new RulesFile({ path: options.path, warn: options.warn });
-  const keys = await TokenKeys.open(join(options.folder, "token-keys.json"), options.state.now);
-  return new RegistryAccess(options, rules, keys);
-}
-
-class RegistryAccess implements Access {
-  readonly #options: OpenAccessOptions;
-  readonly #rules: RulesFile;
-  readonly #passwords: PasswordCheck;
-  readonly #tokens: TokenService;
-  readonly #refreshTokens: RefreshTokens;
-  readonly #limiter: RateLimiter;
-
-  constructor(options: OpenAccessOptions, rules: RulesFile, keys: TokenKeys) {
-    const { service, randomBytes, state } = options;
-    const { now } = state;
-    this.#options = options;
-    this.#rules = rules;
-    this.#passwords = new PasswordCheck({ now, randomBytes });
-    this.#tokens = new TokenService({ keys, service, now, randomBytes });
-    this.#refreshTokens = new RefreshTokens(state, randomBytes);
-    this.#limiter = new RateLimiter(now);
-  }
-
-  async authenticate(asked: AskedBy): Promise<Identity> {
-    const rules = this.#rules.current();
-    const { address } = asked;
-    try {
-      this.#limit("address", clientOf(address), () => true);
-      const identity = await authenticate(asked, { rules, passwords: this.#passwords, tokens: this.#tokens });
-      const { name } = identity;
-      if (name !== undefined) this.#limit("user", name, ({ who }) => who === undefined || includes(who, identity));
-      return identity;
-    } catch (error) {
-      // Whoever was refused has no name yet: what was claimed may be a password that was typed into the wrong field.
-      const who = { name: undefined, method: "anonymous", address } as const;
-      if (isGantryError(error)) this.#audit({ who, action: "authenticate", isAllowed: false, reason: error.message });
-      throw error;
-    }
-  }
-
-  mayEnter(identity: Identity): boolean {
-    return identity.method !== "anonymous" || isOpen(this.#rules.latest);
-  }
-
-  decide(identity: Identity, action: RepositoryAction, repository: string): Decision {
-    const decision = decide(this.#rules.latest, identity, { action, repository });
-    this.#audit({ who: identity, action, repository, ...decision });
-    return decision;
-  }
-
-  decideCatalog(identity: Identity): Decision {
-    const decision = decideCatalog(this.#rules.latest, identity);
-    this.#audit({ who: identity, action: "catalog", ...decision });
-    return decision;
-  }
-
-  visible({ name, groups }: Identity, names: readonly string[]): readonly string[] {
-    // A token that lists the catalogue has no scopes for what is in it: its user's rights decide.
-    const rules = this.#rules.latest;
-    return names.filter((repository) => decide(rules, { name, groups }, { action: "pull", repository }).isAllowed);
-  }
-
-  admit(identity: Identity, repository: string): void {
-    const matches = ({ repositories }: RateLimit): boolean =>
-      repositories?.some((pattern) => matchesRepository(pattern, repository, identity.name)) ?? true;
-    this.#limit("repository", repository, matches);
-  }
-
-  mayStore(identity: Identity, repository: string, options: MayStoreOptions): Decision {
-    const decision = decideStorage(this.#rules.latest, identity, { repository, ...options });
-    if (!decision.isAllowed) this.#audit({ who: identity, action: "store", repository, ...decision });
-    return decision;
-  }
-
-  challenge(scopes: readonly Scope[], options: Omit<ChallengeOptions, "service">): string {
-    return formatChallenge(scopes, { ...options, service: this.#options.service });
-  }
-
-  async token(request: TokenRequest): Promise<TokenAnswer> {
-    return await grantToken(request, {
-      service: this.#options.service,
-      tokens: this.#tokens,
-      refreshTokens: this.#refreshTokens,
-      rules: () => this.#rules.latest,
-      authenticate: (asked) => this.authenticate(asked),
-      grant: (identity, scope) => this.#grant(identity, scope),
-    });
-  }
-
-  revokeRefreshTokens(user: string): number {
-    return this.#refreshTokens.revoke(user);
-  }
-
-  #grant(identity: Identity, scope: Scope): Scope | undefined {
-    if (scope === "catalog") return this.decideCatalog(identity).isAllowed ? scope : undefined;
-    const { repository } = scope;
-    const actions = scope.actions.filter((action) => this.decide(identity, action, repository).isAllowed);
-    return actions.length === 0 ? undefined : { repository, actions };
-  }
-
-  #limit(per: RateLimit["per"], key: string, applies: (limit: RateLimit) => boolean): void {
-    const limit = this.#rules.latest.limits.find((candidate) => candidate.per === per && applies(candidate));
-    if (limit === undefined) return;
-    const waitMs = this.#limiter.take(`${per} ${key}`, limit);
-    if (waitMs > 0) throw new TooManyRequests(`too many requests of ${per} ${key} (${limit.place})`, waitMs);
-  }
-
-  #audit(record: AuditRecord): void {
-    this.#options.audit?.(formatAuditRecord(record, this.#options.state.now()));
-  }
+  // Parsing TOML and signing tokens take a while to load: a daemon that serves no registry does not pay for it.
+  const { RegistryAccess } = await import("./registry-access.ts");
+  return await RegistryAccess.open(options);
 }

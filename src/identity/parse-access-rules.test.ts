@@ -142,10 +142,16 @@ burst = 1.5
     ]);
   });
 
-  test("names of JavaScript's own are no users", () => {
-    const { rules } = parse("[users.__proto__]\npassword = 'x'\n[users.constructor]\ncertificates = ['CN=c']\n");
+  test("names of JavaScript's own are keys like any other, and change no object", () => {
+    const { rules } = parse(
+      "[users.__proto__]\npassword = 'x'\n[users.constructor]\ncertificates = ['CN=c']\n[users.a.__proto__]\npassword = 'x'\n",
+    );
+    expect(Object.hasOwn(Object.prototype, "password")).toBe(false);
     expect(rules.users.has("toString")).toBe(false);
+    expect(rules.users.get("__proto__")?.passwordHash).toBe("x");
     expect(rules.users.get("constructor")?.certificates).toEqual(["CN=c"]);
+    expect(parse("__proto__ = { x = 1 }\n__proto__.y = 1").problems.length).toBeGreaterThan(0);
+    expect(Object.hasOwn(Object.prototype, "x")).toBe(false);
   });
 
   test("any text is read without an error", () => {

@@ -84,7 +84,9 @@ export class RulesFile {
     try {
       const { rules, files } = readRules(this.#options.path);
       if (isOpen(rules) && !isOpen(this.#rules)) {
-        this.#warn("it has neither users nor rights any more: restart the registry if everybody is to do everything");
+        this.#warn(
+          `${this.#options.path} has neither users nor rights any more (restart the registry if everybody is to do everything)`,
+        );
         return this.#rules;
       }
       this.#rules = rules;
@@ -97,7 +99,7 @@ export class RulesFile {
   }
 
   #warn(why: string): void {
-    this.#options.warn(`${this.#options.path} has changed, and the rules before hold on: ${why}`);
+    this.#options.warn(`${why}; until then the rules before hold`);
   }
 
   #currentStamp(): string {

@@ -1,4 +1,4 @@
-import { type AST, getStaticTOMLValue, ParseError, parseTOML } from "toml-eslint-parser";
+import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
 
 /** A TOML file's values, and where they stand. */
 export interface TomlDocument {
@@ -47,6 +47,46 @@ function noteLines(body: TomlDocument["nodes"]): ReadonlyMap<string, number> {
   return lines;
 }
 
+type Container = Record<string | number, unknown>;
+
+/** Without a prototype, so that `__proto__` is a key like any other: the parser's own `getStaticTOMLValue` changes Object.prototype. */
+function newTable(): Container {
+  return Object.create(null) as Container;
+}
+
+/** What stands at `path`, made on the way: a list where a number follows, else a table. */
+function containerAt(root: Container, path: Path): Container {
+  return path.reduce<Container>((container, key, index) => {
+    if (!Object.hasOwn(container, key)) {
+      container[key] = typeof path[index + 1] === "number" ? [] : newTable();
+    }
+    return container[key] as Container;
+  }, root);
+}
+
+function assign(container: Container, pairs: readonly AST.TOMLKeyValue[]): Container {
+  for (const { key, value } of pairs) {
+    const keys = keysOf(key);
+    containerAt(container, keys.slice(0, -1))[keys.at(-1) ?? ""] = contentOf(value);
+  }
+  return container;
+}
+
+function contentOf(node: AST.TOMLContentNode): unknown {
+  if (node.type === "TOMLArray") return node.elements.map(contentOf);
+  if (node.type === "TOMLInlineTable") return assign(newTable(), node.body);
+  return node.value;
+}
+
+function contentOfDocument(nodes: TomlDocument["nodes"]): Container {
+  const root = newTable();
+  for (const node of nodes) {
+    if (node.type === "TOMLKeyValue") assign(root, [node]);
+    else assign(containerAt(root, node.resolvedKey), node.body);
+  }
+  return root;
+}
+
 /** Reads TOML 1.0 with the places of its values. Total. */
 export function parseTomlDocument(text: string): TomlDocument | TomlFailure {
   try {
@@ -54,7 +94,7 @@ export function parseTomlDocument(text: string): TomlDocument | TomlFailure {
     const nodes = program.body[0].body;
     const lines = noteLines(nodes);
     return {
-      value: getStaticTOMLValue(program) as Readonly<Record<string, unknown>>,
+      value: contentOfDocument(nodes),
       nodes,
       lineOf(path) {
         for (let length = path.length; length > 0; length -= 1) {

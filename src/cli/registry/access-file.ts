@@ -5,7 +5,7 @@ import { resolveHostPath } from "../values/host-path.ts";
 
 /** Which file of rules a command works on. */
 export const ACCESS_FLAGS = {
-  access: textFlag("The file of rules (default registry/access.toml in the root)"),
+  access: textFlag("The file of users and rights (default access.toml in the root)"),
   root: textFlag("The root of the registry"),
 } as const;
 
@@ -14,8 +14,9 @@ export async function openAccessFile(
   { terminal, settings }: CommandContext,
   flags: { readonly access: string | undefined; readonly root: string | undefined },
 ): Promise<UserAccounts> {
-  const [{ accessPath, openAccounts }, { resolveLocations }] = await Promise.all([
+  const [{ openAccounts }, { accessPath }, { resolveLocations }] = await Promise.all([
     import("../../daemon/registry-accounts.ts"),
+    import("../../daemon/access-path.ts"),
     import("../../daemon/locations.ts"),
   ]);
   if (flags.access !== undefined) return openAccounts(resolveHostPath(flags.access, terminal));

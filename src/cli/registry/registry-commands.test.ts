@@ -9,7 +9,7 @@ let file: string;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "gantry-users-"));
-  file = join(root, "registry", "access.toml");
+  file = join(root, "access.toml");
 });
 
 afterEach(() => rmSync(root, { recursive: true, force: true }));
