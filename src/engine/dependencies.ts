@@ -9,7 +9,7 @@ import type { ExitRecord, ProcessIdentity } from "../supervise/index.ts";
 
 /** What the engine records about a mutation, in the same transaction. */
 export interface EngineEvent {
-  readonly type: "container";
+  readonly type: "container" | "network" | "volume";
   readonly action: string;
   readonly actorId: string;
   readonly attributes: Readonly<Record<string, string>>;
@@ -103,7 +103,7 @@ export interface EngineNetwork {
   connect(endpoint: EngineEndpoint, pid: number): Promise<void>;
   /** Only `lo`, up. */
   loopback(pid: number): void;
-  inspect(name: string): { readonly id: string };
+  inspect(name: string): { readonly id: string; readonly driver: string };
   /** What a container has been allocated. */
   endpoint(containerId: string): EngineEndpoint | undefined;
   /** Idempotent. */

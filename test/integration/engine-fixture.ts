@@ -203,7 +203,7 @@ const NETWORK: EngineNetwork = {
     using namespace = NetworkNamespace.ofProcess(pid);
     raiseLoopback(namespace);
   },
-  inspect: () => ({ id: "0".repeat(64) }),
+  inspect: () => ({ id: "0".repeat(64), driver: "null" }),
   endpoint: () => undefined,
   release: async () => undefined,
   recover: async () => undefined,

@@ -123,7 +123,34 @@ describe("a container's life", () => {
     const { id } = await fixture.run({ command: ["true"] });
     await fixture.engine.remove(id);
     const told = fixture.events().slice(before);
-    expect(told).toEqual(["create", "attach", "start", "die", "destroy"].map((action) => `container ${action}`));
+    expect(told).toEqual([
+      ...["container create", "container attach", "network connect", "container start"],
+      ...["container die", "network disconnect", "container destroy"],
+    ]);
+  });
+
+  test("tells of the volumes and the network that a container uses, with what Docker says of them", async () => {
+    const { length } = fixture.events();
+    const mounts = [
+      { type: "volume", name: "told", target: "/told", readOnly: true },
+      { type: "bind", source: "/tmp", target: "/bound", readOnly: false, createSource: false },
+    ] as const;
+    const { id } = await fixture.run({ command: ["true"], mounts });
+    const rows = fixture.state.db.query("SELECT type, action, actor_id, attributes FROM events ORDER BY seq").all();
+    const told = (rows as { type: string; action: string; actor_id: string; attributes: string }[])
+      .slice(length)
+      .filter(({ type }) => type !== "container")
+      .map(({ type, action, actor_id, attributes }) => [type, action, actor_id, JSON.parse(attributes)]);
+    const network = { container: id, name: "none", type: "null" };
+    const place = { destination: "/told", propagation: "", "read/write": "false" };
+    expect(told).toEqual([
+      ["volume", "create", "told", { driver: "local" }],
+      ["network", "connect", "0".repeat(64), network],
+      ["volume", "mount", "told", { container: id, driver: "local", ...place }],
+      ["network", "disconnect", "0".repeat(64), network],
+      ["volume", "unmount", "told", { container: id, driver: "local" }],
+    ]);
+    await fixture.engine.remove(id);
   });
 });
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { inSpan } from "../../trace/trace.ts";
 import type { EngineMonitor, ExitRecord } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
+import { detachEvents } from "./attachment-events.ts";
 import { type ContainerRecord, isRunning } from "./container-record.ts";
 import { removeLocked } from "./remove-container.ts";
 import { unmountSharedMemory } from "./shared-memory.ts";
@@ -71,6 +72,7 @@ export async function endLocked(context: EngineContext, id: string, exit: ExitRe
       }),
       timeNs: exit.finishedAtNs,
     },
+    ...(isRunning(record) ? detachEvents(context, record) : []),
   ];
   await inSpan(trace, "record the end", () => context.records.update(ended, events));
   live.hasNoProcess();

@@ -5,6 +5,7 @@ import { isGantryError } from "../../errors/gantry-error.ts";
 import type { EngineMonitor, ExitRecord } from "../dependencies.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { keepLog, sweepKeptLogs } from "../logs/kept-logs.ts";
+import { attachEvents } from "./attachment-events.ts";
 import { networkOf } from "./container-network.ts";
 import { type ContainerRecord, isRunning } from "./container-record.ts";
 import { endLocked, watchContainer } from "./end-container.ts";
@@ -109,7 +110,7 @@ async function recoverRun(context: EngineContext, record: ContainerRecord): Prom
         network: networkOf(context, record, parts.network.endpoint(id)),
         run: { bootId: parts.bootId, init, monitor },
       },
-      [context.event(record, "start")],
+      [...attachEvents(context, record), context.event(record, "start")],
     );
   }
   context.live(id).hasProcess(found, cgroup);

@@ -7,6 +7,7 @@ import type { EngineCgroup, EngineEndpoint, EngineLaunch, EngineMonitor } from "
 import type { Engine } from "../engine.ts";
 import type { EngineContext } from "../engine-context.ts";
 import { Undo } from "../undo.ts";
+import { attachEvents } from "./attachment-events.ts";
 import { confineStart, labelFiles } from "./confine-start.ts";
 import { writeContainerFiles } from "./container-files.ts";
 import { networkOf } from "./container-network.ts";
@@ -142,7 +143,7 @@ async function launch(context: EngineContext, known: ContainerRecord, undo: Undo
       network: networkOf(context, record, endpoint),
       run: { bootId: parts.bootId, init: monitor.init, monitor: monitor.monitor },
     },
-    [context.event(record, "start")],
+    [...attachEvents(context, record), context.event(record, "start")],
   );
   undo.forget();
   live.hasProcess(monitor, cgroup);
