@@ -9,6 +9,7 @@ tools="
 attr:attr
 busybox:busybox-static
 capsh:libcap2-bin
+chromium:chromium
 clang:clang
 crun:crun
 debootstrap:debootstrap

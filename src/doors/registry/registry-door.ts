@@ -7,6 +7,7 @@ import { admit } from "./admission.ts";
 import { dispatch } from "./endpoints.ts";
 import { errorResponse } from "./error-response.ts";
 import type { Observation } from "./observation.ts";
+import { answerPage } from "./page/page-route.ts";
 import type { RegistrySettings } from "./registry-exchange.ts";
 import { parseRegistryRoute } from "./registry-route.ts";
 import { hasHost, readRequestUrl } from "./request-url.ts";
@@ -55,7 +56,9 @@ export async function answerRegistry(
     }
     response = errorResponse(error);
   }
-  for (const [name, value] of Object.entries(COMMON_HEADERS)) response.headers.set(name, value);
+  for (const [name, value] of Object.entries(COMMON_HEADERS)) {
+    if (!response.headers.has(name)) response.headers.set(name, value);
+  }
   options.observe?.({
     timeMs,
     durationMs: performance.now() - began,
@@ -91,6 +94,11 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
     return Response.json({ status: "ok" });
   }
   if (!hasHost(request)) throw new RegistryError("UNSUPPORTED", "the request's Host is no host", { status: 400 });
+  const page = answerPage(request.method, url.pathname);
+  if (page !== undefined) {
+    known.endpoint = "page";
+    return page;
+  }
   const authorization = request.headers.get("authorization");
   const asked = {
     address: peer.address,
