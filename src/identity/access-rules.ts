@@ -29,7 +29,7 @@ export interface Right {
   readonly actions: readonly RepositoryAction[];
 }
 
-/** How much may be stored: by each of the users, or in all repositories that a pattern stands for. */
+/** How much may be stored: in the repositories that each of the users made, or in all that a pattern stands for. */
 export interface Quota {
   readonly place: string;
   /** Without it the quota is one of `repositories`. */

@@ -27,7 +27,10 @@ export interface Access {
    * @throws TooManyRequests if there are more than its limit allows.
    */
   admit(identity: Identity, repository: string): void;
-  /** Whether quotas leave room for so many more bytes. Only a refusal is audited: it is asked while bytes arrive. */
+  /**
+   * Whether quotas leave room for so many more bytes. Whoever is let store in a repository that is not there yet has made it: what it holds
+   * counts for their quota. Only a refusal is audited: this is asked while bytes arrive.
+   */
   mayStore(identity: Identity, repository: string, options: MayStoreOptions): Decision;
   /** The value of `WWW-Authenticate` for a request that needs `scopes`. */
   challenge(scopes: readonly Scope[], options: Omit<ChallengeOptions, "service">): string;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { decideStorage, type StorageUsage } from "./decide-storage.ts";
+import { decideStorage, type Owners, type StorageUsage } from "./decide-storage.ts";
 import { parseAccessRules } from "./parse-access-rules.ts";
 
+const NAMES = ["alice", "bob", "carol", "dave"];
 const { rules } = parseAccessRules(
   `
 [[quotas]]
@@ -17,14 +18,21 @@ max_bytes = 1000
 [[quotas]]
 repositories = ["{user}/**"]
 max_repositories = 1
+${NAMES.map((name) => `[users.${name}]\ncertificates = ["CN=${name}"]`).join("\n")}
 `,
   { readHtpasswd: () => "" },
 );
 
-const held: Readonly<Record<string, number>> = { "team/a": 400, "team/b": 500, "bob/x": 1 };
+const held: Readonly<Record<string, number>> = {
+  "team/a": 400,
+  "team/b": 500,
+  "bob/x": 1,
+  "carol/1": 999_999_000,
+  "carol/2": 0,
+  "alice/1": 999_999_000,
+};
 
 const usage: StorageUsage = {
-  ofUser: () => ({ bytes: 999_999_000, repositories: 2 }),
   ofRepositories: (matches) => {
     const sizes = Object.entries(held).filter(([name]) => matches(name));
     return { bytes: sizes.reduce((sum, [, bytes]) => sum + bytes, 0), repositories: sizes.length };
@@ -32,15 +40,25 @@ const usage: StorageUsage = {
   hasRepository: (repository) => Object.hasOwn(held, repository),
 };
 
+/** The last one was removed since. */
+const OWNED: Readonly<Record<string, readonly string[]>> = {
+  alice: ["alice/1"],
+  carol: ["carol/1", "carol/2", "carol/gone"],
+};
+
 function ask(name: string | undefined, repository: string, bytes: number) {
-  return decideStorage(rules, { name, groups: [] }, { repository, bytes, usage });
+  const owners: Owners = {
+    of: (user) => new Set(OWNED[user]),
+    ownerOf: (wanted) => Object.keys(OWNED).find((user) => OWNED[user]?.includes(wanted)),
+  };
+  return decideStorage(rules, { name }, { repository, bytes, usage, owners });
 }
 
 describe("quotas", () => {
-  test("of a user: the first that speaks of them", () => {
+  test("of a user: the first that speaks of them, by what they made", () => {
     expect(ask("alice", "base", 1_000_000_000).isAllowed).toBe(true);
-    expect(ask("carol", "team/a", 100).isAllowed).toBe(true);
-    expect(ask("carol", "bob/x", 1001)).toEqual({
+    expect(ask("carol", "carol/1", 1000).isAllowed).toBe(true);
+    expect(ask("carol", "carol/2", 1001)).toEqual({
       isAllowed: false,
       reason: "the quota of carol (access.toml:5) is reached: 1 GB of 1 GB are used, and 1.001 kB more do not fit",
     });
@@ -48,6 +66,12 @@ describe("quotas", () => {
       isAllowed: false,
       reason: "the quota of carol (access.toml:5) is reached: 2 of 2 repositories are used",
     });
+  });
+
+  test("of a user hold whoever pushes to what they made, and no repository that nobody made", () => {
+    expect(ask("alice", "carol/2", 1000).isAllowed).toBe(true);
+    expect(ask(undefined, "carol/2", 1001).isAllowed).toBe(false);
+    expect(ask("carol", "bob/x", 10 ** 12).isAllowed).toBe(true);
   });
 
   test("of repositories: what they hold together", () => {
@@ -58,10 +82,15 @@ describe("quotas", () => {
     });
   });
 
-  test("of each user's own repositories", () => {
+  test("of each user's own repositories, whoever pushes there", () => {
     expect(ask("bob", "bob/x", 0).isAllowed).toBe(true);
-    expect(ask("bob", "bob/y", 0).isAllowed).toBe(false);
-    expect(ask("alice", "alice/y", 0).isAllowed).toBe(true);
+    expect(ask("bob", "bob/y", 0)).toEqual({
+      isAllowed: false,
+      reason: "the quota of bob/** (access.toml:12) is reached: 1 of 1 repositories are used",
+    });
+    expect(ask("alice", "bob/y", 0).isAllowed).toBe(false);
+    expect(ask("dave", "dave/y", 0).isAllowed).toBe(true);
+    expect(ask("dave", "nobody/y", 0).isAllowed).toBe(true);
   });
 
   test("nobody anonymous has one of a user, and what no quota speaks of has room", () => {

@@ -9,17 +9,23 @@ export interface Usage {
 
 /** What is stored: the registry knows. */
 export interface StorageUsage {
-  /** What this user brought, each blob counted for who stored it first, each repository for who made it. */
-  ofUser(name: string): Usage;
-  /** What these repositories hold together, each blob counted once. */
+  /** What these repositories hold together, and how many there are. */
   ofRepositories(matches: (repository: string) => boolean): Usage;
   hasRepository(repository: string): boolean;
+}
+
+/** Who made which repositories. */
+export interface Owners {
+  ownerOf(repository: string): string | undefined;
+  of(user: string): ReadonlySet<string>;
 }
 
 export interface StorageRequest {
   readonly repository: string;
   /** How many more bytes are to be stored; 0 for what is there already. */
   readonly bytes: number;
+  readonly usage: StorageUsage;
+  readonly owners: Owners;
 }
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
@@ -42,34 +48,51 @@ function excess(quota: Quota, usage: Usage, more: Usage): string | undefined {
   return undefined;
 }
 
-/**
- * Whether a quota leaves room. Of the quotas for users the first that speaks of this one holds, and of those for repositories the
- * first that speaks of this one: what is special stands before what is general. Pure, but for asking `usage`.
- */
-export function decideStorage(
-  rules: AccessRules,
-  asking: Pick<Identity, "name" | "groups">,
-  request: StorageRequest & { readonly usage: StorageUsage },
-): Decision {
+type Asking = Pick<Identity, "name">;
+
+function ofOwner(rules: AccessRules, asking: Asking, request: StorageRequest): string | undefined {
+  const { repository, usage, owners } = request;
+  const isNew = !usage.hasRepository(repository);
+  const name = isNew ? asking.name : owners.ownerOf(repository);
+  if (name === undefined) return undefined;
+  const groups = rules.users.get(name)?.groups ?? [];
+  const quota = rules.quotas.find(({ who }) => who !== undefined && includes(who, { name, groups }));
+  if (quota === undefined) return undefined;
+  const owned = owners.of(name);
+  const held = usage.ofRepositories((candidate) => owned.has(candidate));
+  const why = excess(quota, held, { bytes: request.bytes, repositories: isNew ? 1 : 0 });
+  return why === undefined ? undefined : `the quota of ${name} (${quota.place}) is reached: ${why}`;
+}
+
+/** Whom `{user}` of a quota may mean: whoever a part of the name is, no matter who asks. */
+function usersNamedBy(rules: AccessRules, repository: string): readonly (string | undefined)[] {
+  return [undefined, ...repository.split("/").filter((part) => rules.users.has(part))];
+}
+
+function ofPattern(rules: AccessRules, request: StorageRequest): string | undefined {
   const { repository, usage } = request;
-  const { name } = asking;
-  const matches = (quota: Quota, candidate: string): boolean =>
-    quota.repositories?.some((pattern) => matchesRepository(pattern, candidate, name)) === true;
-  const more = { bytes: request.bytes, repositories: usage.hasRepository(repository) ? 0 : 1 };
-  const ofUser = rules.quotas.find(({ who }) => who !== undefined && includes(who, asking));
-  if (ofUser !== undefined && name !== undefined) {
-    const why = excess(ofUser, usage.ofUser(name), more);
-    if (why !== undefined)
-      return { isAllowed: false, reason: `the quota of ${name} (${ofUser.place}) is reached: ${why}` };
-  }
-  const ofRepository = rules.quotas.find((quota) => matches(quota, repository));
-  if (ofRepository !== undefined) {
-    const held = usage.ofRepositories((candidate) => matches(ofRepository, candidate));
-    const why = excess(ofRepository, held, more);
-    const patterns = ofRepository.repositories?.join(", ");
-    if (why !== undefined) {
-      return { isAllowed: false, reason: `the quota of ${patterns} (${ofRepository.place}) is reached: ${why}` };
+  const users = usersNamedBy(rules, repository);
+  for (const quota of rules.quotas) {
+    for (const pattern of quota.repositories ?? []) {
+      const user = users.find((name) => matchesRepository(pattern, repository, name));
+      if (user === undefined && !matchesRepository(pattern, repository, undefined)) continue;
+      const matches = (candidate: string): boolean =>
+        quota.repositories?.some((one) => matchesRepository(one, candidate, user)) === true;
+      const more = { bytes: request.bytes, repositories: usage.hasRepository(repository) ? 0 : 1 };
+      const why = excess(quota, usage.ofRepositories(matches), more);
+      const called = quota.repositories?.join(", ").replaceAll("{user}", () => user ?? "{user}");
+      return why === undefined ? undefined : `the quota of ${called} (${quota.place}) is reached: ${why}`;
     }
   }
-  return { isAllowed: true, reason: "no quota is reached" };
+  return undefined;
+}
+
+/**
+ * Whether quotas leave room. Two may speak of a request: one of users, for whoever made the repository, whoever pushes to it, and
+ * one of repositories. Of each kind the first that speaks of it holds: what is special stands before what is general. Pure, but for
+ * asking `usage` and `owners`.
+ */
+export function decideStorage(rules: AccessRules, asking: Asking, request: StorageRequest): Decision {
+  const reason = ofOwner(rules, asking, request) ?? ofPattern(rules, request);
+  return reason === undefined ? { isAllowed: true, reason: "no quota is reached" } : { isAllowed: false, reason };
 }

@@ -411,6 +411,34 @@ describe("limits", () => {
     expect((await access.authenticate(basic("alice"))).name).toBe("alice");
   });
 
+  test("of storage count what a user made, and a refusal is audited", async () => {
+    const access = await open(`${RULES}[[quotas]]\nusers = ["*"]\nmax_bytes = 100\nmax_repositories = 1\n`);
+    const held = new Map<string, number>();
+    const usage = {
+      ofRepositories: (matches: (repository: string) => boolean) => {
+        const sizes = [...held].filter(([repository]) => matches(repository)).map(([, bytes]) => bytes);
+        return { bytes: sizes.reduce((sum, bytes) => sum + bytes, 0), repositories: sizes.length };
+      },
+      hasRepository: (repository: string) => held.has(repository),
+    };
+    const alice = await access.authenticate(basic("alice"));
+    const bob = await access.authenticate(basic("bob"));
+    const mayStore = (who: typeof alice, repository: string, bytes: number): boolean =>
+      access.mayStore(who, repository, { bytes, usage }).isAllowed;
+    expect(mayStore(alice, "team/app", 100)).toBe(true);
+    held.set("team/app", 60);
+    audit = [];
+    expect([mayStore(alice, "team/app", 40), mayStore(alice, "team/app", 41)]).toEqual([true, false]);
+    expect(mayStore(alice, "team/other", 1)).toBe(false);
+    // It is alice's room that bob's push takes: his own is untouched.
+    expect([mayStore(bob, "team/app", 41), mayStore(bob, "team/other", 100)]).toEqual([false, true]);
+    expect(audit.map((line) => JSON.parse(line).action)).toEqual(["store", "store", "store"]);
+    held.delete("team/app");
+    expect(mayStore(bob, "team/app", 100)).toBe(true);
+    held.set("team/app", 100);
+    expect(mayStore(alice, "team/new", 100)).toBe(true);
+  });
+
   test("of failures slow a guesser down, and nobody at another address", async () => {
     const access = await open(RULES);
     for (let guess = 0; guess < 5; guess += 1) {

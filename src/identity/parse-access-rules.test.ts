@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { type ParsedAccess, parseAccessRules } from "./parse-access-rules.ts";
 
@@ -115,6 +117,12 @@ burst = 1.5
       "access.toml:20: limits[0] has no requests_per_second",
       "access.toml:22: limits[0].burst is not a whole number above 0",
     ]);
+  });
+
+  test("the example of the project is understood", () => {
+    const { rules, problems } = parse(readFileSync(join(import.meta.dir, "../../examples/access.toml"), "utf8"));
+    expect(problems).toEqual([]);
+    expect([rules.users.size, rules.rights.length, rules.quotas.length, rules.limits.length]).toEqual([2, 3, 2, 1]);
   });
 
   test("what is no TOML is told with its line", () => {

@@ -232,7 +232,7 @@ function readLimit(reader: RulesReader, value: unknown, index: number): RateLimi
  * actions = ["pull", "push", "delete"]
  *
  * [[quotas]]
- * users = ["*"]                               # each of them; or repositories = ["team/**"], all of them together
+ * users = ["*"]                               # what each made; or repositories = ["team/**"], all of them together
  * max_bytes = "20 GB"
  * max_repositories = 100
  *

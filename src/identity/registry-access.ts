@@ -15,6 +15,7 @@ import type { OpenAccessOptions } from "./open-access.ts";
 import { PasswordCheck } from "./password-check.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { RefreshTokens } from "./refresh-tokens.ts";
+import { RepositoryOwners } from "./repository-owners.ts";
 import { matchesRepository } from "./repository-pattern.ts";
 import { RulesFile } from "./rules-file.ts";
 import type { RepositoryAction, Scope } from "./scope.ts";
@@ -28,6 +29,7 @@ export class RegistryAccess implements Access {
   readonly #passwords: PasswordCheck;
   readonly #tokens: TokenService;
   readonly #refreshTokens: RefreshTokens;
+  readonly #owners: RepositoryOwners;
   readonly #limiter: RateLimiter;
 
   /** @throws as `openAccess` */
@@ -45,6 +47,7 @@ export class RegistryAccess implements Access {
     this.#passwords = new PasswordCheck({ now, randomBytes });
     this.#tokens = new TokenService({ keys, service, now, randomBytes });
     this.#refreshTokens = new RefreshTokens(state, randomBytes);
+    this.#owners = new RepositoryOwners(state);
     this.#limiter = new RateLimiter(now);
   }
 
@@ -94,7 +97,16 @@ export class RegistryAccess implements Access {
   }
 
   mayStore(identity: Identity, repository: string, options: MayStoreOptions): Decision {
-    const decision = decideStorage(this.#rules.latest, identity, { repository, ...options });
+    const decision = decideStorage(this.#rules.latest, identity, {
+      repository,
+      ...options,
+      owners: this.#owners,
+    });
+    const { name } = identity;
+    if (decision.isAllowed && name !== undefined && !options.usage.hasRepository(repository)) {
+      // Asked for each chunk of the first blob, and written once.
+      if (this.#owners.ownerOf(repository) !== name) this.#owners.own(repository, name);
+    }
     if (!decision.isAllowed) this.#audit({ who: identity, action: "store", repository, ...decision });
     return decision;
   }
