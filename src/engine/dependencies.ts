@@ -24,7 +24,7 @@ export interface EngineState {
   readonly events: {
     /** Inside the caller's transaction. */
     append(event: {
-      type: "container";
+      type: EngineEvent["type"];
       action: string;
       actorId: string;
       attributes: Record<string, string>;

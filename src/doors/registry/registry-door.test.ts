@@ -33,7 +33,7 @@ describe("the registry's door", () => {
   });
 
   test.each([
-    ["/", 404, "UNSUPPORTED"],
+    ["/nothing", 404, "UNSUPPORTED"],
     ["/v1/", 404, "UNSUPPORTED"],
     ["/v2/name", 404, "UNSUPPORTED"],
     ["/v2/name/tags/lists", 404, "UNSUPPORTED"],
