@@ -318,6 +318,21 @@ static int run_in_foreground(void)
 	return status;
 }
 
+/* Init is there, a child of this process since before its execve (src/runtime/container/stay-with.ts). */
+static int adopt(void)
+{
+	int master = (int)number(self.options, LAUNCH_ADOPT_MASTER);
+
+	self.child.pid = (int)number(self.options, LAUNCH_ADOPT_PID);
+	self.child.pidfd = (int)syscall(NR_PIDFD_OPEN, self.child.pid, 0);
+	if (self.child.pidfd < 0)
+		give_up_at("open process %d", self.child.pid);
+	block_signals();
+	if (master > 0)
+		take_console(master);
+	return run_in_foreground();
+}
+
 int launch_main(const char *plan_fd)
 {
 	struct failure failure;
@@ -336,6 +351,8 @@ int launch_main(const char *plan_fd)
 	prctl(PR_SET_NAME, "gantry-launch");
 	if (number(self.options, LAUNCH_SUBREAPER))
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (number(self.options, LAUNCH_ADOPT_PID))
+		return adopt();
 	preserved_fds = (int)number(self.options, LAUNCH_PRESERVED_FDS);
 	if (number(self.options, LAUNCH_AWAITS_START)) {
 		start_fd = make_fifo("exec.fifo");

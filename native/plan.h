@@ -237,6 +237,8 @@
 #define LAUNCH_COLUMNS 6
 #define LAUNCH_OUTCOME_AT 7
 #define LAUNCH_HOLD_PID 8
+#define LAUNCH_ADOPT_PID 9
+#define LAUNCH_ADOPT_MASTER 10
 #define LAUNCH_FOLDER 0
 #define LAUNCH_PID_FILE 1
 #define LAUNCH_CONSOLE_SOCKET 2
@@ -321,7 +323,7 @@
 	[STEP_CPU_AFFINITY] = {1, 1, 1, 0, 1}, \
 	[STEP_NETLINK] = {1, 3, 3, 0, 1}, \
 	[STEP_WRITE_PID] = {1, 0, 1, 0, 0}, \
-	[STEP_LAUNCH] = {1, 9, 5, 1, 0}, \
+	[STEP_LAUNCH] = {1, 11, 5, 1, 0}, \
 	[STEP_HOOK] = {1, 3, 3, 1, 0}, \
 	[STEP_AWAIT_HOOKS] = {1, 0, 0, 0, 0}, \
 	[STEP_FIND_PROGRAM] = {1, 0, 1, 0, 0}, \

@@ -53,6 +53,9 @@ const SYSTEMD_FILES = [
   "test/integration/systemd-cgroup.test.ts",
 ];
 
+/** What asks criu, at whose speed. */
+const CHECKPOINT_FILES = ["test/integration/runtime-checkpoint.test.ts"];
+
 const GUESTS: readonly Guest[] = [
   {
     name: "6.1, cgroup v2",
@@ -81,6 +84,8 @@ const GUESTS: readonly Guest[] = [
       "test/e2e/first-steps.test.ts",
     ],
   },
+  { name: "6.1, criu, cgroup v2", cgroup: "v2", files: CHECKPOINT_FILES },
+  { name: "6.1, criu, cgroup v1", cgroup: "v1", files: CHECKPOINT_FILES },
   { name: "6.1, SELinux", cgroup: "v2", lsm: "selinux", files: ["test/integration/selinux.test.ts"] },
   { name: "6.1, cgroup v1", cgroup: "v1", files: CGROUP_FILES },
   { name: "6.1, cgroup hybrid", cgroup: "hybrid", files: CGROUP_FILES },
@@ -92,7 +97,7 @@ const GUESTS: readonly Guest[] = [
 const PROJECT = [
   ...["src", "native", "scripts", "test", "examples", "package.json", "package-lock.json", "tsconfig.json", "gantry"],
   ...["layers.json", "dist/native", "node_modules/.package-lock.json", "node_modules/bun"],
-  ...["node_modules/smol-toml", "node_modules/fast-check", "node_modules/pure-rand"],
+  ...["node_modules/smol-toml", "node_modules/pbf", "node_modules/fast-check", "node_modules/pure-rand"],
 ];
 
 function must(command: readonly string[], options: { readonly cwd?: string } = {}): void {

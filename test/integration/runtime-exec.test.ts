@@ -105,27 +105,4 @@ describe.skipIf(skip !== undefined)("a running container of `gantry runtime`", (
       stderr: expect.stringContaining("invalid size"),
     });
   });
-
-  test("checkpoint and restore are refused by name, whatever runc's options, and change nothing", () => {
-    const images = join(bundle.folder, "images");
-    const paths = [
-      "--image-path",
-      images,
-      "--work-path",
-      images,
-      "--manage-cgroups-mode",
-      "ignore",
-      "--empty-ns=network",
-    ];
-    expect(bundle.run("checkpoint", ...paths, "--leave-running", "--status-fd", "3", id)).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining(`cannot checkpoint container \\"${id}\\": checkpoint is not supported yet`),
-    });
-    expect(bundle.run("restore", ...paths, "-d", "-b", bundle.bundle, "--pid-file", images, "other")).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('cannot restore container \\"other\\": restore is not supported yet'),
-    });
-    expect(JSON.parse(bundle.run("state", id).stdout).status).toBe("running");
-    expect({ hasImages: existsSync(images), left: bundle.left() }).toEqual({ hasImages: false, left: [id] });
-  });
 });

@@ -61,11 +61,11 @@ export class RuntimeBundle implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "gantry-runtime-"));
   readonly root = join(this.folder, "state");
   readonly bundle = join(this.folder, "bundle");
-  readonly #command: readonly string[];
+  readonly command: readonly string[];
 
   /** @param command the runtime, to compare with another. @default the sources */
   constructor(command = GANTRY) {
-    this.#command = command;
+    this.command = command;
     for (const name of ["bin", "proc", "sys", "dev", "tmp", "etc"])
       mkdirSync(join(this.bundle, "rootfs", name), { recursive: true });
     copyFileSync(BUSYBOX, join(this.bundle, "rootfs/bin/busybox"));
@@ -101,7 +101,7 @@ export class RuntimeBundle implements Disposable {
   run(...args: readonly string[]): RuntimeResult {
     const output = join(this.folder, `out-${crypto.randomUUID()}`);
     const script = 'exec "$@" >"$OUTPUT.1" 2>"$OUTPUT.2" </dev/null';
-    const { status } = spawnSync("/bin/sh", ["-c", script, "sh", ...this.#command, "--root", this.root, ...args], {
+    const { status } = spawnSync("/bin/sh", ["-c", script, "sh", ...this.command, "--root", this.root, ...args], {
       cwd: this.bundle,
       timeout: 30_000,
       killSignal: "SIGKILL",

@@ -7,7 +7,7 @@ cache=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gantry-vm}
 suite=bookworm
 packages=(
   apparmor apparmor-utils policycoreutils selinux-utils secilc attr
-  systemd dbus runc uidmap libcap2-bin busybox-static gcc libc6-dev
+  systemd dbus runc criu uidmap libcap2-bin busybox-static gcc libc6-dev
   iproute2 iptables nftables iputils-ping socat curl ca-certificates
   procps psmisc kmod strace jq python3-minimal e2fsprogs bpftool zstd bsdutils
 )

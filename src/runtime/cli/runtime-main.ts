@@ -44,8 +44,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   spec: { summary: "Write a config.json to begin with", load: () => import("./commands/spec.ts") },
   features: { summary: "Print what of the specification there is", load: () => import("./commands/features.ts") },
-  checkpoint: { summary: "Not supported yet", load: () => import("./commands/checkpoint.ts") },
-  restore: { summary: "Not supported yet", load: () => import("./commands/restore.ts") },
+  checkpoint: { summary: "Save the processes of a container in files", load: () => import("./commands/checkpoint.ts") },
+  restore: { summary: "Make a container again of a checkpoint", load: () => import("./commands/restore.ts") },
 };
 
 const OUTCOME: Entry = { summary: "", load: () => import("./commands/launch-outcome.ts") };

@@ -19,6 +19,7 @@ import { planPreservedFds } from "./preserved-fds.ts";
 import { checkTerminal, withVariables } from "./process-rules.ts";
 import type { Bundle } from "./read-bundle.ts";
 import { removeStateFolder } from "./state-folder.ts";
+import { readOwnStreams } from "./stream-descriptors.ts";
 import { withUsableCapabilities } from "./usable-capabilities.ts";
 
 export interface CreateOptions {
@@ -47,7 +48,7 @@ export interface CreateOptions {
 }
 
 /** What runc allows after all that the configuration says (libcontainer/specconv). */
-function withDefaultDevices(resources: Resources | undefined): Resources {
+export function withDefaultDevices(resources: Resources | undefined): Resources {
   const [denyAll, ...defaults] = DEFAULT_DEVICE_RULES;
   const first = denyAll === undefined ? [] : [denyAll];
   return { ...resources, devices: [...first, ...(resources?.devices ?? []), ...defaults] };
@@ -106,6 +107,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
       bootId: readBootId(),
       cgroup: { ...placed, folders: cgroup.group.folders },
       hasKeyring: options.withoutKeyring !== true,
+      descriptors: readOwnStreams(planned.process),
       creator: { pid: process.pid, startTime: readStartTime(process.pid) ?? 0 },
     };
     const early = stateText({ ...identity, late: { from: 0, steps: [] } }, bundle.config);

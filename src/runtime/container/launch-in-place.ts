@@ -36,14 +36,19 @@ export async function openHelperProgram(): Promise<HelperProgram> {
 export function launchInPlace(
   plan: Plan,
   program: HelperProgram,
-  options: { readonly environment: Readonly<Record<string, string | undefined>>; readonly preservedFds: number },
+  options: {
+    readonly environment: Readonly<Record<string, string | undefined>>;
+    readonly preservedFds: number;
+    /** Further descriptors that the helper has, under their own numbers. @default none */
+    readonly inherit?: readonly number[];
+  },
 ): never {
   const bytes = encodePlan(plan);
   const file = require(openMemoryFile("gantry-plan", bytes), "keep the plan in memory");
   const preserved = Array.from({ length: options.preservedFds }, (_, index) => FIRST_PRESERVED + index);
   const failure = executeInPlace(program.fd, ["gantry-helper", "launch", String(file)], {
     environment: options.environment,
-    inherit: [file, ...preserved],
+    inherit: [file, ...preserved, ...(options.inherit ?? [])],
   });
   throw new GantryError("internal", `cannot execute the native helper: ${describeErrno(-failure)}`);
 }

@@ -6,10 +6,10 @@ import { openMemoryFile } from "../../platform/memory-file.ts";
 import type { ContainerState } from "./container-state.ts";
 
 /** The container's state as others read it (runtime.md, "State"). */
-export function hookInput(state: ContainerState, status: "running" | "stopped"): string {
+export function hookInput(state: ContainerState, status: "creating" | "running" | "stopped"): string {
   const { bundle, id, spec } = state;
   const annotations = spec.annotations === undefined ? {} : { annotations: spec.annotations };
-  const pid = status === "running" ? { pid: state.init?.pid ?? 0 } : {};
+  const pid = status === "stopped" ? {} : { pid: state.init?.pid ?? 0 };
   return JSON.stringify({ ociVersion: spec.ociVersion, id, status, ...pid, bundle, ...annotations });
 }
 

@@ -1,6 +1,6 @@
 import type { PlanStep } from "./steps.ts";
 
-/** What the launcher does: the helper that comes in the place of `gantry runtime create|run|exec`. */
+/** What the launcher does: the helper that comes in the place of `gantry runtime create|run|exec|restore`. */
 export interface LaunchOptions {
   /** How many of the caller's descriptors from 3 on the program gets. */
   readonly preservedFds: number;
@@ -20,6 +20,8 @@ export interface LaunchOptions {
   readonly state?: { readonly head: string; readonly tail: string };
   /** A process that keeps a systemd unit alive until init is in it; 0: none. */
   readonly holdPid: number;
+  /** Init is there already, and our child: stay with it. @default make it */
+  readonly adopted?: { readonly pid: number /** Of its terminal. */; readonly master?: number };
   /** A command that explains a failure and cleans up; its argument `outcomeAt` is replaced by what happened. */
   readonly again: readonly string[];
   readonly outcomeAt: number;
@@ -40,6 +42,8 @@ export function planLaunch(options: LaunchOptions): PlanStep {
     columns: options.consoleSize?.width ?? 0,
     outcomeAt: options.outcomeAt,
     holdPid: options.holdPid,
+    adoptPid: options.adopted?.pid ?? 0,
+    adoptMaster: options.adopted?.master ?? 0,
     folder: options.folder ?? "",
     pidFile: options.pidFile ?? "",
     consoleSocket: options.consoleSocket ?? "",

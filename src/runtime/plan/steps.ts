@@ -196,6 +196,9 @@ export const STEPS = {
       /** Which of the arguments `again` is replaced by the outcome. */
       outcomeAt: "number",
       holdPid: "number",
+      /** Init, where it is there already; and its terminal's master, 0 without one. */
+      adoptPid: "number",
+      adoptMaster: "number",
       folder: "string",
       pidFile: "string",
       consoleSocket: "string",

@@ -1,20 +1,27 @@
-import { GantryError } from "../../../errors/gantry-error.ts";
-import type { FlagTable } from "../parse-runc-flags.ts";
-import type { RuntimeCommand } from "../runtime-command.ts";
+import { checkpointContainer } from "../../container/checkpoint-container.ts";
+import { openContainer } from "../../container/open-container.ts";
+import type { CheckpointFlags } from "../../criu/checkpoint-flags.ts";
+import { CRIU_FLAGS, parsePageServer, readCriuFlags } from "../criu-flags.ts";
+import type { CommandContext, RuntimeCommand } from "../runtime-command.ts";
 
-/** What `checkpoint` and `restore` have in common in runc's command line: a caller's options are not what is wrong. */
-export const CRIU_FLAGS = {
-  "image-path": { takes: "text" },
-  "work-path": { takes: "text" },
-  "tcp-established": { takes: "nothing" },
-  "ext-unix-sk": { takes: "nothing" },
-  "shell-job": { takes: "nothing" },
-  "lazy-pages": { takes: "nothing" },
-  "file-locks": { takes: "nothing" },
-  "manage-cgroups-mode": { takes: "text" },
-  "empty-ns": { takes: "list" },
-  "auto-dedup": { takes: "nothing" },
-} as const satisfies FlagTable;
+function readFlags(context: CommandContext): CheckpointFlags {
+  const { flags } = context;
+  const [parentPath, statusFd, pageServer] = [
+    flags.text("parent-path"),
+    flags.integer("status-fd") ?? -1,
+    flags.text("page-server"),
+  ];
+  return {
+    ...readCriuFlags(context),
+    leaveRunning: flags.has("leave-running"),
+    tcpSkipInFlight: flags.has("tcp-skip-in-flight"),
+    linkRemap: flags.has("link-remap"),
+    preDump: flags.has("pre-dump"),
+    ...(parentPath === undefined ? {} : { parentPath }),
+    ...(statusFd < 0 ? {} : { statusFd }),
+    ...(pageServer === undefined ? {} : { pageServer: parsePageServer(pageServer) }),
+  };
+}
 
 export const command: RuntimeCommand = {
   usage: "[OPTIONS] CONTAINER-ID",
@@ -29,9 +36,16 @@ export const command: RuntimeCommand = {
     "pre-dump": { takes: "nothing" },
   },
   arguments: { min: 1, max: 1 },
-  async run({ positionals: [id = ""] }) {
-    throw new GantryError("unsupported", `cannot checkpoint container "${id}": checkpoint is not supported yet`, {
-      hint: "it goes on as it was; make containers that need it with runc",
+  failure: "runc checkpoint failed: ",
+  async run(context) {
+    const { host, options, log } = context;
+    const [id = ""] = context.positionals;
+    const flags = readFlags(context);
+    await checkpointContainer(await openContainer(options.root, id), flags, {
+      root: options.root,
+      environment: host.environment,
+      warn: (message) => log.write("warning", message),
     });
+    return 0;
   },
 };

@@ -36,7 +36,7 @@ export function describeFeatures(options: { readonly kernelVersion: string; read
     },
     annotations: {
       "org.gantry.version": options.version,
-      "org.opencontainers.runc.checkpoint.enabled": "false",
+      "org.opencontainers.runc.checkpoint.enabled": "true",
     },
     potentiallyUnsafeConfigAnnotations: ["org.systemd.property."],
   };
