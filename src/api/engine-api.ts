@@ -16,6 +16,7 @@ import type {
   ImageHistoryItem,
   ImageInspect,
   ImageSummary,
+  LoginResponse,
   ProgressMessage,
   RegistryAuth,
 } from "./image.ts";
@@ -179,6 +180,11 @@ export interface ImageApi {
       readonly auth?: RegistryAuth;
     },
   ): Promise<AsyncIterable<ProgressMessage>>;
+  /** A tag; left out, all tags of the repository. An error within the stream is thrown while it is read. */
+  pushImage(
+    repository: string,
+    options?: CallOptions & { readonly tag?: string; readonly platform?: string; readonly auth?: RegistryAuth },
+  ): Promise<AsyncIterable<ProgressMessage>>;
   inspectImage(name: string, options?: CallOptions): Promise<ImageInspect>;
   imageHistory(name: string, options?: CallOptions): Promise<readonly ImageHistoryItem[]>;
   tagImage(
@@ -201,6 +207,8 @@ export interface ImageApi {
   ): Promise<AsyncIterable<ProgressMessage>>;
   /** Our own call. */
   imageFromHost(request: FromHostRequest, options?: CallOptions): Promise<FromHostResponse>;
+  /** Whether a registry takes credentials. */
+  logIn(auth: RegistryAuth, options?: CallOptions): Promise<LoginResponse>;
   inspectDistribution(
     name: string,
     options?: CallOptions & { readonly auth?: RegistryAuth },

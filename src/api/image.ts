@@ -70,6 +70,13 @@ export interface ProgressMessage {
   readonly aux?: unknown;
 }
 
+/** What `POST /auth` answers to a `RegistryAuth` that is taken. */
+export interface LoginResponse {
+  readonly Status: string;
+  /** To be kept in the password's place, unless it is empty. */
+  readonly IdentityToken: string;
+}
+
 /** `X-Registry-Auth`, base64url of this JSON. */
 export interface RegistryAuth {
   readonly username?: string;

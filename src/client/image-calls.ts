@@ -8,6 +8,7 @@ import type {
   ImageHistoryItem,
   ImageInspect,
   ImageSummary,
+  LoginResponse,
   ProgressMessage,
   RegistryAuth,
 } from "../api/image.ts";
@@ -24,6 +25,11 @@ export function imageCalls(caller: Caller): ImageApi {
       const query = { fromImage, tag, platform };
       const response = await caller.send("POST", "/images/create", { query, headers: authHeader(auth), signal });
       return readProgress(response.body);
+    },
+    async pushImage(repository, { signal, tag, platform, auth } = {}) {
+      // Docker wants the header, also from those who have no credentials.
+      const call = { query: { tag, platform }, headers: authHeader(auth ?? {}), signal };
+      return readProgress((await caller.send("POST", `/images/${segment(repository)}/push`, call)).body);
     },
     inspectImage: (name, options = {}) => caller.json<ImageInspect>("GET", `/images/${segment(name)}/json`, options),
     imageHistory: (name, options = {}) =>
@@ -48,6 +54,7 @@ export function imageCalls(caller: Caller): ImageApi {
     imageFromHost(request, { signal } = {}) {
       return caller.json<FromHostResponse>("POST", "/gantry/images/from-host", { json: request, signal });
     },
+    logIn: (auth, { signal } = {}) => caller.json<LoginResponse>("POST", "/auth", { json: auth, signal }),
     inspectDistribution(name, { signal, auth } = {}) {
       const call = { headers: authHeader(auth), signal };
       return caller.json<DistributionInspect>("GET", `/distribution/${segment(name)}/json`, call);

@@ -12,6 +12,7 @@ import { HostPacker } from "../image/from-host.ts";
 import { Images } from "../image/images.ts";
 import { LayerStore } from "../image/layer-store.ts";
 import { Puller } from "../image/pull.ts";
+import { Pusher } from "../image/push.ts";
 import { SnapshotStore } from "../image/snapshot-store.ts";
 import { LayerWorkers } from "../image/unpack/layer-workers.ts";
 import { detectCgroups } from "../linux/cgroupfs/index.ts";
@@ -85,6 +86,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
     workers,
     defaultRegistry,
     puller: new Puller({ state, content, layers, registries, gate: trustGate(process.env.GANTRY_TRUST) }),
+    pusher: new Pusher({ state, content, registries }),
     hostPacker: new HostPacker({ state, content, layers, defaultRegistry }),
   });
 
@@ -142,6 +144,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
         routes: dockerRoutes({
           engine,
           images,
+          registries,
           events: state.events,
           networks: network,
           volumes,

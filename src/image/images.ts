@@ -18,6 +18,7 @@ import { type LoadedTarget, loadMembers, namesToSet } from "./load-archive.ts";
 import { type ImageUser, planRemoval } from "./plan-removal.ts";
 import type { ProgressEvent } from "./progress-event.ts";
 import type { PulledImage, Puller, PullOptions } from "./pull.ts";
+import type { Pusher, PushOptions } from "./push.ts";
 import { type SavedImage, saveArchive } from "./save-archive.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import type { LayerWorkers } from "./unpack/layer-workers.ts";
@@ -29,6 +30,7 @@ export interface ImagesParts {
   readonly layers: LayerStore;
   readonly workers: LayerWorkers;
   readonly puller: Puller;
+  readonly pusher: Pusher;
   readonly hostPacker: HostPacker;
   /** @default this host's */
   readonly platform?: Platform;
@@ -256,6 +258,11 @@ export class Images {
   /** As `Puller.pull`. */
   pull(name: string, options: PullOptions = {}): Promise<PulledImage> {
     return this.#parts.puller.pull(name, options);
+  }
+
+  /** As `Pusher.push`. */
+  push(name: string, options: PushOptions = {}): Promise<void> {
+    return this.#parts.pusher.push(name, options);
   }
 
   /** Packs programs of this host, with all that they load, into an image. */

@@ -18,6 +18,7 @@ import { Images } from "../../src/image/images.ts";
 import { LayerStore } from "../../src/image/layer-store.ts";
 import { IMAGE_MIGRATIONS } from "../../src/image/migrations.ts";
 import type { Puller } from "../../src/image/pull.ts";
+import type { Pusher } from "../../src/image/push.ts";
 import { SnapshotStore } from "../../src/image/snapshot-store.ts";
 import { LayerWorkers } from "../../src/image/unpack/layer-workers.ts";
 import { removeTree } from "../../src/image/unpack/remove-tree.ts";
@@ -46,6 +47,7 @@ async function openStore(name: string) {
   const images = new Images({
     ...{ state, content, snapshots, layers, workers },
     puller: none as Puller,
+    pusher: none as Pusher,
     hostPacker: none as HostPacker,
   });
   return { root, state, content, snapshots, images };

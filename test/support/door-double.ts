@@ -247,6 +247,7 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
       tag: () => {},
       remove: async (name) => none("image", name),
       pull: async (name) => none("image", name),
+      push: async (name) => none("image", name),
       load: async () => [],
       save: ([name = ""]) => none("image", name),
       fromHost: async ({ name }) => ({ id: IMAGE_ID, names: name === undefined ? [] : [name] }),
@@ -255,6 +256,9 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
     networks: { list: () => [], inspect: (name) => none("network", name) },
     registry: {
       serve: async ({ Listen = "127.0.0.1:5000" }) => ({ address: Listen, [Symbol.asyncDispose]: async () => {} }),
+    },
+    registries: {
+      logIn: async () => ({}),
     },
     volumes: {
       list: () => [],

@@ -17,8 +17,16 @@ export function registrySkipReason(): string | undefined {
   return skipReason({ programs: ["docker-registry", "setpriv", "skopeo"] });
 }
 
+export interface TestRegistryOptions {
+  /** Names and passwords of those who may use it. @default anybody */
+  readonly users?: Readonly<Record<string, string>>;
+  /** Files of its certificate and key. @default plain HTTP */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+}
+
 /** Starts a registry with empty storage of its own on a free loopback port. It ends with this process at the latest. */
-export async function startRegistry(): Promise<TestRegistry> {
+export async function startRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
+  const { users, tls } = options;
   const directory = mkdtempSync(join(tmpdir(), "gantry-registry-"));
   const config = join(directory, "config.yml");
   writeFileSync(
@@ -27,10 +35,15 @@ export async function startRegistry(): Promise<TestRegistry> {
       "version: 0.1",
       "log: { level: info, formatter: json }",
       `storage: { filesystem: { rootdirectory: ${directory} }, delete: { enabled: true } }`,
-      'http: { addr: "127.0.0.1:0" }',
+      `http: { addr: "127.0.0.1:0"${tls === undefined ? "" : `, tls: { certificate: ${tls.certificate}, key: ${tls.key} }`} }`,
+      users === undefined ? "" : `auth: { htpasswd: { realm: test, path: ${join(directory, "htpasswd")} } }`,
       "",
     ].join("\n"),
   );
+  const lines = Object.entries(users ?? {}).map(
+    ([name, password]) => `${name}:${Bun.password.hashSync(password, { algorithm: "bcrypt", cost: 4 })}\n`,
+  );
+  writeFileSync(join(directory, "htpasswd"), lines.join(""));
   const program = findProgram("docker-registry") ?? "docker-registry";
   const child = spawn("setpriv", ["--pdeathsig", "KILL", program, "serve", config], {
     stdio: ["ignore", "ignore", "pipe"],

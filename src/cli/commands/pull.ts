@@ -1,6 +1,7 @@
 import { formatReference, parseReference } from "../../oci/reference.ts";
 import { defineCommand } from "../command.ts";
 import { absentSwitch, switchFlag, textFlag } from "../flags/flag.ts";
+import { findAuth } from "../registry/find-auth.ts";
 import { showProgress } from "../streams/show-progress.ts";
 import { splitImageName } from "../values/image-name.ts";
 
@@ -21,6 +22,7 @@ export const command = defineCommand({
     }
     const progress = await api.pullImage({
       ...splitImageName(name),
+      ...(await findAuth(terminal, reference)),
       ...(flags.platform === undefined ? {} : { platform: flags.platform }),
     });
     await showProgress(progress, flags.quiet ? undefined : terminal.stdout, terminal);

@@ -2,6 +2,7 @@ import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { ApiError } from "../../api/api-error.ts";
 import type { CreateContainerRequest } from "../../api/container-config.ts";
 import type { EngineApi } from "../../api/engine-api.ts";
+import { parseReference } from "../../oci/reference.ts";
 import type { CommandContext } from "../command.ts";
 import type { ParsedFlags } from "../flags/parse-flags.ts";
 import { fileFailure } from "../values/file-failure.ts";
@@ -57,8 +58,10 @@ export function checkPullPolicy(policy: string | undefined): void {
 async function pull(api: EngineApi, image: string, context: CommandContext, flags: CreationFlags): Promise<void> {
   const { showProgress } = await import("../streams/show-progress.ts");
   const { splitImageName } = await import("../values/image-name.ts");
+  const { findAuth } = await import("../registry/find-auth.ts");
   const progress = await api.pullImage({
     ...splitImageName(image),
+    ...(await findAuth(context.terminal, parseReference(image))),
     ...(flags.platform === undefined ? {} : { platform: flags.platform }),
   });
   await showProgress(progress, flags.quiet ? undefined : context.terminal.stderr, context.terminal);

@@ -1,10 +1,9 @@
 import { GantryError } from "../../errors/gantry-error.ts";
+import { typedLines } from "../streams/typed-lines.ts";
 import type { Terminal } from "../terminal.ts";
 
 const INPUT_BYTES_MAX = 4096;
 const INTERRUPTED_STATUS = 130;
-
-const [INTERRUPT, END, BACKSPACE, LINE_FEED, RETURN, ERASE_LINE, DELETE] = [3, 4, 8, 10, 13, 21, 127];
 
 export interface AskPasswordOptions {
   /** Read it from standard input, one line, instead of asking. @default false */
@@ -40,7 +39,8 @@ export async function askPassword(terminal: Terminal, options: AskPasswordOption
   }
 }
 
-async function readPassword(terminal: Terminal): Promise<string> {
+/** A password from standard input, without its line's end. @throws `invalid-argument` if that is too long for one. */
+export async function readPassword(terminal: Terminal): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of terminal.stdin.read()) {
@@ -60,31 +60,4 @@ async function ask(terminal: Terminal, typed: AsyncGenerator<string, void>, prom
   await terminal.stderr.write("\r\n");
   if (value !== undefined) return value;
   throw new GantryError("cancelled", "no password was given", { exitCode: INTERRUPTED_STATUS });
-}
-
-/** What is typed line by line, with the keys that a terminal handles itself outside of raw mode. Ends at Ctrl-C and Ctrl-D. */
-async function* typedLines(terminal: Terminal): AsyncGenerator<string, void> {
-  let line: number[] = [];
-  for await (const chunk of terminal.stdin.read()) {
-    for (const byte of chunk) {
-      if (byte === INTERRUPT || byte === END) return;
-      if (byte === RETURN || byte === LINE_FEED) {
-        yield Buffer.from(line).toString("utf8");
-        line = [];
-      } else if (byte === BACKSPACE || byte === DELETE) {
-        line = withoutLastCharacter(line);
-      } else if (byte === ERASE_LINE) {
-        line = [];
-      } else if (line.length < INPUT_BYTES_MAX) {
-        line.push(byte);
-      }
-    }
-  }
-}
-
-/** A character may have several bytes: all but the first begin with the bits 10. */
-function withoutLastCharacter(line: readonly number[]): number[] {
-  let length = line.length - 1;
-  while (length > 0 && ((line[length] ?? 0) & 0xc0) === 0x80) length -= 1;
-  return line.slice(0, Math.max(0, length));
 }

@@ -23,6 +23,14 @@ export interface AuthorizerOptions {
   readonly stallTimeoutMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Asks token servers for an identity token that may be kept in the password's place. @default false */
+  readonly wantsIdentityToken?: boolean | undefined;
+}
+
+interface FetchedToken {
+  readonly token: string;
+  readonly lifeSeconds: number;
+  readonly refreshToken: string | undefined;
 }
 
 const TOKEN_BYTES_MAX = 1024 * 1024;
@@ -36,14 +44,23 @@ function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`;
 }
 
-function readToken(bytes: Uint8Array): { token: string; lifeSeconds: number } | undefined {
+/** A token becomes part of a header: no spaces, no line breaks. */
+function isToken(value: unknown): value is string {
+  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
+}
+
+function readToken(bytes: Uint8Array): FetchedToken | undefined {
   try {
     const document = JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, unknown>>;
     const token = document.token ?? document.access_token;
     const life = document.expires_in;
-    // A token becomes part of a header: no spaces, no line breaks.
-    if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) return undefined;
-    return { token, lifeSeconds: typeof life === "number" && life > 0 ? life : TOKEN_LIFE_DEFAULT_SECONDS };
+    if (!isToken(token)) return undefined;
+    const refreshToken = isToken(document.refresh_token) ? document.refresh_token : undefined;
+    return {
+      token,
+      refreshToken,
+      lifeSeconds: typeof life === "number" && life > 0 ? life : TOKEN_LIFE_DEFAULT_SECONDS,
+    };
   } catch {
     return undefined;
   }
@@ -59,8 +76,15 @@ export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #headers = new Map<string, { readonly value: string; readonly endsAt: number }>();
 
+  #identityToken: string | undefined;
+
   constructor(options: AuthorizerOptions) {
     this.#options = options;
+  }
+
+  /** What a token server gave to be kept in the password's place. */
+  get identityToken(): string | undefined {
+    return this.#identityToken;
   }
 
   /** The `Authorization` that is known to do for `scope`, before being asked. */
@@ -134,6 +158,10 @@ export class Authorizer {
       for (const [name, value] of parameters) realm.searchParams.append(name, value);
       if (credentials !== undefined)
         realm.searchParams.set("account", credentials.kind === "password" ? credentials.username : "");
+      if (this.#options.wantsIdentityToken === true) {
+        realm.searchParams.set("offline_token", "true");
+        realm.searchParams.set("client_id", "gantry");
+      }
       const headers: Record<string, string> =
         credentials?.kind === "password" ? { authorization: basic(credentials.username, credentials.password) } : {};
       result = await exchange({ url: realm, headers }, options);
@@ -156,6 +184,7 @@ export class Authorizer {
         `cannot get a token for registry ${host}: ${realm.host} answered without one`,
       );
     }
+    this.#identityToken = token.refreshToken;
     const value = `Bearer ${token.token}`;
     this.#keep(scope, value, now() + token.lifeSeconds * 1000 - TOKEN_MARGIN_MS);
     return value;

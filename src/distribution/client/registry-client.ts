@@ -200,6 +200,25 @@ export class RegistryClient {
     return listPages(this.#session, list, options);
   }
 
+  /**
+   * Finds out if the registry takes the credentials.
+   *
+   * @returns the identity token to keep in the password's place, if it gave one.
+   * @throws `permission-denied` if it does not; `unavailable`, `cancelled`.
+   */
+  async logIn(options: SignalOption = {}): Promise<{ readonly identityToken?: string }> {
+    const { response } = await this.#session.request({ target: "", scope: "", signal: options.signal });
+    if (!response.ok) {
+      const what = `answer of ${this.host}`;
+      const { status, text } = await readProblem(response, { what, ...this.#session.bodyOptions(options.signal) });
+      const code = status === 401 || status === 403 ? "permission-denied" : "unavailable";
+      throw new GantryError(code, `cannot log in to ${this.host}: ${text}`);
+    }
+    await response.body?.cancel();
+    const { identityToken } = this.#session;
+    return identityToken === undefined ? {} : { identityToken };
+  }
+
   #manifestPath(reference: Reference): string {
     return `${reference.repository}/manifests/${reference.digest ?? withDefaultTag(reference).tag ?? ""}`;
   }

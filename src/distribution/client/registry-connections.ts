@@ -1,7 +1,7 @@
 import type { Reference } from "../../oci/reference.ts";
 import type { RegistryCredentials } from "./authorizer.ts";
 import type { RegistryCertificates } from "./http-exchange.ts";
-import { pullPlaces, pushPlace, type RegistriesConfig, type RegistryPlace } from "./registries.ts";
+import { findRegistry, pullPlaces, pushPlace, type RegistriesConfig, type RegistryPlace } from "./registries.ts";
 import { RegistryClient, type RegistryClientOptions } from "./registry-client.ts";
 
 /** A registry that can be asked, and what it calls the thing that is asked for. */
@@ -55,12 +55,35 @@ export class RegistryConnections {
     return await Promise.all(places.map((place) => this.#connect(place, reference, login)));
   }
 
+  /** Where a reference leads when it is pushed to; itself, if that is blocked. */
+  locate(reference: Reference): Reference {
+    const config = this.#parts.config();
+    return findRegistry(config, reference)?.isBlocked === true ? reference : pushPlace(config, reference).reference;
+  }
+
   /** Where to push to. @throws `permission-denied` if it is blocked. */
   async target(reference: Reference, login?: RegistryLogin): Promise<RegistrySource> {
     return await this.#connect(pushPlace(this.#parts.config(), reference), reference, login);
   }
 
-  async #connect(place: RegistryPlace, asked: Reference, login: RegistryLogin | undefined): Promise<RegistrySource> {
+  /** Finds out if a registry takes credentials; as `RegistryClient.logIn`. */
+  async logIn(
+    login: RegistryLogin & { readonly host: string },
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly identityToken?: string }> {
+    // Which repository is of no matter: what the file says of the registry as a whole holds.
+    const reference: Reference = { registry: login.host, repository: "login" };
+    const place = { ...pushPlace(this.#parts.config(), reference), reference };
+    const { client } = await this.#connect(place, reference, login, { wantsIdentityToken: true });
+    return await client.logIn(options);
+  }
+
+  async #connect(
+    place: RegistryPlace,
+    asked: Reference,
+    login: RegistryLogin | undefined,
+    extra: Partial<RegistryClientOptions> = {},
+  ): Promise<RegistrySource> {
     const { reference, isMirror, timeoutMs, isInsecure, proxy } = place;
     const { client, certificates, now, random } = this.#parts;
     const host = reference.registry;
@@ -70,6 +93,7 @@ export class RegistryConnections {
       ...(random === undefined ? {} : { random }),
       ...(isMirror ? { retryDelaysMs: MIRROR_RETRY_DELAYS_MS } : {}),
       ...client,
+      ...extra,
       host,
       isInsecure,
       proxy,

@@ -19,6 +19,8 @@ export interface RegistrySessionOptions {
    */
   readonly isInsecure?: boolean;
   readonly credentials?: RegistryCredentials | undefined;
+  /** Asks token servers for an identity token that may be kept in the password's place. @default false */
+  readonly wantsIdentityToken?: boolean;
   /** What `certs.d` has for this registry. */
   readonly certificates?: RegistryCertificates | undefined;
   /** The address of an HTTP proxy, or `direct`. @default what the environment says */
@@ -107,9 +109,15 @@ export class RegistrySession {
       stallTimeoutMs: 30_000,
       retryDelaysMs: [500, 1000, 2000, 4000, 8000],
       random: () => 1,
+      wantsIdentityToken: false,
     };
     this.#options = { ...defaults, ...options };
     this.#authorizer = new Authorizer({ ...this.#options, credentials: options.credentials });
+  }
+
+  /** What a token server gave to be kept in the password's place. */
+  get identityToken(): string | undefined {
+    return this.#authorizer.identityToken;
   }
 
   /** How bodies of answers are read. */

@@ -3,7 +3,6 @@ import type { Method, Route } from "./router.ts";
 
 /** Calls of Docker's that are not there yet, by what they do. Whatever is in neither table is no page at all. */
 const ABSENT: readonly (readonly [Method, string, string])[] = [
-  ["POST", "/auth", "checking credentials (docker login)"],
   ["GET", "/system/df", "disk usage (docker system df)"],
   ["POST", "/session", "sessions of builds"],
   ["POST", "/grpc", "sessions of builds"],
@@ -23,7 +22,6 @@ const ABSENT: readonly (readonly [Method, string, string])[] = [
   ["DELETE", "/containers/{name}/checkpoints/{checkpoint}", "checkpoints"],
   ["GET", "/images/search", "searching a registry (docker search)"],
   ["POST", "/images/prune", "removing unused images (docker image prune)"],
-  ["POST", "/images/{name*}/push", "pushing images (docker push)"],
   ["GET", "/distribution/{name*}/json", "asking a registry about an image"],
   ["POST", "/networks/create", "networks of your own (docker network create)"],
   ["POST", "/networks/prune", "removing unused networks (docker network prune)"],

@@ -5,6 +5,7 @@ import { execRoutes } from "./exec-routes.ts";
 import { imageRoutes } from "./image-routes.ts";
 import { networkRoutes } from "./network-routes.ts";
 import { registryRoutes } from "./registry-routes.ts";
+import { remoteRoutes } from "./remote-routes.ts";
 import type { Route } from "./router.ts";
 import { systemRoutes } from "./system-routes.ts";
 import { volumeRoutes } from "./volume-routes.ts";
@@ -21,5 +22,6 @@ export function dockerRoutes(parts: DoorParts): readonly Route[] {
     ...networkRoutes(parts),
     ...volumeRoutes(parts),
     ...registryRoutes(parts),
+    ...remoteRoutes(parts),
   ];
 }

@@ -71,6 +71,19 @@ export interface DoorImages {
     readonly target: { readonly digest: string };
     readonly status: "downloaded" | "up-to-date";
   }>;
+  /** A tag, or all of a repository's. */
+  push(
+    name: string,
+    options: LongActionOptions & {
+      readonly tag?: string;
+      readonly auth?: DoorLogin;
+      readonly onPushed: (pushed: {
+        readonly tag: string;
+        readonly digest: string;
+        readonly sizeBytes: number;
+      }) => void;
+    },
+  ): Promise<void>;
   /** What was loaded: names, or ids of what has none. */
   load(archive: AsyncIterable<Uint8Array>, options: LongActionOptions): Promise<readonly string[]>;
   /** Fails before its first bytes for an image that is not there. */
@@ -80,6 +93,15 @@ export interface DoorImages {
     readonly name?: string;
     readonly signal?: AbortSignal;
   }): Promise<{ readonly id: string; readonly names: readonly string[] }>;
+}
+
+/** What this door needs of the registries of others. */
+export interface DoorRegistries {
+  /** Finds out if a registry takes credentials. @throws `permission-denied` if it does not. */
+  logIn(
+    login: DoorLogin & { readonly host: string },
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly identityToken?: string }>;
 }
 
 export interface DoorEvent {
@@ -150,6 +172,7 @@ export interface DoorRegistry {
 export interface DoorParts {
   readonly engine: Engine;
   readonly images: DoorImages;
+  readonly registries: DoorRegistries;
   readonly events: DoorEvents;
   readonly networks: DoorNetworks;
   readonly volumes: DoorVolumes;

@@ -26,6 +26,7 @@ export function imageRoutes(parts: DoorParts): readonly Route[] {
       },
     },
     { method: "POST", path: "/images/create", handle: (exchange) => pull(exchange, parts) },
+    { method: "POST", path: "/images/{name*}/push", handle: (exchange) => push(exchange, parts) },
     { method: "POST", path: "/images/load", handle: (exchange) => load(exchange, parts) },
     { method: "GET", path: "/images/get", handle: (exchange) => save(exchange, exchange.query.texts("names"), parts) },
     {
@@ -94,6 +95,27 @@ async function pull(exchange: Exchange, { images }: DoorParts): Promise<void> {
     report({ status: `Digest: ${result.target.digest}` });
     const what = result.status === "downloaded" ? "Downloaded newer image for" : "Image is up to date for";
     report({ status: `Status: ${what} ${familiarReference(withDefaultTag(parseReference(name)))}` });
+  });
+}
+
+async function push(exchange: Exchange, { images }: DoorParts): Promise<void> {
+  const { query, signal } = exchange;
+  const tag = query.text("tag");
+  const platform = parsePlatformQuery(query.text("platform"));
+  const auth = parseRegistryAuth(exchange.header("x-registry-auth"));
+  const stream = new ProgressStream(exchange);
+  await stream.run(async (report) => {
+    await images.push(exchange.parameter("name"), {
+      signal,
+      ...(tag === undefined ? {} : { tag }),
+      ...(platform === undefined ? {} : { platform }),
+      ...(auth === undefined ? {} : { auth }),
+      onProgress: (event) => report(describeProgress(event)),
+      onPushed({ tag: pushed, digest, sizeBytes }) {
+        report({ status: `${pushed}: digest: ${digest} size: ${sizeBytes}` });
+        report({ progressDetail: {}, aux: { Tag: pushed, Digest: digest, Size: sizeBytes } });
+      },
+    });
   });
 }
 

@@ -10,22 +10,34 @@ import { RequestError } from "./error-status.ts";
  */
 export function parseRegistryAuth(header: string | undefined): DoorLogin | undefined {
   if (header === undefined || header === "" || header === "null") return undefined;
-  let auth: RegistryAuth;
+  const malformed = (): RequestError =>
+    new RequestError(400, "the header X-Registry-Auth is not base64url of an object of strings");
+  let parsed: unknown;
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(header, "base64url").toString("utf8"));
-    if (parsed === null) return undefined;
-    if (typeof parsed !== "object" || !Object.values(parsed).every((value) => typeof value === "string")) throw parsed;
-    auth = parsed;
+    parsed = JSON.parse(Buffer.from(header, "base64url").toString("utf8"));
   } catch {
-    throw new RequestError(400, "the header X-Registry-Auth is not base64url of an object of strings");
+    throw malformed();
   }
-  const credentials = credentialsOf(auth);
-  if (credentials === undefined) return undefined;
-  const host = auth.serveraddress ? registryOfServer(auth.serveraddress) : undefined;
-  return { credentials, ...(host === undefined ? {} : { host }) };
+  const auth = checkAuth(parsed, malformed);
+  return auth === undefined ? undefined : loginOf(auth);
 }
 
-function credentialsOf(auth: RegistryAuth): DoorCredentials | undefined {
+/** JSON that came from outside, if it is an object of strings; undefined for null. */
+export function checkAuth(value: unknown, malformed: () => RequestError): RegistryAuth | undefined {
+  if (value === null) return undefined;
+  if (typeof value !== "object" || !Object.values(value).every((item) => typeof item === "string")) throw malformed();
+  return value;
+}
+
+/** Who it names, and for which registry; undefined when it names nobody. */
+export function loginOf(auth: RegistryAuth): DoorLogin | undefined {
+  const credentials = credentialsOf(auth);
+  if (credentials === undefined) return undefined;
+  return { credentials, ...(auth.serveraddress ? { host: registryOfServer(auth.serveraddress) } : {}) };
+}
+
+/** Who it names; of several kinds of credentials the more special one. */
+export function credentialsOf(auth: RegistryAuth): DoorCredentials | undefined {
   let { username = "", password = "" } = auth;
   if (username === "" && auth.auth) {
     const [, user = "", secret = ""] = /^([^:]*):(.*)$/s.exec(Buffer.from(auth.auth, "base64").toString("utf8")) ?? [];
