@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { GantryError } from "../../src/errors/gantry-error.ts";
 import type { Mount, RootfsPropagation } from "../../src/oci/runtime-spec.ts";
-import { MOUNT_OPTION_NAMES } from "../../src/runtime/plan/index.ts";
+import { mountOptionNames } from "../../src/runtime/plan/index.ts";
 import { hostMounts, sh } from "./runtime-mounts-fixture.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
@@ -31,7 +31,7 @@ const PLACES =
 const place = fc.constantFrom(...PLACES.split(" "));
 // A remount of a file system, unlike one of a mount, would be one of the host's.
 const options = fc
-  .array(fc.constantFrom(...MOUNT_OPTION_NAMES, "size=64k", "mode=700", "newinstance", "nosuch", "hidepid=2"), {
+  .array(fc.constantFrom(...mountOptionNames(), "size=64k", "mode=700", "newinstance", "nosuch", "hidepid=2"), {
     maxLength: 5,
   })
   .map((list) => (list.includes("remount") ? [...list, "bind"] : list));

@@ -1,8 +1,8 @@
 export { encodePlan } from "./encode-plan.ts";
 export { explainFailure, type StepFailure } from "./explain-failure.ts";
 export { formatPlan } from "./format-plan.ts";
-export { MOUNT_OPTION_NAMES } from "./mount-options.ts";
-export { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES, type ProcessSurroundings } from "./plan-attributes.ts";
+export { mountOptionNames } from "./mount-options.ts";
+export type { ProcessSurroundings } from "./plan-attributes.ts";
 export type { CgroupFolder } from "./plan-cgroup-mounts.ts";
 export { type ContainerPlanOptions, planContainer } from "./plan-container.ts";
 export { type ExecPlanOptions, planExec } from "./plan-exec.ts";

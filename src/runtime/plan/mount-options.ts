@@ -102,14 +102,16 @@ const IMPLIED: Readonly<Record<string, readonly string[]>> = {
   group: ["nosuid", "nodev"],
 };
 
-/** Every name that has a meaning here: for `features`. */
-export const MOUNT_OPTION_NAMES: readonly string[] = [
-  ...["async", "bind", "defaults", "idmap", "loud", "rbind", "remount", "ridmap", "silent", "tmpcopyup"],
-  ...Object.keys(ATTRIBUTE_OPTIONS).flatMap((name) => [name, `r${name}`]),
-  ...Object.keys(PROPAGATION_OPTIONS),
-  ...Object.keys(SUPERBLOCK_OPTIONS),
-  ...["noiversion", "nolazytime", "nomand"],
-].sort();
+/** Every name that has a meaning here: for `features` alone, and sorting takes every other process as long as a mount. */
+export function mountOptionNames(): readonly string[] {
+  return [
+    ...["async", "bind", "defaults", "idmap", "loud", "rbind", "remount", "ridmap", "silent", "tmpcopyup"],
+    ...Object.keys(ATTRIBUTE_OPTIONS).flatMap((name) => [name, `r${name}`]),
+    ...Object.keys(PROPAGATION_OPTIONS),
+    ...Object.keys(SUPERBLOCK_OPTIONS),
+    ...["noiversion", "nolazytime", "nomand"],
+  ].sort();
+}
 
 function change(from: AttributeChange, by: AttributeChange): AttributeChange {
   // The later option wins, except that a set of access-time bits always needs its mask cleared: mount_setattr(2).

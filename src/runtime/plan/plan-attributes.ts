@@ -48,10 +48,6 @@ const PERSONALITIES: Readonly<Record<string, number>> = { LINUX: 0, LINUX32: 8 }
 const LARGEST_NODE = 1023;
 const LARGEST_PROCESSOR = 8191;
 
-/** What `runtime features` tells of these. */
-export const MEMORY_POLICY_MODES: readonly string[] = Object.keys(MEMORY_MODES).sort();
-export const MEMORY_POLICY_FLAGS: readonly string[] = Object.keys(MEMORY_FLAGS).sort();
-
 /** The parts of `linux` that an exec takes over from its container. */
 export type ProcessSurroundings = Pick<Linux, "personality" | "memoryPolicy">;
 

@@ -4,7 +4,7 @@ import { GantryError } from "../../errors/gantry-error.ts";
 import type { Linux, Mount } from "../../oci/runtime-spec.ts";
 import { encodePlan } from "./encode-plan.ts";
 import { formatPlan } from "./format-plan.ts";
-import { MOUNT_OPTION_NAMES } from "./mount-options.ts";
+import { mountOptionNames } from "./mount-options.ts";
 import { type MountContext, planMounts } from "./plan-mounts.ts";
 
 const V1: MountContext["cgroups"] = [
@@ -244,7 +244,7 @@ describe("refusals", () => {
         destination: path,
         source: path,
         type: fc.constantFrom("bind", "tmpfs", "proc", "sysfs", "cgroup", "cgroup2", "none", ""),
-        options: fc.array(fc.oneof(fc.constantFrom(...MOUNT_OPTION_NAMES), fc.string()), { maxLength: 6 }),
+        options: fc.array(fc.oneof(fc.constantFrom(...mountOptionNames()), fc.string()), { maxLength: 6 }),
         uidMappings: mappings,
         gidMappings: mappings,
       },

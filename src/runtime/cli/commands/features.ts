@@ -1,6 +1,6 @@
 import { release } from "node:os";
 import { CAPABILITY_NAMES } from "../../capabilities/capability-names.ts";
-import { MOUNT_OPTION_NAMES } from "../../plan/mount-options.ts";
+import { mountOptionNames } from "../../plan/mount-options.ts";
 import { seccompFeatures } from "../../seccomp/seccomp-features.ts";
 import type { RuntimeCommand } from "../runtime-command.ts";
 
@@ -10,7 +10,7 @@ export function describeFeatures(options: { readonly kernelVersion: string; read
     ociVersionMin: "1.0.0",
     ociVersionMax: "1.3.0",
     hooks: ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
-    mountOptions: [...MOUNT_OPTION_NAMES].sort(),
+    mountOptions: mountOptionNames(),
     linux: {
       namespaces: ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
       capabilities: CAPABILITY_NAMES,
