@@ -1,4 +1,5 @@
 import { CONTENT_MIGRATIONS } from "../content/migrations.ts";
+import { NOTIFICATION_MIGRATIONS } from "../distribution/notifications/notification-migrations.ts";
 import { REGISTRY_MIGRATIONS } from "../distribution/repositories/migrations.ts";
 import { ENGINE_MIGRATIONS } from "../engine/index.ts";
 import { IDENTITY_MIGRATIONS } from "../identity/identity-migrations.ts";
@@ -17,5 +18,6 @@ export const MIGRATIONS: readonly Migration[] = [
   ...NETWORK_MIGRATIONS,
   ...VOLUME_MIGRATIONS,
   ...REGISTRY_MIGRATIONS,
+  ...NOTIFICATION_MIGRATIONS,
   ...IDENTITY_MIGRATIONS,
 ];

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "smol-toml";
+import { type NotificationEndpoint, parseNotifications } from "../distribution/notifications/parse-notifications.ts";
 import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import type { TlsFiles } from "../doors/registry/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
@@ -19,11 +20,22 @@ export interface RegistryConfig {
   /** A line of JSON for each decision about rights goes here; `-` is where the command prints. */
   readonly auditLog?: string;
   readonly tls?: TlsFiles;
+  readonly notifications?: readonly NotificationEndpoint[];
 }
 
 type Table = Readonly<Record<string, unknown>>;
 
-const KEYS = ["listen", "external-url", "allow-sparse", "access", "access-log", "audit-log", "tls", "metrics"] as const;
+const KEYS = [
+  "listen",
+  "external-url",
+  "allow-sparse",
+  "access",
+  "access-log",
+  "audit-log",
+  "tls",
+  "metrics",
+  "notifications",
+] as const;
 const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
 
 /**
@@ -42,6 +54,10 @@ const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
  *
  * [metrics]
  * listen = "127.0.0.1:5001"
+ *
+ * [[notifications]]                     # see parseNotifications
+ * name = "builds"
+ * url = "https://ci.example.org/hooks/registry"
  * ```
  *
  * @throws `invalid-argument` with everything that is wrong with it
@@ -92,7 +108,13 @@ class ConfigReader {
       accessLog: this.#log("access-log"),
       auditLog: this.#log("audit-log"),
       tls: this.#tls(),
+      notifications: this.#notifications(),
     });
+  }
+
+  #notifications(): readonly NotificationEndpoint[] | undefined {
+    const { notifications } = this.#table;
+    return notifications === undefined ? undefined : parseNotifications(notifications, this.problems);
   }
 
   #tls(): TlsFiles | undefined {

@@ -2,13 +2,17 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { RegistryNotice, ServeRegistryRequest } from "../api/registry.ts";
 import type { ContentStore } from "../content/content-store.ts";
+import { deliverEvents } from "../distribution/notifications/deliver-events.ts";
+import { EventOutbox } from "../distribution/notifications/event-outbox.ts";
+import type { EventSource } from "../distribution/notifications/format-envelope.ts";
+import type { NotificationEndpoint } from "../distribution/notifications/parse-notifications.ts";
 import { openRepositories, type Repositories } from "../distribution/repositories/repositories.ts";
 import { formatListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import { formatAccessLine } from "../doors/registry/observation.ts";
 import { RegistryMetrics } from "../doors/registry/registry-metrics.ts";
 import { serveMetrics } from "../doors/registry/serve-metrics.ts";
 import { serveRegistry } from "../doors/registry/serve-registry.ts";
-import { GantryError } from "../errors/gantry-error.ts";
+import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { openAccess } from "../identity/index.ts";
 import type { State } from "../state/state.ts";
 import { accessPath } from "./access-path.ts";
@@ -38,11 +42,13 @@ const DEFAULT_LISTEN = "127.0.0.1:5000";
 export class RegistryService implements AsyncDisposable {
   readonly #parts: RegistryServiceParts;
   readonly #repositories: Repositories;
+  readonly #outbox: EventOutbox;
   readonly #open = new Set<AsyncDisposable>();
 
   constructor(parts: RegistryServiceParts) {
     const { root, state, content } = parts;
     this.#parts = parts;
+    this.#outbox = new EventOutbox(state);
     const uploadsDirectory = join(root, "uploads");
     this.#repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID });
   }
@@ -73,7 +79,7 @@ export class RegistryService implements AsyncDisposable {
     opened: AsyncDisposableStack,
   ): Promise<{ readonly address: string; readonly metricsAddress?: string }> {
     const { root, state } = this.#parts;
-    const { externalUrl, tls, allowsSparse = false } = config;
+    const { externalUrl, tls, allowsSparse = false, notifications = [] } = config;
     const warn = (sentence: string): void => tell({ kind: "warning", sentence });
     const log = (path: string | undefined): ((line: string) => void) | undefined => {
       if (path === undefined) return undefined;
@@ -102,6 +108,8 @@ export class RegistryService implements AsyncDisposable {
         access,
         settings: { allowsSparse, ...(externalUrl === undefined ? {} : { externalUrl }) },
         now: () => performance.timeOrigin + performance.now(),
+        randomId: randomUUID,
+        ...(notifications.length === 0 ? {} : { outbox: this.#outbox }),
         observe: (observation) => {
           metrics.observe(observation);
           accessLog?.(formatAccessLine(observation));
@@ -110,14 +118,37 @@ export class RegistryService implements AsyncDisposable {
       }),
     );
     const address = formatListenAddress(door.address);
+    opened.use(this.#deliver(notifications, { address, instanceId: randomUUID() }, warn));
     if (config.metricsListen === undefined) return { address };
     const page = opened.use(await serveMetrics({ listen: config.metricsListen, metrics }));
     return { address, metricsAddress: formatListenAddress(page.address) };
   }
 
+  /** Tells endpoints what happens, until disposed. */
+  #deliver(
+    endpoints: readonly NotificationEndpoint[],
+    source: EventSource,
+    warn: (sentence: string) => void,
+  ): AsyncDisposable {
+    const end = new AbortController();
+    const { signal } = end;
+    const delivering = endpoints.map((endpoint) =>
+      deliverEvents({ outbox: this.#outbox, endpoint, source, warn, signal }).catch((error) =>
+        warn(`notifications: ${endpoint.name} is told no more: ${formatError(error)}`),
+      ),
+    );
+    return {
+      async [Symbol.asyncDispose]() {
+        end.abort();
+        await Promise.all(delivering);
+      },
+    };
+  }
+
   /** Closes every door. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#open].map((opened) => opened[Symbol.asyncDispose]()));
+    this.#outbox[Symbol.dispose]();
   }
 }
 

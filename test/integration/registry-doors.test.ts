@@ -96,6 +96,54 @@ describe("a registry's doors", () => {
     }
   });
 
+  test("tell a listener of pushes, mounts, pulls and deletions as Docker's registry does", async () => {
+    const folder = makeFolder();
+    const events: { action: string; target: Record<string, unknown>; request: { method: string } }[] = [];
+    const hook = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        expect(request.headers.get("content-type")).toBe("application/vnd.docker.distribution.events.v2+json");
+        expect(request.headers.get("authorization")).toBe("Bearer x");
+        events.push(...((await request.json()) as { events: typeof events }).events);
+        return new Response();
+      },
+    });
+    const registry = await startRegistry(
+      folder,
+      `listen = "127.0.0.1:0"\n[[notifications]]\nname = "hook"\nurl = "${hook.url}"\nheaders = { Authorization = "Bearer x" }\n`,
+    );
+    try {
+      const url = `http://${registry.address}/v2`;
+      const digest = `sha256:${new Bun.CryptoHasher("sha256").update("bytes").digest("hex")}`;
+      await fetch(`${url}/a/blobs/uploads/?digest=${digest}`, { method: "POST", body: "bytes" });
+      await fetch(`${url}/b/blobs/uploads/?mount=${digest}&from=a`, { method: "POST" });
+      const type = "application/x.note+json";
+      await fetch(`${url}/a/manifests/v1`, { method: "PUT", body: "{}", headers: { "content-type": type } });
+      await fetch(`${url}/a/manifests/v1`);
+      await until(() => events.some(({ action }) => action === "pull"));
+      await fetch(`${url}/a/manifests/v1`, { method: "DELETE" });
+      await fetch(`${url}/b/blobs/${digest}`, { method: "DELETE" });
+      await fetch(`${url}/b/blobs/${digest}`, { method: "DELETE" });
+      await until(() => events.length >= 6);
+      const manifest = `sha256:${new Bun.CryptoHasher("sha256").update("{}").digest("hex")}`;
+      const blob = { digest, mediaType: "application/octet-stream", size: 5, length: 5 };
+      const note = { digest: manifest, mediaType: type, size: 2, length: 2, repository: "a", tag: "v1" };
+      expect(events.map(({ action, target, request }) => [action, request.method, { ...target, url: "" }])).toEqual([
+        ["push", "POST", { ...blob, repository: "a", url: "" }],
+        ["mount", "POST", { ...blob, repository: "b", fromRepository: "a", url: "" }],
+        ["push", "PUT", { ...note, url: "" }],
+        ["pull", "GET", { ...note, url: "" }],
+        ["delete", "DELETE", { repository: "a", tag: "v1", url: "" }],
+        ["delete", "DELETE", { repository: "b", digest, url: "" }],
+      ]);
+      expect(events[2]?.target.url).toBe(`${url}/a/manifests/${manifest}`);
+    } finally {
+      await registry.stop();
+      await hook.stop(true);
+    }
+  });
+
   test.skipIf(!canMakeCertificates())("take a new certificate when it is there whole, and not before", async () => {
     const folder = makeFolder();
     const authority = makeAuthority(folder);

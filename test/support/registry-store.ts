@@ -40,7 +40,7 @@ export class RegistryStore implements AsyncDisposable {
     const id = uploads.begin(repository as RepositoryName);
     await uploads.append(repository as RepositoryName, id, streamOf(bytes));
     const digest = digestOf(bytes);
-    await uploads.finish(repository as RepositoryName, id, digest);
+    await uploads.finish({ repository: repository as RepositoryName, id }, digest);
     return digest;
   }
 

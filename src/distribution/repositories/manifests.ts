@@ -30,6 +30,8 @@ export interface PutManifestOptions {
   readonly condition?: (current: Digest | undefined) => void;
   /** Take it even if the repository does not hold what it refers to. @default false */
   readonly allowsSparse?: boolean;
+  /** Runs in the transaction that stores it. Must not wait. */
+  readonly also?: (manifest: ManifestRecord) => void;
 }
 
 export interface StoredManifest extends ManifestRecord {
@@ -169,6 +171,7 @@ export class Manifests {
         [repository, tag, record.digest, this.#state.now()],
       );
     }
+    options.also?.(record);
   }
 
   #requireReferences(repository: RepositoryName, description: ManifestDescription): void {

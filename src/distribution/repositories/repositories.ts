@@ -31,6 +31,8 @@ export interface Repositories {
   readonly lastPulls: LastPulls;
   /** How long a blob that no manifest refers to is kept, since its pusher was last told that it is there. */
   readonly graceMs: number;
+  /** Runs changes in one transaction: all of them or none. `work` must not wait. */
+  transaction<T>(work: () => T): T;
 }
 
 export function openRepositories(options: OpenRepositoriesOptions): Repositories {
@@ -45,5 +47,6 @@ export function openRepositories(options: OpenRepositoriesOptions): Repositories
     usage: new Usage(state),
     lastPulls: new LastPulls(state),
     graceMs,
+    transaction: (work) => state.transaction(work),
   };
 }

@@ -40,10 +40,10 @@ test.each(["append", "finish", "cancel"] as const)(
     // Another algorithm: the file is read again to hash it, which takes a while.
     const id = uploads.begin(repository, "sha512");
     await uploads.append(repository, id, once(bytes));
-    const finishing = uploads.finish(repository, id, digest);
+    const finishing = uploads.finish({ repository, id }, digest);
     const late = {
       append: () => uploads.append(repository, id, once(randomBytes(100))),
-      finish: () => uploads.finish(repository, id, digestOf("other")),
+      finish: () => uploads.finish({ repository, id }, digestOf("other")),
       cancel: () => uploads.cancel(repository, id),
     }[verb];
     const codes: string[] = [];
@@ -76,7 +76,7 @@ test("of many that begin at once none is forgotten that has bytes", async () => 
   for (let count = 0; count < 20_000; count++) uploads.begin(repository);
   expect(await uploads.append(repository, id, once(Buffer.from("second")))).toBe(12);
   const digest = digestOf("first second");
-  expect(await uploads.finish(repository, id, digest)).toEqual({ digest, sizeBytes: 12 });
+  expect(await uploads.finish({ repository, id }, digest)).toEqual({ digest, sizeBytes: 12 });
 });
 
 test("a sweep removes what nobody went on with, and leaves what is young", async () => {

@@ -146,8 +146,13 @@ export class Uploads {
    *
    * @throws RegistryError DIGEST_INVALID if the bytes do not hash to `digest`; then nothing is left. BLOB_UPLOAD_INVALID (409) while a
    *   request still writes; then nothing has changed.
+   * @param options.also runs in the transaction that makes the repository hold it. Must not wait.
    */
-  async finish(repository: RepositoryName, id: string, digest: Digest): Promise<StoredBlob> {
+  async finish(
+    { repository, id }: { readonly repository: RepositoryName; readonly id: string },
+    digest: Digest,
+    options: { readonly also?: (blob: StoredBlob) => void } = {},
+  ): Promise<StoredBlob> {
     const session = await this.#session(repository, id);
     requireOpen(session, id);
     if (session.writing !== undefined) {
@@ -172,7 +177,10 @@ export class Uploads {
       }
       const blob = { digest, sizeBytes: session.offsetBytes };
       await this.#parts.content.adopt(session, blob, {
-        also: () => void this.#parts.blobs.link(repository, digest),
+        also: () => {
+          this.#parts.blobs.link(repository, digest);
+          options.also?.(blob);
+        },
       });
       return blob;
     } catch (cause) {

@@ -46,7 +46,7 @@ beforeAll(async () => {
     answerRegistry(
       new Request(`http://registry.test${path}`, { method, headers, ...(body === undefined ? {} : { body }) }),
       { address: "192.0.2.1" },
-      { repositories, access, settings: {}, now: Date.now, warn },
+      { repositories, access, settings: {}, now: Date.now, randomId: randomUUID, warn },
     );
 });
 

@@ -4,6 +4,7 @@ import { fileBody } from "../../platform/http-server.ts";
 import { parseRange } from "./byte-range.ts";
 import { entityTag, isNotModified, requireMatch } from "./http-conditions.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
+import { BLOB_TYPE } from "./tell-event.ts";
 
 interface BlobTarget {
   readonly repository: RepositoryName;
@@ -11,7 +12,7 @@ interface BlobTarget {
 }
 
 /** distribution-spec, "Pulling blobs"; the bytes are sent by the kernel. */
-export async function getBlob({ request, parts }: RegistryExchange, target: BlobTarget): Promise<Response> {
+export async function getBlob({ request, parts, tell }: RegistryExchange, target: BlobTarget): Promise<Response> {
   const { digest } = target;
   const { sizeBytes } = parts.blobs.require(target.repository, digest);
   requireMatch(request.headers, digest);
@@ -35,6 +36,7 @@ export async function getBlob({ request, parts }: RegistryExchange, target: Blob
   if (range === "unsatisfiable") {
     return new Response(null, { status: 416, headers: { ...headers, "content-range": `bytes */${sizeBytes}` } });
   }
+  if (!isHead) tell?.("pull", { repository: target.repository, digest, sizeBytes, mediaType: BLOB_TYPE });
   const path = parts.blobs.path(digest);
   if (range === undefined) {
     const length = { "content-length": String(sizeBytes) };
@@ -51,7 +53,11 @@ export async function getBlob({ request, parts }: RegistryExchange, target: Blob
 }
 
 /** distribution-spec, "Deleting Blobs". */
-export async function deleteBlob({ parts }: RegistryExchange, target: BlobTarget): Promise<Response> {
-  parts.blobs.unlink(target.repository, target.digest);
+export async function deleteBlob({ parts, tell }: RegistryExchange, target: BlobTarget): Promise<Response> {
+  const { repository, digest } = target;
+  parts.transaction(() => {
+    parts.blobs.unlink(repository, digest);
+    tell?.("delete", { repository, digest });
+  });
   return new Response(null, { status: 202 });
 }

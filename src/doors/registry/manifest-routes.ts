@@ -23,7 +23,8 @@ function describe(manifest: ManifestRecord): Record<string, string> {
 }
 
 /** distribution-spec, "Pulling manifests". */
-export async function getManifest({ request, parts }: RegistryExchange, target: ManifestTarget): Promise<Response> {
+export async function getManifest(exchange: RegistryExchange, target: ManifestTarget): Promise<Response> {
+  const { request, parts, tell } = exchange;
   const manifest = parts.manifests.require(target.repository, target.named);
   requireMatch(request.headers, manifest.digest);
   // Who asks by digest whether it is there may be about to push an index that names it.
@@ -34,12 +35,14 @@ export async function getManifest({ request, parts }: RegistryExchange, target: 
   if (request.method === "HEAD") {
     return new Response(null, { headers: { ...headers, "content-length": String(manifest.sizeBytes) } });
   }
-  return new Response(await parts.manifests.read(manifest), { headers });
+  const bytes = await parts.manifests.read(manifest);
+  tell?.("pull", { repository: target.repository, ...manifest, ...("tag" in target.named ? target.named : {}) });
+  return new Response(bytes, { headers });
 }
 
 /** distribution-spec, "Pushing Manifests". */
 export async function putManifest(exchange: RegistryExchange, target: ManifestTarget): Promise<Response> {
-  const { request, parts, query, settings } = exchange;
+  const { request, parts, query, settings, tell } = exchange;
   const { repository, named } = target;
   const tags = "tag" in named ? [named.tag] : readTags(query);
   const bytes = await readManifestBody(request);
@@ -49,6 +52,10 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
     contentType: (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim() ?? "",
     allowsSparse: settings.allowsSparse ?? false,
     condition: (current) => requireConditions(request.headers, current),
+    also: (manifest) => {
+      if (tags.length === 0) tell?.("push", { repository, ...manifest });
+      for (const tag of tags) tell?.("push", { repository, ...manifest, tag });
+    },
   });
   const headers = new Headers({
     location: `/v2/${repository}/manifests/${stored.digest}`,
@@ -87,10 +94,14 @@ async function readManifestBody(request: Request): Promise<Uint8Array> {
 }
 
 /** distribution-spec, "Deleting tags" and "Deleting Manifests". */
-export async function deleteManifest({ request, parts }: RegistryExchange, target: ManifestTarget): Promise<Response> {
+export async function deleteManifest(exchange: RegistryExchange, target: ManifestTarget): Promise<Response> {
+  const { request, parts, tell } = exchange;
   const { repository, named } = target;
-  requireConditions(request.headers, parts.manifests.find(repository, named)?.digest);
-  if ("tag" in named) parts.manifests.untag(repository, named.tag);
-  else parts.manifests.remove(repository, named.digest);
+  parts.transaction(() => {
+    requireConditions(request.headers, parts.manifests.find(repository, named)?.digest);
+    if ("tag" in named) parts.manifests.untag(repository, named.tag);
+    else parts.manifests.remove(repository, named.digest);
+    tell?.("delete", { repository, ...named });
+  });
   return new Response(null, { status: 202 });
 }

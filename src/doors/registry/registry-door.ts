@@ -1,3 +1,4 @@
+import type { EventOutbox } from "../../distribution/notifications/event-outbox.ts";
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
 import { isGantryError } from "../../errors/gantry-error.ts";
@@ -12,6 +13,7 @@ import type { RegistrySettings } from "./registry-exchange.ts";
 import { parseRegistryRoute } from "./registry-route.ts";
 import { hasHost, readRequestUrl } from "./request-url.ts";
 import { requiredScope } from "./required-scope.ts";
+import { eventTeller } from "./tell-event.ts";
 import { answerToken, TOKEN_PATH } from "./token-routes.ts";
 
 export interface RegistryDoorOptions {
@@ -22,6 +24,9 @@ export interface RegistryDoorOptions {
   readonly now: () => number;
   /** Is told of each request when its answer begins. @default nobody is */
   readonly observe?: (observation: Observation) => void;
+  /** What happens is told there. @default it is told nobody */
+  readonly outbox?: EventOutbox;
+  readonly randomId: () => string;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;
 }
@@ -115,8 +120,11 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
   }
   known.endpoint = route.kind;
   if ("repository" in route) known.repository = route.repository;
-  const realm = `${settings.externalUrl ?? url.origin}${TOKEN_PATH}`;
+  const externalUrl = settings.externalUrl ?? url.origin;
+  const realm = `${externalUrl}${TOKEN_PATH}`;
   const identity = await admit(asked, requiredScope(route, request.method), { access, realm });
   if (identity.name !== undefined) known.user = identity.name;
-  return await dispatch({ request, query: url.searchParams, parts, settings, access, identity }, route);
+  const { outbox } = options;
+  const tell = outbox && eventTeller({ ...options, outbox, request, identity, externalUrl });
+  return await dispatch({ request, query: url.searchParams, parts, settings, access, identity, tell }, route);
 }

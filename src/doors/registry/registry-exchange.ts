@@ -1,6 +1,8 @@
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
 import type { Access, Identity } from "../../identity/index.ts";
 
+import type { TellEvent } from "./tell-event.ts";
+
 /** How this door behaves. */
 export interface RegistrySettings {
   /** Take manifests whose blobs or manifests are missing. @default false */
@@ -18,4 +20,6 @@ export interface RegistryExchange {
   readonly settings: RegistrySettings;
   readonly access: Access;
   readonly identity: Identity;
+  /** Tells whoever listens; undefined if nobody does. */
+  readonly tell: TellEvent | undefined;
 }

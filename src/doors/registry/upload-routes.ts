@@ -8,6 +8,7 @@ import type { DigestAlgorithm } from "../../distribution/repositories/upload-ses
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { parseContentRange } from "./byte-range.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
+import { BLOB_TYPE } from "./tell-event.ts";
 
 interface UploadTarget {
   readonly repository: RepositoryName;
@@ -66,14 +67,20 @@ const SOURCES_MAX = 100;
 
 /** Makes the repository hold a blob that another one holds which this client may read (distribution-spec, "Mounting a blob"). */
 function tryMount(exchange: RegistryExchange, repository: RepositoryName, digest: Digest): boolean {
-  const { query, parts, access, identity } = exchange;
+  const { query, parts, access, identity, tell } = exchange;
   const from = query.get("from");
   const sources = from === null ? access.visible(identity, parts.blobs.holders(digest)) : [parseRepositoryName(from)];
-  const isReadable = sources.slice(0, SOURCES_MAX).some((source) => {
+  const readable = sources.slice(0, SOURCES_MAX).find((source) => {
     if (parts.blobs.stat(source as RepositoryName, digest) === undefined) return false;
     return source === repository || access.decide(identity, "pull", source).isAllowed;
   });
-  return isReadable && parts.blobs.link(repository, digest);
+  if (readable === undefined) return false;
+  return parts.transaction(() => {
+    if (!parts.blobs.link(repository, digest)) return false;
+    const { sizeBytes } = parts.blobs.require(repository, digest);
+    tell?.("mount", { repository, digest, sizeBytes, mediaType: BLOB_TYPE, fromRepository: readable });
+    return true;
+  });
 }
 
 /** GET: where an upload stands. */
@@ -97,7 +104,10 @@ export async function putUpload(exchange: RegistryExchange, target: UploadTarget
 
 async function finish(exchange: RegistryExchange, target: UploadTarget, digest: Digest): Promise<Response> {
   await append(exchange, target);
-  await exchange.parts.uploads.finish(target.repository, target.id, digest);
+  const { repository } = target;
+  await exchange.parts.uploads.finish(target, digest, {
+    also: ({ sizeBytes }) => exchange.tell?.("push", { repository, digest, sizeBytes, mediaType: BLOB_TYPE }),
+  });
   return created(target.repository, digest);
 }
 

@@ -1,0 +1,86 @@
+import type { RegistryAction } from "./registry-event.ts";
+
+/** Somebody who wants to hear what happens. */
+export interface NotificationEndpoint {
+  /** What it is known by over restarts. */
+  readonly name: string;
+  readonly url: string;
+  /** Sent with each request: `Authorization`. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly ignoredActions: readonly RegistryAction[];
+}
+
+const KEYS: readonly string[] = ["name", "url", "headers", "timeout-seconds", "ignore"];
+const ACTIONS: readonly string[] = ["push", "pull", "mount", "delete"];
+const TIMEOUT_SECONDS = 5;
+
+/**
+ * Reads the `[[notifications]]` tables of `registry.toml`.
+ *
+ * ```toml
+ * [[notifications]]
+ * name = "builds"
+ * url = "https://ci.example.org/hooks/registry"
+ * headers = { Authorization = "Bearer …" }
+ * timeout-seconds = 5
+ * ignore = ["pull"]
+ * ```
+ *
+ * @param problems what is wrong is added here, each with its place.
+ */
+export function parseNotifications(value: unknown, problems: string[]): readonly NotificationEndpoint[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) {
+    problems.push("notifications is not a list of tables: write [[notifications]]");
+    return [];
+  }
+  const endpoints = value.flatMap((item: unknown, index) => {
+    const place = `notifications[${index}]`;
+    if (typeof item === "object" && item !== null && !Array.isArray(item))
+      return readEndpoint({ ...item }, place, problems);
+    problems.push(`${place} is not a table`);
+    return [];
+  });
+  const names = endpoints.map((endpoint) => endpoint.name);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) problems.push(`notifications: two have the name ${JSON.stringify(repeated)}`);
+  return endpoints;
+}
+
+function readEndpoint(
+  table: Readonly<Record<string, unknown>>,
+  place: string,
+  problems: string[],
+): readonly NotificationEndpoint[] {
+  const before = problems.length;
+  for (const key of Object.keys(table)) if (!KEYS.includes(key)) problems.push(`${place}.${key} is not known`);
+  const { name, url, headers = {}, "timeout-seconds": timeout = TIMEOUT_SECONDS, ignore = [] } = table;
+  if (typeof name !== "string" || name === "") problems.push(`${place}.name is missing`);
+  if (typeof url !== "string" || !isHttpUrl(url)) problems.push(`${place}.url is no http or https address`);
+  if (!isTexts(headers)) problems.push(`${place}.headers is not a table of texts`);
+  if (typeof timeout !== "number" || !(timeout > 0 && timeout <= 300)) {
+    problems.push(`${place}.timeout-seconds is not a number from 0 to 300`);
+  }
+  if (!Array.isArray(ignore) || !ignore.every((action) => ACTIONS.includes(action))) {
+    problems.push(`${place}.ignore is not a list of ${ACTIONS.join(", ")}`);
+  }
+  if (problems.length > before) return [];
+  return [
+    {
+      name: String(name),
+      url: String(url),
+      headers: headers as Readonly<Record<string, string>>,
+      timeoutMs: Number(timeout) * 1000,
+      ignoredActions: ignore as readonly RegistryAction[],
+    },
+  ];
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+function isTexts(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.values(value).every((item) => typeof item === "string");
+}
