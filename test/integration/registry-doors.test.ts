@@ -129,7 +129,12 @@ describe("a registry's doors", () => {
       const manifest = `sha256:${new Bun.CryptoHasher("sha256").update("{}").digest("hex")}`;
       const blob = { digest, mediaType: "application/octet-stream", size: 5, length: 5 };
       const note = { digest: manifest, mediaType: type, size: 2, length: 2, repository: "a", tag: "v1" };
-      expect(events.map(({ action, target, request }) => [action, request.method, { ...target, url: "" }])).toEqual([
+      const told: unknown = events.map(({ action, target, request }) => [
+        action,
+        request.method,
+        { ...target, url: "" },
+      ]);
+      expect(told).toEqual([
         ["push", "POST", { ...blob, repository: "a", url: "" }],
         ["mount", "POST", { ...blob, repository: "b", fromRepository: "a", url: "" }],
         ["push", "PUT", { ...note, url: "" }],
