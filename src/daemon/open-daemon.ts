@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ContentStore } from "../content/content-store.ts";
-import { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { REGISTRY_ROOTS } from "../distribution/repositories/migrations.ts";
 import { dockerRoutes } from "../doors/docker/docker-routes.ts";
 import { type DockerDoor, serveDocker } from "../doors/docker/serve-docker.ts";
@@ -28,15 +27,14 @@ import { State } from "../state/state.ts";
 import { Supervisor } from "../supervise/index.ts";
 import { TraceStore } from "../trace/trace-store.ts";
 import { VolumeStore } from "../volume/index.ts";
-import { certificatesReader } from "./certificates-folder.ts";
 import { describeHost, describeVersion } from "./describe-host.ts";
 import { readHostResolvConf } from "./host-resolv-conf.ts";
 import type { Locations } from "./locations.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { openRegistryConnections } from "./open-registry-connections.ts";
 import { keepOffProxies } from "./proxies.ts";
 import { trustGate } from "./pull-gate.ts";
 import { QuietMoments } from "./quiet-moments.ts";
-import { registriesReader } from "./registries-file.ts";
 import { RegistryService } from "./registry-service.ts";
 import { hashRoot } from "./root-hash.ts";
 
@@ -64,16 +62,11 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   const rootHash = hashRoot(root);
   const clock = { nowNs: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) };
   const random = (count: number): Uint8Array => randomBytes(count);
-  const registries = new RegistryConnections({
-    config: registriesReader(process.env.GANTRY_REGISTRIES),
-    certificates: certificatesReader(),
-    now: Date.now,
-    random: Math.random,
-  });
+  const registries = openRegistryConnections();
 
   const state = parts.use(State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now }));
   const content = parts.use(ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS }));
-  const registry = parts.use(new RegistryService({ root, state, content }));
+  const registry = parts.use(new RegistryService({ root, state, content, registries }));
   const workers = parts.use(new LayerWorkers());
   const snapshots = await SnapshotStore.open({ directory: join(root, "snapshots"), state, workers });
   const layers = new LayerStore({ content, snapshots, workers });

@@ -34,7 +34,7 @@ describe("registry.toml", () => {
     `;
     expect(() => parseRegistryConfig(text, "/r.toml")).toThrow(
       [
-        "invalid /r.toml: lisen is not known (listen, external-url, allow-sparse, access, access-log, audit-log, tls, metrics, notifications are)",
+        "invalid /r.toml: lisen is not known (listen, external-url, allow-sparse, access, access-log, audit-log, tls, metrics, notifications, upstream are)",
         'listen: cannot listen on "localhost:99999" (write it as HOST:PORT, as in 127.0.0.1:5000, [::1]:5000 or :5000)',
         "external-url is not an address without a path, as https://registry.example.org",
         "allow-sparse is neither true nor false",

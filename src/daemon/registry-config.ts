@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { type NotificationEndpoint, parseNotifications } from "../distribution/notifications/parse-notifications.ts";
+import { parseUpstreams } from "../distribution/upstream/parse-upstreams.ts";
+import type { UpstreamRule } from "../distribution/upstream/upstream-rule.ts";
 import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import type { TlsFiles } from "../doors/registry/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
@@ -21,6 +23,8 @@ export interface RegistryConfig {
   readonly auditLog?: string;
   readonly tls?: TlsFiles;
   readonly notifications?: readonly NotificationEndpoint[];
+  /** What is copied from other registries. */
+  readonly upstreams?: readonly UpstreamRule[];
 }
 
 type Table = Readonly<Record<string, unknown>>;
@@ -35,6 +39,7 @@ const KEYS = [
   "tls",
   "metrics",
   "notifications",
+  "upstream",
 ] as const;
 const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
 
@@ -58,6 +63,10 @@ const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
  * [[notifications]]                     # see parseNotifications
  * name = "builds"
  * url = "https://ci.example.org/hooks/registry"
+ *
+ * [[upstream]]                          # see parseUpstreams
+ * prefix = "docker.io"
+ * registry = "docker.io"
  * ```
  *
  * @throws `invalid-argument` with everything that is wrong with it
@@ -109,12 +118,19 @@ class ConfigReader {
       auditLog: this.#log("audit-log"),
       tls: this.#tls(),
       notifications: this.#notifications(),
+      upstreams: this.#upstreams(),
     });
   }
 
   #notifications(): readonly NotificationEndpoint[] | undefined {
     const { notifications } = this.#table;
     return notifications === undefined ? undefined : parseNotifications(notifications, this.problems);
+  }
+
+  #upstreams(): readonly UpstreamRule[] | undefined {
+    const { upstream } = this.#table;
+    if (upstream === undefined) return undefined;
+    return parseUpstreams(upstream, this.problems, (path) => resolve(this.#folder, path));
   }
 
   #tls(): TlsFiles | undefined {

@@ -1,22 +1,14 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { RegistryNotice, ServeRegistryRequest } from "../api/registry.ts";
 import type { ContentStore } from "../content/content-store.ts";
-import { deliverEvents } from "../distribution/notifications/deliver-events.ts";
+import type { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { EventOutbox } from "../distribution/notifications/event-outbox.ts";
-import type { EventSource } from "../distribution/notifications/format-envelope.ts";
-import type { NotificationEndpoint } from "../distribution/notifications/parse-notifications.ts";
 import { openRepositories, type Repositories } from "../distribution/repositories/repositories.ts";
-import { formatListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
-import { formatAccessLine } from "../doors/registry/observation.ts";
-import { RegistryMetrics } from "../doors/registry/registry-metrics.ts";
-import { serveMetrics } from "../doors/registry/serve-metrics.ts";
-import { serveRegistry } from "../doors/registry/serve-registry.ts";
-import { formatError, GantryError } from "../errors/gantry-error.ts";
-import { openAccess } from "../identity/index.ts";
+import { parseListenAddress } from "../doors/registry/listen-address.ts";
+import { GantryError } from "../errors/gantry-error.ts";
 import type { State } from "../state/state.ts";
-import { accessPath } from "./access-path.ts";
-import { openLineLog } from "./line-log.ts";
+import { openRegistryDoor } from "./open-registry-door.ts";
 import { isExternalUrl, type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
 
 export interface RegistryServiceParts {
@@ -24,6 +16,8 @@ export interface RegistryServiceParts {
   readonly state: State;
   /** Opened with `REGISTRY_ROOTS`. */
   readonly content: ContentStore;
+  /** How other registries are reached, to be copied. */
+  readonly registries: RegistryConnections;
 }
 
 /** A door that is open. */
@@ -32,11 +26,6 @@ export interface OpenRegistry extends AsyncDisposable {
   readonly address: string;
   readonly metricsAddress?: string;
 }
-
-type Tell = (notice: RegistryNotice) => void;
-
-/** Nobody else's before its owner says so: without users everybody who can connect may do everything. */
-const DEFAULT_LISTEN = "127.0.0.1:5000";
 
 /** The registry of a root: its repositories, and the doors that are opened to them. */
 export class RegistryService implements AsyncDisposable {
@@ -59,11 +48,15 @@ export class RegistryService implements AsyncDisposable {
    * @param tell is given what the operator should see.
    * @throws `invalid-argument`, `unavailable`
    */
-  async serve(request: ServeRegistryRequest, tell: Tell): Promise<OpenRegistry> {
+  async serve(request: ServeRegistryRequest, tell: (notice: RegistryNotice) => void): Promise<OpenRegistry> {
     const config = configOf(request);
     const opened = new AsyncDisposableStack();
     try {
-      const addresses = await this.#openParts(config, tell, opened);
+      const addresses = await openRegistryDoor(
+        config,
+        { ...this.#parts, repositories: this.#repositories, outbox: this.#outbox, tell },
+        opened,
+      );
       this.#open.add(opened);
       opened.defer(() => void this.#open.delete(opened));
       return { ...addresses, [Symbol.asyncDispose]: () => opened.disposeAsync() };
@@ -71,78 +64,6 @@ export class RegistryService implements AsyncDisposable {
       await opened.disposeAsync();
       throw error;
     }
-  }
-
-  async #openParts(
-    config: RegistryConfig,
-    tell: Tell,
-    opened: AsyncDisposableStack,
-  ): Promise<{ readonly address: string; readonly metricsAddress?: string }> {
-    const { root, state } = this.#parts;
-    const { externalUrl, tls, allowsSparse = false, notifications = [] } = config;
-    const warn = (sentence: string): void => tell({ kind: "warning", sentence });
-    const log = (path: string | undefined): ((line: string) => void) | undefined => {
-      if (path === undefined) return undefined;
-      return path === "-" ? (line) => tell({ kind: "log", line }) : opened.use(openLineLog(path, warn)).write;
-    };
-    const audit = log(config.auditLog);
-    const accessLog = log(config.accessLog);
-    const access = await openAccess({
-      path: config.access ?? accessPath(root),
-      folder: root,
-      state,
-      service: externalUrl === undefined ? "gantry-registry" : new URL(externalUrl).host,
-      randomBytes,
-      warn,
-      ...(audit === undefined ? {} : { audit }),
-    });
-    const metrics = new RegistryMetrics({
-      uploads: () => this.#repositories.uploads.count,
-      residentBytes: () => process.memoryUsage.rss(),
-    });
-    const door = opened.use(
-      await serveRegistry({
-        listen: config.listen ?? parseListenAddress(DEFAULT_LISTEN),
-        ...(tls === undefined ? {} : { tls }),
-        repositories: this.#repositories,
-        access,
-        settings: { allowsSparse, ...(externalUrl === undefined ? {} : { externalUrl }) },
-        now: () => performance.timeOrigin + performance.now(),
-        randomId: randomUUID,
-        ...(notifications.length === 0 ? {} : { outbox: this.#outbox }),
-        observe: (observation) => {
-          metrics.observe(observation);
-          accessLog?.(formatAccessLine(observation));
-        },
-        warn,
-      }),
-    );
-    const address = formatListenAddress(door.address);
-    opened.use(this.#deliver(notifications, { address, instanceId: randomUUID() }, warn));
-    if (config.metricsListen === undefined) return { address };
-    const page = opened.use(await serveMetrics({ listen: config.metricsListen, metrics }));
-    return { address, metricsAddress: formatListenAddress(page.address) };
-  }
-
-  /** Tells endpoints what happens, until disposed. */
-  #deliver(
-    endpoints: readonly NotificationEndpoint[],
-    source: EventSource,
-    warn: (sentence: string) => void,
-  ): AsyncDisposable {
-    const end = new AbortController();
-    const { signal } = end;
-    const delivering = endpoints.map((endpoint) =>
-      deliverEvents({ outbox: this.#outbox, endpoint, source, warn, signal }).catch((error) =>
-        warn(`notifications: ${endpoint.name} is told no more: ${formatError(error)}`),
-      ),
-    );
-    return {
-      async [Symbol.asyncDispose]() {
-        end.abort();
-        await Promise.all(delivering);
-      },
-    };
   }
 
   /** Closes every door. */

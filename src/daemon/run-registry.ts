@@ -6,6 +6,7 @@ import { isRootLocked, lockRoot } from "../state/root-lock.ts";
 import { State } from "../state/state.ts";
 import { makeFolder } from "./make-folder.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { openRegistryConnections } from "./open-registry-connections.ts";
 import { RegistryService } from "./registry-service.ts";
 
 export interface RunRegistryOptions {
@@ -27,7 +28,7 @@ export async function runRegistry({ root, request, tell, signal }: RunRegistryOp
   using _root = lockRoot(root);
   using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
   await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
-  await using service = new RegistryService({ root, state, content });
+  await using service = new RegistryService({ root, state, content, registries: openRegistryConnections() });
   const { address, metricsAddress } = await service.serve(request, tell);
   tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "../../src/content/content-store.ts";
 import { MIGRATIONS } from "../../src/daemon/migrations.ts";
+import { openRegistryConnections } from "../../src/daemon/open-registry-connections.ts";
 import { RegistryService } from "../../src/daemon/registry-service.ts";
 import { REGISTRY_ROOTS } from "../../src/distribution/repositories/migrations.ts";
 import { State } from "../../src/state/state.ts";
@@ -31,7 +32,8 @@ export class OwnRegistry implements AsyncDisposable {
     this.state = State.open(join(this.root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
     const directory = join(this.root, "content");
     this.content = ContentStore.open({ directory, state: this.state, roots: REGISTRY_ROOTS });
-    this.#service = new RegistryService({ root: this.root, state: this.state, content: this.content });
+    const { root, state, content } = this;
+    this.#service = new RegistryService({ root, state, content, registries: openRegistryConnections() });
   }
 
   static async start(options: OwnRegistryOptions = {}): Promise<OwnRegistry> {

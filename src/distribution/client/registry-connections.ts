@@ -49,10 +49,19 @@ export class RegistryConnections {
     return this.#parts.config().defaultRegistry;
   }
 
-  /** Where to pull from, the first choice first. @throws `permission-denied` if it is blocked. */
-  async sources(reference: Reference, login?: RegistryLogin): Promise<readonly RegistrySource[]> {
+  /**
+   * Where to pull from, the first choice first.
+   *
+   * @param client how to be patient, if not as usual.
+   * @throws `permission-denied` if it is blocked.
+   */
+  async sources(
+    reference: Reference,
+    login?: RegistryLogin,
+    client: Pick<Partial<RegistryClientOptions>, "retryDelaysMs" | "responseTimeoutMs"> = {},
+  ): Promise<readonly RegistrySource[]> {
     const places = pullPlaces(this.#parts.config(), reference);
-    return await Promise.all(places.map((place) => this.#connect(place, reference, login)));
+    return await Promise.all(places.map((place) => this.#connect(place, reference, login, client)));
   }
 
   /** Where a reference leads when it is pushed to; itself, if that is blocked. */

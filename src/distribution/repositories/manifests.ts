@@ -93,6 +93,17 @@ export class Manifests {
     });
   }
 
+  /** The manifests of the repository that refer to a digest. */
+  referringTo(repository: RepositoryName, digest: Digest): readonly ManifestRecord[] {
+    return this.#state.db
+      .query<ManifestRow, [string, string]>(
+        `SELECT m.digest, m.media_type, m.size_bytes FROM blob_edges e CROSS JOIN repository_manifests m
+         WHERE e.child = ? AND m.repository = ? AND m.digest = e.parent`,
+      )
+      .all(digest, repository)
+      .map(toRecord);
+  }
+
   /** The bytes, verified. @throws `data-loss` if they are damaged */
   async read(manifest: ManifestRecord): Promise<Uint8Array> {
     return await this.#parts.content.read(manifest.digest, { maxBytes: MANIFEST_BYTES_MAX });

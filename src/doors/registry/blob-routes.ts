@@ -12,9 +12,13 @@ interface BlobTarget {
 }
 
 /** distribution-spec, "Pulling blobs"; the bytes are sent by the kernel. */
-export async function getBlob({ request, parts, tell }: RegistryExchange, target: BlobTarget): Promise<Response> {
+export async function getBlob(
+  { request, parts, tell, cache }: RegistryExchange,
+  target: BlobTarget,
+): Promise<Response> {
   const { digest } = target;
-  const { sizeBytes } = parts.blobs.require(target.repository, digest);
+  const download = await cache?.download(target.repository, digest);
+  const { sizeBytes } = download ?? parts.blobs.require(target.repository, digest);
   requireMatch(request.headers, digest);
   const isHead = request.method === "HEAD";
   // A push asks so before it leaves the bytes out.
@@ -37,12 +41,17 @@ export async function getBlob({ request, parts, tell }: RegistryExchange, target
     return new Response(null, { status: 416, headers: { ...headers, "content-range": `bytes */${sizeBytes}` } });
   }
   if (!isHead) tell?.("pull", { repository: target.repository, digest, sizeBytes, mediaType: BLOB_TYPE });
-  const path = parts.blobs.path(digest);
+  const bytes = (start: number, end: number): Blob | ReadableStream<Uint8Array> | null => {
+    if (isHead || end === start) return null;
+    return download === undefined
+      ? fileBody(parts.blobs.path(digest), start, end)
+      : streamOf(download.read(start, end));
+  };
   if (range === undefined) {
     const length = { "content-length": String(sizeBytes) };
-    return new Response(isHead || sizeBytes === 0 ? null : fileBody(path), { headers: { ...headers, ...length } });
+    return new Response(bytes(0, sizeBytes), { headers: { ...headers, ...length } });
   }
-  return new Response(isHead ? null : fileBody(path, range.start, range.end + 1), {
+  return new Response(bytes(range.start, range.end + 1), {
     status: 206,
     headers: {
       ...headers,
@@ -50,6 +59,22 @@ export async function getBlob({ request, parts, tell }: RegistryExchange, target
       "content-length": String(range.end - range.start + 1),
     },
   });
+}
+
+function streamOf(chunks: AsyncGenerator<Uint8Array, void, undefined>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await chunks.return();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** distribution-spec, "Deleting Blobs". */

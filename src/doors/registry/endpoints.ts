@@ -23,6 +23,9 @@ const ENDPOINTS: { readonly [K in RegistryRoute["kind"]]: Readonly<Record<string
   upload: { GET: getUpload, PATCH: patchUpload, PUT: putUpload, DELETE: deleteUpload },
 };
 
+/** What a copy of another registry's repository refuses; deletions only make it be copied again. */
+const CHANGING: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
+
 /** Does what a request asks for. @throws RegistryError 405 for a method that its endpoint does not have */
 export async function dispatch<K extends RegistryRoute["kind"]>(
   exchange: RegistryExchange,
@@ -30,6 +33,11 @@ export async function dispatch<K extends RegistryRoute["kind"]>(
 ): Promise<Response> {
   const methods: Readonly<Record<string, Handler<K>>> = ENDPOINTS[route.kind as K];
   const { method } = exchange.request;
+  if ("repository" in route && CHANGING.has(method) && exchange.cache?.isCopy(route.repository) === true) {
+    throw new RegistryError("UNSUPPORTED", `${route.repository} is a copy of another registry's: push it there`, {
+      headers: { allow: "GET, HEAD, DELETE" },
+    });
+  }
   const handler = methods[method] ?? (method === "HEAD" ? methods.GET : undefined);
   if (handler !== undefined) return await handler(exchange, route);
   const names = Object.keys(methods).flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : name));

@@ -1,6 +1,8 @@
+import type { Page, PageOptions } from "../../distribution/repositories/listings.ts";
 import { unknownRepository } from "../../distribution/repositories/manifests.ts";
 import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
 import type { Digest } from "../../oci/digest.ts";
+import type { Descriptor } from "../../oci/image.ts";
 import { MEDIA_TYPES } from "../../oci/media-types.ts";
 import { nextPage, parsePage } from "./page-query.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
@@ -16,10 +18,12 @@ export async function listRepositories({ query, parts, access, identity }: Regis
 }
 
 /** distribution-spec, "Listing Tags". */
-export async function listTags({ query, parts }: RegistryExchange, repository: RepositoryName): Promise<Response> {
-  if (!parts.manifests.exists(repository)) throw unknownRepository(repository);
+export async function listTags(exchange: RegistryExchange, repository: RepositoryName): Promise<Response> {
+  const { query, parts, cache } = exchange;
   const options = parsePage(query);
-  const page = parts.listings.tags(repository, options);
+  const there = await cache?.tags(repository);
+  if (there === undefined && !parts.manifests.exists(repository)) throw unknownRepository(repository);
+  const page = there === undefined ? parts.listings.tags(repository, options) : pageOf(there, options);
   return Response.json(
     { name: repository, tags: page.items },
     { headers: nextPage(`/v2/${repository}/tags/list`, page, { n: String(options.limit) }) },
@@ -28,14 +32,20 @@ export async function listTags({ query, parts }: RegistryExchange, repository: R
 
 /** distribution-spec, "Listing Referrers": never 404, since that would say that there is no such API. */
 export async function listReferrers(
-  { query, parts }: RegistryExchange,
+  { query, parts, cache }: RegistryExchange,
   target: { readonly repository: RepositoryName; readonly digest: Digest },
 ): Promise<Response> {
   const { repository, digest } = target;
   const artifactType = query.get("artifactType");
   const filter: { artifactType?: string } = artifactType === null ? {} : { artifactType };
   const options = parsePage(query);
-  const page = parts.listings.referrers(repository, digest, { ...options, ...filter });
+  const there = (await cache?.referrers(repository, digest))?.filter(
+    (descriptor) => artifactType === null || descriptor.artifactType === artifactType,
+  );
+  const page: Page<Descriptor> =
+    there === undefined
+      ? parts.listings.referrers(repository, digest, { ...options, ...filter })
+      : { items: there, hasMore: false };
   const digests = { items: page.items.map((item) => item.digest), hasMore: page.hasMore };
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: page.items };
   return new Response(JSON.stringify(index), {
@@ -45,4 +55,10 @@ export async function listReferrers(
       ...(artifactType === null ? {} : { "oci-filters-applied": "artifactType" }),
     },
   });
+}
+
+/** A page of a list that is here whole, in the order of bytes. */
+function pageOf<T extends string>(all: readonly T[], { after = "", limit }: PageOptions): Page<T> {
+  const rest = all.filter((item) => item > after);
+  return { items: rest.slice(0, limit), hasMore: rest.length > limit };
 }

@@ -24,13 +24,15 @@ function describe(manifest: ManifestRecord): Record<string, string> {
 
 /** distribution-spec, "Pulling manifests". */
 export async function getManifest(exchange: RegistryExchange, target: ManifestTarget): Promise<Response> {
-  const { request, parts, tell } = exchange;
+  const { request, parts, tell, cache } = exchange;
+  const isStale = (await cache?.ensureManifest(target.repository, target.named)) === true;
   const manifest = parts.manifests.require(target.repository, target.named);
   requireMatch(request.headers, manifest.digest);
   // Who asks by digest whether it is there may be about to push an index that names it.
   const isUse = request.method !== "HEAD" || "digest" in target.named;
   if (isUse) parts.lastPulls.note(target.repository, manifest.digest);
-  const headers = describe(manifest);
+  // RFC 7234, section 5.5.1; RFC 9111 has no such code any more, and clients that show it are glad of it.
+  const headers = { ...describe(manifest), ...(isStale ? { warning: '110 - "Response is Stale"' } : {}) };
   if (isNotModified(request.headers, manifest.digest)) return new Response(null, { status: 304, headers });
   if (request.method === "HEAD") {
     return new Response(null, { headers: { ...headers, "content-length": String(manifest.sizeBytes) } });

@@ -1,6 +1,7 @@
 import type { EventOutbox } from "../../distribution/notifications/event-outbox.ts";
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
+import type { UpstreamCache } from "../../distribution/upstream/upstream-cache.ts";
 import { isGantryError } from "../../errors/gantry-error.ts";
 import { type Access, readPeerCertificate } from "../../identity/index.ts";
 import type { HttpPeer } from "../../platform/http-server.ts";
@@ -10,7 +11,7 @@ import { errorResponse } from "./error-response.ts";
 import type { Observation } from "./observation.ts";
 import { answerPage } from "./page/page-route.ts";
 import type { RegistrySettings } from "./registry-exchange.ts";
-import { parseRegistryRoute } from "./registry-route.ts";
+import { parseRegistryRoute, type RegistryRoute } from "./registry-route.ts";
 import { hasHost, readRequestUrl } from "./request-url.ts";
 import { requiredScope } from "./required-scope.ts";
 import { eventTeller } from "./tell-event.ts";
@@ -24,6 +25,8 @@ export interface RegistryDoorOptions {
   readonly now: () => number;
   /** Is told of each request when its answer begins. @default nobody is */
   readonly observe?: (observation: Observation) => void;
+  /** Copies other registries. @default nothing is copied */
+  readonly cache?: UpstreamCache;
   /** What happens is told there. @default it is told nobody */
   readonly outbox?: EventOutbox;
   readonly randomId: () => string;
@@ -114,10 +117,13 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
     known.endpoint = "token";
     return await answerToken(request, asked, access);
   }
-  const route = parseRegistryRoute(url.pathname);
-  if (route === undefined) {
+  const parsed = parseRegistryRoute(url.pathname);
+  if (parsed === undefined) {
     throw new RegistryError("UNSUPPORTED", `there is nothing at ${url.pathname.slice(0, 200)}`, { status: 404 });
   }
+  const { cache } = options;
+  const namespace = url.searchParams.get("ns");
+  const route = cache === undefined || namespace === null ? parsed : routeInNamespace(parsed, namespace, cache);
   known.endpoint = route.kind;
   if ("repository" in route) known.repository = route.repository;
   const externalUrl = settings.externalUrl ?? url.origin;
@@ -126,5 +132,10 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
   if (identity.name !== undefined) known.user = identity.name;
   const { outbox } = options;
   const tell = outbox && eventTeller({ ...options, outbox, request, identity, externalUrl });
-  return await dispatch({ request, query: url.searchParams, parts, settings, access, identity, tell }, route);
+  return await dispatch({ request, query: url.searchParams, parts, settings, access, identity, tell, cache }, route);
+}
+
+/** What a client means that says from which registry it wants a repository (distribution-spec, "Registry Proxying"). */
+function routeInNamespace(route: RegistryRoute, namespace: string, cache: UpstreamCache): RegistryRoute {
+  return "repository" in route ? { ...route, repository: cache.localName(route.repository, namespace) } : route;
 }

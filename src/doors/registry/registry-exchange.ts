@@ -1,4 +1,5 @@
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
+import type { UpstreamCache } from "../../distribution/upstream/upstream-cache.ts";
 import type { Access, Identity } from "../../identity/index.ts";
 
 import type { TellEvent } from "./tell-event.ts";
@@ -20,6 +21,8 @@ export interface RegistryExchange {
   readonly settings: RegistrySettings;
   readonly access: Access;
   readonly identity: Identity;
+  /** What copies other registries; undefined if nothing does. */
+  readonly cache: UpstreamCache | undefined;
   /** Tells whoever listens; undefined if nobody does. */
   readonly tell: TellEvent | undefined;
 }

@@ -1,0 +1,124 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import type { RegistryNotice } from "../api/registry.ts";
+import { deliverEvents } from "../distribution/notifications/deliver-events.ts";
+import type { EventOutbox } from "../distribution/notifications/event-outbox.ts";
+import type { EventSource } from "../distribution/notifications/format-envelope.ts";
+import type { Repositories } from "../distribution/repositories/repositories.ts";
+import { UpstreamCache } from "../distribution/upstream/upstream-cache.ts";
+import { formatListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
+import { formatAccessLine } from "../doors/registry/observation.ts";
+import { RegistryMetrics } from "../doors/registry/registry-metrics.ts";
+import { serveMetrics } from "../doors/registry/serve-metrics.ts";
+import { serveRegistry } from "../doors/registry/serve-registry.ts";
+import { formatError } from "../errors/gantry-error.ts";
+import { type Access, openAccess } from "../identity/index.ts";
+import { accessPath } from "./access-path.ts";
+import { openLineLog } from "./line-log.ts";
+import type { RegistryConfig } from "./registry-config.ts";
+import type { RegistryServiceParts } from "./registry-service.ts";
+
+export interface OpenRegistryDoorParts extends RegistryServiceParts {
+  readonly repositories: Repositories;
+  readonly outbox: EventOutbox;
+  /** Is given what the operator should see. */
+  readonly tell: (notice: RegistryNotice) => void;
+}
+
+/** Nobody else's before its owner says so: without users everybody who can connect may do everything. */
+const DEFAULT_LISTEN = "127.0.0.1:5000";
+
+/**
+ * Puts a registry's door together, as its configuration says: rights, copies of other registries, logs, metrics, notifications.
+ *
+ * @param opened takes everything that has to be closed.
+ * @throws `invalid-argument`, `unavailable`
+ */
+export async function openRegistryDoor(
+  config: RegistryConfig,
+  parts: OpenRegistryDoorParts,
+  opened: AsyncDisposableStack,
+): Promise<{ readonly address: string; readonly metricsAddress?: string }> {
+  const { repositories, outbox } = parts;
+  const { externalUrl, tls, allowsSparse = false, notifications = [], upstreams = [] } = config;
+  const warn = (sentence: string): void => parts.tell({ kind: "warning", sentence });
+  const writeAccess = openLog(config.accessLog, parts, opened);
+  const metrics = new RegistryMetrics({
+    uploads: () => repositories.uploads.count,
+    residentBytes: () => process.memoryUsage.rss(),
+  });
+  const now = (): number => performance.timeOrigin + performance.now();
+  const door = opened.use(
+    await serveRegistry({
+      listen: config.listen ?? parseListenAddress(DEFAULT_LISTEN),
+      ...(tls === undefined ? {} : { tls }),
+      repositories,
+      access: await openRights(config, parts, openLog(config.auditLog, parts, opened)),
+      settings: { allowsSparse, ...(externalUrl === undefined ? {} : { externalUrl }) },
+      now,
+      randomId: randomUUID,
+      ...(upstreams.length === 0 ? {} : { cache: new UpstreamCache({ ...parts, rules: upstreams, now, warn }) }),
+      ...(notifications.length === 0 ? {} : { outbox }),
+      observe: (observation) => {
+        metrics.observe(observation);
+        writeAccess?.(formatAccessLine(observation));
+      },
+      warn,
+    }),
+  );
+  const address = formatListenAddress(door.address);
+  opened.use(deliverAll(config, { outbox, source: { address, instanceId: randomUUID() }, warn }));
+  if (config.metricsListen === undefined) return { address };
+  const page = opened.use(await serveMetrics({ listen: config.metricsListen, metrics }));
+  return { address, metricsAddress: formatListenAddress(page.address) };
+}
+
+type WriteLine = (line: string) => void;
+
+function openLog(
+  path: string | undefined,
+  { tell }: OpenRegistryDoorParts,
+  opened: AsyncDisposableStack,
+): WriteLine | undefined {
+  if (path === undefined) return undefined;
+  if (path === "-") return (line) => tell({ kind: "log", line });
+  return opened.use(openLineLog(path, (sentence) => tell({ kind: "warning", sentence }))).write;
+}
+
+function openRights(
+  { access, externalUrl }: RegistryConfig,
+  { root, state, tell }: OpenRegistryDoorParts,
+  audit: WriteLine | undefined,
+): Promise<Access> {
+  return openAccess({
+    path: access ?? accessPath(root),
+    folder: root,
+    state,
+    service: externalUrl === undefined ? "gantry-registry" : new URL(externalUrl).host,
+    randomBytes,
+    warn: (sentence) => tell({ kind: "warning", sentence }),
+    ...(audit === undefined ? {} : { audit }),
+  });
+}
+
+interface DeliverAllParts {
+  readonly outbox: EventOutbox;
+  readonly source: EventSource;
+  readonly warn: (sentence: string) => void;
+}
+
+/** Tells every endpoint what happens, until disposed. */
+function deliverAll({ notifications = [] }: RegistryConfig, parts: DeliverAllParts): AsyncDisposable {
+  const end = new AbortController();
+  const { signal } = end;
+  const delivering = notifications.map((endpoint) =>
+    deliverEvents({ ...parts, endpoint, signal }).catch((error) =>
+      parts.warn(`notifications: ${endpoint.name} is told no more: ${formatError(error)}`),
+    ),
+  );
+  return {
+    async [Symbol.asyncDispose]() {
+      end.abort();
+      await Promise.all(delivering);
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { parseDuration } from "../upkeep/retention/duration.ts";
+import type { UpstreamRule } from "./upstream-rule.ts";
+
+const KEYS: readonly string[] = ["prefix", "registry", "path", "username", "password-file", "refresh"];
+const NAME = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
+const REGISTRY = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/;
+const REFRESH_MS = 300_000;
+
+/**
+ * Reads the `[[upstream]]` tables of `registry.toml`.
+ *
+ * ```toml
+ * [[upstream]]
+ * prefix = "docker.io"             # here: HOST/docker.io/library/busybox; left out or "": every repository
+ * registry = "docker.io"           # as registries.toml and certs.d know it
+ * path = "library"                 # what names begin with there; left out: nothing
+ * username = "robot"
+ * password-file = "docker-io.password"
+ * refresh = "5m"                   # how long a tag is believed without asking again
+ * ```
+ *
+ * @param problems what is wrong is added here, each with its place.
+ * @param resolvePath makes a path of the file absolute
+ */
+export function parseUpstreams(
+  value: unknown,
+  problems: string[],
+  resolvePath: (path: string) => string,
+): readonly UpstreamRule[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) {
+    problems.push("upstream is not a list of tables: write [[upstream]]");
+    return [];
+  }
+  const rules = value.flatMap((item: unknown, index) => {
+    const place = `upstream[${index}]`;
+    if (typeof item === "object" && item !== null && !Array.isArray(item)) {
+      return readRule({ ...item }, { place, problems, resolvePath });
+    }
+    problems.push(`${place} is not a table`);
+    return [];
+  });
+  const prefixes = rules.map((rule) => rule.prefix);
+  const repeated = prefixes.find((prefix, index) => prefixes.indexOf(prefix) !== index);
+  if (repeated !== undefined) problems.push(`upstream: two have the prefix ${JSON.stringify(repeated)}`);
+  return rules;
+}
+
+interface Reading {
+  readonly place: string;
+  readonly problems: string[];
+  readonly resolvePath: (path: string) => string;
+}
+
+function readRule(table: Readonly<Record<string, unknown>>, reading: Reading): readonly UpstreamRule[] {
+  const { place, problems, resolvePath } = reading;
+  const before = problems.length;
+  for (const key of Object.keys(table)) if (!KEYS.includes(key)) problems.push(`${place}.${key} is not known`);
+  const { prefix = "", registry, path = "", username, "password-file": passwordFile, refresh = "5m" } = table;
+  for (const [key, name] of Object.entries({ prefix, path })) {
+    if (name !== "" && (typeof name !== "string" || !NAME.test(name))) {
+      problems.push(`${place}.${key} is not what names of repositories begin with`);
+    }
+  }
+  if (typeof registry !== "string" || !REGISTRY.test(registry))
+    problems.push(`${place}.registry is no HOST or HOST:PORT`);
+  const hasLogin = username !== undefined || passwordFile !== undefined;
+  if (hasLogin && (typeof username !== "string" || typeof passwordFile !== "string")) {
+    problems.push(`${place} needs both username and password-file, or neither`);
+  }
+  if (parseDuration(refresh) === undefined) problems.push(`${place}.refresh is no duration, as 90s, 5m or 12h`);
+  if (problems.length > before) return [];
+  return [
+    {
+      prefix: String(prefix),
+      registry: String(registry),
+      path: String(path),
+      refreshMs: parseDuration(refresh) ?? REFRESH_MS,
+      ...(hasLogin ? { login: { username: String(username), passwordFile: resolvePath(String(passwordFile)) } } : {}),
+    },
+  ];
+}
