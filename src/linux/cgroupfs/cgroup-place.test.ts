@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { CgroupHost } from "./cgroup-host.ts";
-import { placesAt } from "./cgroup-place.ts";
+import { placesAt, placesIn } from "./cgroup-place.ts";
 
 const V2: CgroupHost = {
   mode: "v2",
@@ -52,5 +52,18 @@ describe("placesAt", () => {
         }
       }),
     );
+  });
+});
+
+describe("placesIn", () => {
+  test("folders are where they were, whoever looks, each in its hierarchy", () => {
+    const folders = placesAt(HYBRID, "a").map(({ mount, path }) => ({ version: mount.version, path }));
+    const elsewhere = { ...HYBRID, mounts: HYBRID.mounts.map((mount) => ({ ...mount, ownPath: undefined })) };
+    expect(placesIn(elsewhere, folders).map(({ mount, path }) => [mount.mountPoint, path])).toEqual([
+      ["/cg/cpu", "/cg/cpu/mine/a"],
+      ["/cg/pids", "/cg/pids/a"],
+      ["/cg/unified", "/cg/unified/mine/a"],
+    ]);
+    expect(placesIn(V2, folders)).toEqual([]);
   });
 });
