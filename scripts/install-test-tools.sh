@@ -15,6 +15,7 @@ crun:crun
 debootstrap:debootstrap
 dockerd:docker.io
 docker-registry:docker-registry
+htpasswd:apache2-utils
 ip:iproute2
 iptables:iptables
 jq:jq

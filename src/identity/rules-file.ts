@@ -15,7 +15,7 @@ export interface RulesFileOptions {
 
 function stampOf(path: string): string {
   const stat: Stats | undefined = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? "" : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
+  return stat === undefined ? "" : `${stat.mtimeMs} ${stat.ctimeMs} ${stat.size} ${stat.ino}`;
 }
 
 function readText(path: string): string {
