@@ -3,9 +3,11 @@ import type { Identity } from "./identity.ts";
 /** What was decided about whom. */
 export interface AuditRecord {
   readonly who: Pick<Identity, "name" | "method" | "address">;
-  /** `authenticate`, `catalog`, `token`, `store`, or what was to be done with a repository. */
+  /** `authenticate`, `refresh`, `catalog`, `store`, or what was to be done with a repository. */
   readonly action: string;
   readonly repository?: string;
+  /** It was asked for a token that is to allow it, not done yet. @default false */
+  readonly isForToken?: boolean;
   readonly isAllowed: boolean;
   readonly reason: string;
 }
@@ -32,6 +34,7 @@ export function formatAuditRecord(record: AuditRecord, nowMs: number): string {
     method: who.method,
     action,
     ...(repository === undefined ? {} : { repository: clip(repository) }),
+    ...(record.isForToken === true ? { token: true } : {}),
     allowed: isAllowed,
     reason: clip(reason),
   });

@@ -32,6 +32,8 @@ export interface GrantTokenParts {
   readonly refreshTokens: RefreshTokens;
   readonly rules: () => AccessRules;
   readonly authenticate: (asked: AskedBy) => Promise<Identity>;
+  /** The error for a refresh token that is refused, which the audit hears of. */
+  readonly refused: (asked: AskedBy, reason: string) => WrongCredentials;
   /** What of a scope is allowed; undefined if nothing is. */
   readonly grant: (identity: Identity, scope: Scope) => Scope | undefined;
 }
@@ -67,7 +69,7 @@ async function byRefreshToken({ parameters, asked }: TokenRequest, parts: GrantT
   // For the limits on this address, before anything is looked up.
   await parts.authenticate({ address: asked.address });
   const user = parts.refreshTokens.redeem(token, parts.service, parts.rules().users);
-  if (user === undefined) throw new WrongCredentials("the refresh token is no good, or no longer", "log in again");
+  if (user === undefined) throw parts.refused(asked, "the refresh token is no good, or no longer");
   const { name, groups } = user;
   return { identity: { name, groups, method: "token", address: asked.address }, refreshToken: token };
 }

@@ -261,6 +261,16 @@ describe("tokens", () => {
       issued_at: "2030-01-01T00:00:00.000Z",
       scope: "repository:team/app:pull,push registry:catalog:*",
     });
+    // What was asked for a token only is no deed.
+    expect(audit.map((line) => JSON.parse(line)).map(({ action, token, allowed }) => [action, token, allowed])).toEqual(
+      [
+        ["pull", true, true],
+        ["push", true, true],
+        ["delete", true, false],
+        ["pull", true, false],
+        ["catalog", true, true],
+      ],
+    );
     const identity = await access.authenticate(bearer(answer.token));
     expect(identity).toEqual({
       name: "alice",
@@ -374,7 +384,10 @@ describe("tokens", () => {
     write(RULES);
     expect((await post(access, refresh)).refresh_token).toBe(token);
     expect(access.revokeRefreshTokens("alice")).toBe(1);
+    audit = [];
     expect(await failure(post(access, refresh))).toBeInstanceOf(WrongCredentials);
+    expect(audit.map((line) => JSON.parse(line))).toMatchObject([{ action: "refresh", allowed: false }]);
+    expect(audit.join()).not.toContain(token);
   });
 
   test("for refreshing end after ninety days without use, and a use prolongs them", async () => {

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { isGantryError } from "../errors/gantry-error.ts";
 import type { Access, MayStoreOptions } from "./access.ts";
-import { TooManyRequests } from "./access-problem.ts";
+import { TooManyRequests, WrongCredentials } from "./access-problem.ts";
 import { includes, isOpen, type RateLimit } from "./access-rules.ts";
 import { type AuditRecord, formatAuditRecord } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { clientOf } from "./client-address.ts";
-import { decide, decideCatalog } from "./decide.ts";
+import { decide, decideCatalog, type RepositoryRequest } from "./decide.ts";
 import { decideStorage } from "./decide-storage.ts";
 import { type ChallengeOptions, formatChallenge } from "./format-challenge.ts";
 import { grantToken, type TokenAnswer, type TokenRequest } from "./grant-token.ts";
@@ -61,9 +61,7 @@ export class RegistryAccess implements Access {
       if (name !== undefined) this.#limit("user", name, ({ who }) => who === undefined || includes(who, identity));
       return identity;
     } catch (error) {
-      // Whoever was refused has no name yet: what was claimed may be a password that was typed into the wrong field.
-      const who = { name: undefined, method: "anonymous", address } as const;
-      if (isGantryError(error)) this.#audit({ who, action: "authenticate", isAllowed: false, reason: error.message });
+      if (isGantryError(error)) this.#auditRefused(address, "authenticate", error.message);
       throw error;
     }
   }
@@ -73,15 +71,11 @@ export class RegistryAccess implements Access {
   }
 
   decide(identity: Identity, action: RepositoryAction, repository: string): Decision {
-    const decision = decide(this.#rules.latest, identity, { action, repository });
-    this.#audit({ who: identity, action, repository, ...decision });
-    return decision;
+    return this.#decide(identity, { action, repository });
   }
 
   decideCatalog(identity: Identity): Decision {
-    const decision = decideCatalog(this.#rules.latest, identity);
-    this.#audit({ who: identity, action: "catalog", ...decision });
-    return decision;
+    return this.#decideCatalog(identity);
   }
 
   visible({ name, groups }: Identity, names: readonly string[]): readonly string[] {
@@ -123,6 +117,10 @@ export class RegistryAccess implements Access {
       rules: () => this.#rules.latest,
       authenticate: (asked) => this.authenticate(asked),
       grant: (identity, scope) => this.#grant(identity, scope),
+      refused: ({ address }, reason) => {
+        this.#auditRefused(address, "refresh", reason);
+        return new WrongCredentials(reason, "log in again");
+      },
     });
   }
 
@@ -130,10 +128,22 @@ export class RegistryAccess implements Access {
     return this.#refreshTokens.revoke(user);
   }
 
+  #decide(identity: Identity, request: RepositoryRequest, isForToken = false): Decision {
+    const decision = decide(this.#rules.latest, identity, request);
+    this.#audit({ who: identity, ...request, isForToken, ...decision });
+    return decision;
+  }
+
+  #decideCatalog(identity: Identity, isForToken = false): Decision {
+    const decision = decideCatalog(this.#rules.latest, identity);
+    this.#audit({ who: identity, action: "catalog", isForToken, ...decision });
+    return decision;
+  }
+
   #grant(identity: Identity, scope: Scope): Scope | undefined {
-    if (scope === "catalog") return this.decideCatalog(identity).isAllowed ? scope : undefined;
+    if (scope === "catalog") return this.#decideCatalog(identity, true).isAllowed ? scope : undefined;
     const { repository } = scope;
-    const actions = scope.actions.filter((action) => this.decide(identity, action, repository).isAllowed);
+    const actions = scope.actions.filter((action) => this.#decide(identity, { action, repository }, true).isAllowed);
     return actions.length === 0 ? undefined : { repository, actions };
   }
 
@@ -142,6 +152,11 @@ export class RegistryAccess implements Access {
     if (limit === undefined) return;
     const waitMs = this.#limiter.take(`${per} ${key}`, limit);
     if (waitMs > 0) throw new TooManyRequests(`too many requests of ${per} ${key} (${limit.place})`, waitMs);
+  }
+
+  /** Whoever was refused has no name yet: what was claimed may be a password that was typed into the wrong field. */
+  #auditRefused(address: string, action: string, reason: string): void {
+    this.#audit({ who: { name: undefined, method: "anonymous", address }, action, isAllowed: false, reason });
   }
 
   #audit(record: AuditRecord): void {
