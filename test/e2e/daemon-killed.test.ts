@@ -129,6 +129,46 @@ describe.skipIf(skip !== undefined)("commands while the daemon is killed", () =>
     await daemon.gantry(["rm", "counts"]);
   });
 
+  test("attach goes on, and gives the exit code", async () => {
+    using gate = makeGate();
+    const args = ["-d", "--name", "joined", "-v", `${gate.directory}:/host`, "busybox", "sh", "-c", countGated(400)];
+    expect((await daemon.gantry(["run", ...args])).status).toBe(0);
+    const command = watch(daemon.spawn(["attach", "--no-stdin", "joined"]));
+    await connected(daemon, 2);
+    await daemon.down("SIGKILL");
+    await daemon.up();
+    const said = "gantry: the daemon was restarted: what was printed meanwhile is missing here\n";
+    await until("it is back", () => command.stderr.includes(said));
+    gate.open();
+    const { stdout, stderr, status } = await command.ended;
+    // Where in the log it stood nobody had told, since it was printing already: it has what is printed when it is back.
+    const numbers = [...stdout.matchAll(/^out (\d+)$/gm)].map(([, number]) => Number(number));
+    expect(numbers).toEqual([...new Set(numbers)].sort((left, right) => left - right));
+    expect({ last: numbers.at(-1), status, isSaidOnce: stderr.split(said).length === 2 }).toEqual({
+      ...{ last: 399, status: 7, isSaidOnce: true },
+    });
+    await daemon.gantry(["rm", "joined"]);
+  });
+
+  test("exec says in one sentence what is lost, and its program goes on", async () => {
+    using gate = makeGate();
+    const args = ["-d", "--name", "host", "-v", `${gate.directory}:/host`, "busybox", "sleep", "1000"];
+    expect((await daemon.gantry(["run", ...args])).status).toBe(0);
+    const script = "echo begins; while [ ! -e /host/go ]; do usleep 5000; done; echo goes on >/host/seen";
+    const command = watch(daemon.spawn(["exec", "host", "sh", "-c", script]));
+    await until("it begins", () => command.stdout === "begins\n");
+    await daemon.down("SIGKILL");
+    await daemon.up();
+    expect(await command.ended).toMatchObject({
+      ...{ stdout: "begins\n", status: 125 },
+      stderr:
+        "gantry: the daemon was restarted: the program goes on without us, what it prints and its exit code are lost (see gantry top host)\n",
+    });
+    gate.open();
+    await until("the program has gone on", () => existsSync(join(gate.directory, "seen")));
+    await daemon.gantry(["rm", "-f", "host"]);
+  });
+
   test("run -i says that stdin is lost, and gives the output all the same", async () => {
     const child = daemon.spawn(["run", "--rm", "-i", "busybox", "sh", "-c", `cat; ${count(100)}`]);
     const command = watch(child);

@@ -1,4 +1,5 @@
 import { defineCommand } from "../command.ts";
+import { NEVER, RunSession } from "../container/run-session.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import { attachStreams, LEFT_BY_KEYS } from "../streams/attach-streams.ts";
 import { checkTty } from "../streams/check-tty.ts";
@@ -13,8 +14,9 @@ export const command = defineCommand({
     "sig-proxy": switchFlag("Hand signals on to the container", { isOnByDefault: true }),
   },
   arguments: { min: 1, max: 1 },
-  async run({ terminal, connect }, { flags, positionals: [name = ""] }) {
-    const api = await connect();
+  async run(context, { flags, positionals: [name = ""] }) {
+    const { terminal } = context;
+    const api = await context.connect();
     const { Id: id, Config: config, State: state } = await api.inspectContainer(name);
     if (!state.Running) throw new Error("You cannot attach to a stopped container, start it first");
     if (state.Paused) throw new Error("You cannot attach to a paused container, unpause it first");
@@ -25,23 +27,19 @@ export const command = defineCommand({
     const keys = flags["detach-keys"] === undefined ? {} : { detachKeys: flags["detach-keys"] };
     using _signals =
       flags["sig-proxy"] && !hasTty
-        ? proxySignals(terminal, (signalName) => api.killContainer(id, { signalName }))
+        ? proxySignals(terminal, async (signalName) => (await context.connect()).killContainer(id, { signalName }))
         : undefined;
-    // Registered before we attach: the status is that of this run, not of a later one.
-    const { result } = await api.waitContainer(id, { condition: "not-running" });
-    const connection = await api.attachContainer(id, {
-      stream: true,
-      stdin: hasStdin,
-      stdout: true,
-      stderr: true,
+    const session = await RunSession.attach(context, id, {
+      ...{ hasTty, hasStdin, hasStdout: true, hasStderr: true, isRemoved: false },
+      startedBefore: NEVER,
       ...keys,
     });
-    using streams = attachStreams(connection, terminal, { hasStdin, hasTty, ...keys });
+    using streams = attachStreams(session, terminal, { hasStdin, hasTty, ...keys });
     using _size =
-      hasTty && terminal.stdout.isTerminal ? followSize(terminal, (size) => api.resizeContainer(id, size)) : undefined;
+      hasTty && terminal.stdout.isTerminal
+        ? followSize(terminal, async (size) => (await context.connect()).resizeContainer(id, size))
+        : undefined;
     if ((await streams.end) === "detached") throw new Error(LEFT_BY_KEYS);
-    const { StatusCode, Error: error } = await result;
-    if (error?.Message) throw new Error(error.Message);
-    return StatusCode;
+    return await session.status();
   },
 });

@@ -1,4 +1,6 @@
 import { ApiError } from "../../api/api-error.ts";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { isDaemonGone } from "../across-restarts.ts";
 import { defineCommand } from "../command.ts";
 import { readEnvironment } from "../container/container-request.ts";
 import { CONTAINER_FLAGS } from "../container/run-flags.ts";
@@ -36,6 +38,7 @@ export const command = defineCommand({
     checkTty(terminal, { hasStdin, hasTty });
     const size = hasTty ? terminal.size() : undefined;
     const consoleSize = size === undefined ? {} : { ConsoleSize: [size.height, size.width] as const };
+    let hasStarted = false;
     try {
       const { Id: id } = await api.createExec(container, {
         AttachStdin: hasStdin,
@@ -55,6 +58,7 @@ export const command = defineCommand({
         return 0;
       }
       const connection = await api.startExec(id, { Tty: hasTty, ...consoleSize });
+      hasStarted = true;
       using streams = attachStreams(connection, terminal, {
         hasStdin,
         hasTty,
@@ -66,6 +70,7 @@ export const command = defineCommand({
       const { ExitCode } = await api.inspectExec(id);
       return ExitCode ?? 0;
     } catch (error) {
+      if (hasStarted && isForgotten(error)) throw lostExec(container);
       // The program is not there, or cannot be executed: the shell's statuses, as Docker gives them.
       if (!(error instanceof ApiError)) throw error;
       const status = error.exitCode ?? execStatus(error.message);
@@ -75,6 +80,16 @@ export const command = defineCommand({
     }
   },
 });
+
+/** The daemon that had started it went away: the next one does not know of it. */
+function isForgotten(error: unknown): boolean {
+  return isDaemonGone(error) || isGantryError(error, "not-found");
+}
+
+function lostExec(container: string): GantryError {
+  const what = "the daemon was restarted: the program goes on without us, what it prints and its exit code are lost";
+  return new GantryError("unavailable", what, { exitCode: 125, hint: `see gantry top ${container}` });
+}
 
 function execStatus(message: string): number | undefined {
   if (!/exec/i.test(message)) return undefined;

@@ -58,6 +58,18 @@ export class RunSession implements StdioConnection {
     return new RunSession(context, id, await join(await context.connect(), { context, id, options }), options);
   }
 
+  /** Attaches to one that runs already: what it prints from now on, and how this run of it ends. */
+  static async attach(context: CommandContext, id: string, options: RunSessionOptions): Promise<RunSession> {
+    const api = await context.connect();
+    const had = new ResumableOutput();
+    // Registered before we attach: the status is that of this run, not of a later one.
+    const exit = await awaitExit(api, id, { terminal: context.terminal, condition: "not-running" });
+    const connection = await api.attachContainer(id, { ...streamsOf(options), onPosition: had.onPosition });
+    const session = new RunSession(context, id, { connection, exit, had, starting: Promise.resolve() }, options);
+    session.#isStarted = true;
+    return session;
+  }
+
   /** It is started. With a daemon that goes away just now it is started when that is back, unless it was already. */
   async start(): Promise<void> {
     try {
@@ -126,11 +138,9 @@ export class RunSession implements StdioConnection {
 
   /** A terminal shows what is printed now: what was printed meanwhile has its place in the log. */
   async #reattach(api: EngineApi, state: ContainerStateResource | undefined): Promise<StdioConnection> {
-    const { hasStdin, detachKeys } = this.#options;
     await this.#say(`what was printed meanwhile is told by \`gantry logs ${this.#id.slice(0, 12)}\``);
     if (state?.Running !== true) return withoutStdin(nothing());
-    const keys = detachKeys === undefined ? {} : { detachKeys };
-    return api.attachContainer(this.#id, { stream: true, stdin: hasStdin, stdout: true, stderr: true, ...keys });
+    return api.attachContainer(this.#id, { ...streamsOf(this.#options), stdout: true, stderr: true });
   }
 
   async #readLog(api: EngineApi): Promise<StdioConnection> {
@@ -162,6 +172,11 @@ interface Joined {
   readonly starting: Promise<unknown>;
 }
 
+function streamsOf({ hasStdin, hasStdout, hasStderr, detachKeys }: RunSessionOptions) {
+  const keys = detachKeys === undefined ? {} : { detachKeys };
+  return { stream: true, stdin: hasStdin, stdout: hasStdout, stderr: hasStderr, ...keys };
+}
+
 /** All three calls at once; the start waits for the other two, wherever it does so. */
 async function join(
   api: EngineApi,
@@ -178,13 +193,9 @@ async function join(
   const gathering = `run-${terminal.now()}`;
   const answered = Promise.all([
     api.attachContainer(id, {
+      ...streamsOf(options),
       gathering,
-      stream: true,
-      stdin: options.hasStdin,
-      stdout: options.hasStdout,
-      stderr: options.hasStderr,
       onPosition: had.onPosition,
-      ...(options.detachKeys === undefined ? {} : { detachKeys: options.detachKeys }),
     }),
     awaitExit(api, id, { terminal, gathering, condition: options.isRemoved ? "removed" : "next-exit" }),
   ]);
