@@ -100,6 +100,12 @@ describe.skipIf(skip !== undefined)("a running container of `gantry runtime`", (
     expect({ type, name }).toEqual({ type: "stats", name: id });
     expect(data.pids.limit).toBe(77);
     expect(data.memory.usage.limit).toBe(64 * 1024 * 1024);
+    if (!existsSync("/sys/fs/resctrl/info"))
+      expect(bundle.run("update", "--l3-cache-schema", "L3:0=f", "--pids-limit", "78", id)).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining("this host has no resctrl file system"),
+      });
+    expect(JSON.parse(bundle.run("events", "--stats", id).stdout).data.pids.limit).toBe(77);
     expect(bundle.run("update", "--memory", "x", id)).toMatchObject({
       status: 1,
       stderr: expect.stringContaining("invalid size"),

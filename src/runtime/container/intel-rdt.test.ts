@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { IntelRdt, RuntimeSpec } from "../../oci/runtime-spec.ts";
-import { createIntelRdt, removeIntelRdt, requireResctrl } from "./intel-rdt.ts";
+import { createIntelRdt, removeIntelRdt, requireResctrl, updateIntelRdt } from "./intel-rdt.ts";
 
 // A folder in the place of the kernel's: it makes no files by itself.
 let root: string;
@@ -46,6 +46,22 @@ test("a class that others share is taken as it is, and stays", () => {
   removeIntelRdt(wanted, { id: "c1", root });
   expect(existsSync(join(root, "gold"))).toBe(true);
   expect(() => createIntelRdt(spec({ closID: "silver" }), { id: "c1", root })).toThrow("silver is not there");
+});
+
+test("update changes the lines of a class, and says why where there is none to change", () => {
+  const change = { l3CacheSchema: "L3:0=3", memBwSchema: "MB:0=20" };
+  expect(() => updateIntelRdt(spec({}), change, { id: "c1", root })).toThrow("no resctrl file system");
+  mkdirSync(join(root, "info"));
+  expect(() => updateIntelRdt(spec(), change, { id: "c1", root })).toThrow('"c1" was made without a class of resctrl');
+  for (const [intelRdt, name] of [
+    [{ l3CacheSchema: "L3:0=f" }, "c1"] as const,
+    [{ closID: "gold" }, "gold"] as const,
+  ]) {
+    mkdirSync(join(root, name));
+    updateIntelRdt(spec(intelRdt), change, { id: "c1", root });
+    expect(readFileSync(join(root, name, "schemata"), "utf8")).toBe("L3:0=3\nMB:0=20\n");
+  }
+  expect(() => updateIntelRdt(spec({}), { memBwSchema: "L3:0=3" }, { id: "c1", root })).toThrow('begin with "MB:"');
 });
 
 test("a group that watches this container alone goes with it, its class does not", () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
-import type { RuntimeSpec } from "../../oci/runtime-spec.ts";
+import type { IntelRdt, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { type IntelRdtPlan, planIntelRdt, RESCTRL_ROOT } from "../plan/plan-intel-rdt.ts";
 
 export interface IntelRdtOptions {
@@ -58,6 +58,30 @@ export function createIntelRdt(spec: RuntimeSpec, options: IntelRdtOptions): rea
   }
   if (plan.monitorGroup !== undefined) mkdirSync(plan.monitorGroup, { recursive: true });
   return plan.tasks;
+}
+
+/**
+ * Changes the lines of a container's class, of whoever else is in it too (as runc).
+ *
+ * @throws `unsupported` where the host has no resctrl; `conflict` for a container without a class.
+ */
+export function updateIntelRdt(
+  spec: RuntimeSpec,
+  change: Pick<IntelRdt, "l3CacheSchema" | "memBwSchema">,
+  options: IntelRdtOptions,
+): void {
+  requireResctrl({ ...spec, linux: { intelRdt: change } }, options.root);
+  const { intelRdt } = spec.linux ?? {};
+  if (intelRdt === undefined)
+    throw new GantryError("conflict", `linux.intelRdt: "${options.id}" was made without a class of resctrl`, {
+      hint: "a container has one when linux.intelRdt is in its config.json, even if it is empty",
+    });
+  const { closID, enableMonitoring } = intelRdt;
+  const plan = planIntelRdt(
+    { ...change, ...(closID === undefined ? {} : { closID }), ...(enableMonitoring ? { enableMonitoring } : {}) },
+    options,
+  );
+  for (const line of plan.schemata) writeFileSync(join(plan.folder, "schemata"), `${line}\n`, { flag: "a" });
 }
 
 /** Removes what is the container's own. Idempotent. */

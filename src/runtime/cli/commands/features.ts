@@ -18,7 +18,7 @@ export function describeFeatures(options: { readonly kernelVersion: string; read
       seccomp: seccompFeatures(options.kernelVersion),
       apparmor: { enabled: true },
       selinux: { enabled: true },
-      intelRdt: { enabled: false },
+      intelRdt: { enabled: true, schemata: true, monitoring: true },
       memoryPolicy: {
         modes: [
           "MPOL_DEFAULT",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { GantryError } from "../../../errors/gantry-error.ts";
-import type { Resources } from "../../../oci/runtime-spec.ts";
+import type { IntelRdt, Resources } from "../../../oci/runtime-spec.ts";
+import type { ContainerState } from "../../container/container-state.ts";
 import { openContainer } from "../../container/open-container.ts";
 import { readUpdated, writeUpdated } from "../../container/updated-resources.ts";
 import { parseResources } from "../../spec/parse-runtime-spec.ts";
@@ -102,8 +103,6 @@ export const command: RuntimeCommand = {
   async run({ flags, log, options, positionals }) {
     const { state, cgroup, status } = await openContainer(options.root, positionals[0] ?? "");
     if (status() === "stopped") throw new GantryError("conflict", "container not running");
-    for (const name of ["l3-cache-schema", "mem-bw-schema"])
-      if (flags.text(name) !== undefined) throw new GantryError("unsupported", `--${name} is not supported`);
     for (const name of ["kernel-memory", "kernel-memory-tcp"])
       if (flags.text(name) !== undefined) log.write("warning", `--${name} is ignored: no kernel has it any more`);
     const file = flags.text("resources");
@@ -111,11 +110,23 @@ export const command: RuntimeCommand = {
     const before = readUpdated(state.folder) ?? state.spec.linux?.resources ?? {};
     const { devices: _devices, ...previous } = before;
     const { devices: _own, ...wanted } = change;
+    await updateClass(state, flags);
     await cgroup.update(withMemory(wanted, previous), { previous });
     writeUpdated(state.folder, merge(before, wanted));
     return 0;
   },
 };
+
+/** resctrl is loaded only by who wants it. */
+async function updateClass({ id, spec }: Pick<ContainerState, "id" | "spec">, flags: GivenFlags): Promise<void> {
+  const change = defined<Pick<IntelRdt, "l3CacheSchema" | "memBwSchema">>({
+    l3CacheSchema: flags.text("l3-cache-schema"),
+    memBwSchema: flags.text("mem-bw-schema"),
+  });
+  if (change === undefined) return;
+  const { updateIntelRdt } = await import("../../container/intel-rdt.ts");
+  updateIntelRdt(spec, change, { id });
+}
 
 /** Memory's limits depend on each other: what holds is said with what changes. */
 function withMemory(change: Resources, before: Resources): Resources {
