@@ -270,7 +270,7 @@ describe.skipIf(skip !== undefined)("a registry that wants to know who asks", ()
     const refused = await gantry(["pull", name]);
     expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("may require 'docker login'")]);
     await daemon.docker(["login", "-u", "ann", "--password-stdin", registry.host], { input: "se:cret" });
-    const dockers = { HOME: "/nowhere", DOCKER_CONFIG: daemon.directory };
+    const dockers = { HOME: "/proc/nowhere", DOCKER_CONFIG: daemon.directory };
     expect((await daemon.gantry(["pull", name], { environment: dockers })).status).toBe(0);
   }, 120_000);
 });
