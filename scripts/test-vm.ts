@@ -77,6 +77,7 @@ const GUESTS: readonly Guest[] = [
       "test/integration/runtime-mounts.test.ts",
       "test/integration/runtime-mounts-user.test.ts",
       "test/integration/runtime-propagation.test.ts",
+      "test/integration/runtime-rootless.test.ts",
       "test/integration/seccomp-filter.test.ts",
       "test/integration/supervise-recover.test.ts",
       "test/integration/supervise-run.test.ts",

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import type { IdMapping } from "../../src/oci/runtime-spec.ts";
-import { RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
+import { RUNTIMES, RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const UID = 54_321;
@@ -17,6 +18,7 @@ const ALL = ["CAP_CHOWN", "CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN"];
 const AS_USER = `for name in passwd group subuid subgid; do
     [ -e /etc/$name ] && mount --bind "$ACCOUNT/$name" /etc/$name
   done
+  [ -z "$OWN_GROUP" ] || echo $$ >"$OWN_GROUP/cgroup.procs"
   exec setpriv --reuid ${UID} --regid ${UID} --clear-groups "$@"`;
 
 function asUser(command: readonly string[]): string[] {
@@ -36,8 +38,9 @@ const hasTools = Bun.which("newuidmap") !== null && statSync("/etc/subuid", { th
 
 /** A bundle that belongs to the account. */
 class UserBundle extends RuntimeBundle {
-  constructor() {
-    super(asUser([process.execPath, join(ROOT, "src/cli/main.ts"), "runtime"]));
+  /** @param command the runtime. @default the sources */
+  constructor(command: readonly string[] = RUNTIMES[0]?.[1] ?? []) {
+    super(asUser(command));
     mkdirSync(this.root);
     const account = join(this.folder, "account");
     mkdirSync(account);
@@ -68,6 +71,61 @@ function spec(script: string, mappings: readonly IdMapping[]) {
     linux: { namespaces: KINDS.map((type) => ({ type })), uidMappings: mappings, gidMappings: mappings },
   };
 }
+
+/** A v2 group of the host's that is the account's to divide (cgroup-v2.rst, "Delegation"), with one for the account's own processes. */
+class DelegatedGroup implements Disposable {
+  readonly path = `/sys/fs/cgroup/gantry-test-${process.pid}`;
+
+  constructor() {
+    const own = join(this.path, "own");
+    mkdirSync(this.path);
+    mkdirSync(own);
+    for (const folder of [this.path, own]) {
+      chownSync(folder, UID, UID);
+      for (const name of ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"])
+        chownSync(join(folder, name), UID, UID);
+    }
+    process.env.OWN_GROUP = own;
+  }
+
+  read(id: string, file: string): string {
+    return readFileSync(join(this.path, id, file), "utf8").trim();
+  }
+
+  [Symbol.dispose](): void {
+    delete process.env.OWN_GROUP;
+    rmdirSync(join(this.path, "own"));
+    rmdirSync(this.path);
+  }
+}
+
+describe.skipIf(skip !== undefined || detectCgroups().mode !== "v2")("an ordinary user with a group to divide", () => {
+  test.each(RUNTIMES)("%s: limits hold, change, freeze, and go with the container", (_name, command) => {
+    using group = new DelegatedGroup();
+    using bundle = new UserBundle([...command]);
+    const id = `box-${process.pid}`;
+    const done = { status: 0, stdout: "", stderr: "" };
+    const wanted = spec("exec sleep 1000", [OWN]);
+    const resources = { pids: { limit: 11 }, memory: { limit: 64 << 20 } };
+    bundle.write({ ...wanted, linux: { ...wanted.linux, resources } });
+    bundle.give();
+    expect(bundle.run("run", "--detach", id)).toEqual(done);
+    expect([group.read(id, "pids.max"), group.read(id, "memory.max")]).toEqual(["11", String(64 << 20)]);
+    const place = `0::${group.path.slice("/sys/fs/cgroup".length)}/${id}\n`;
+    expect(bundle.run("exec", id, "cat", "/proc/self/cgroup").stdout).toBe(place);
+    expect(bundle.run("update", "--pids-limit", "22", id)).toEqual(done);
+    expect(group.read(id, "pids.max")).toBe("22");
+    // runc warns that it might fail.
+    expect(bundle.run("pause", id).status).toBe(0);
+    expect([group.read(id, "cgroup.freeze"), JSON.parse(bundle.run("state", id).stdout).status]).toEqual([
+      "1",
+      "paused",
+    ]);
+    expect(bundle.run("resume", id).status).toBe(0);
+    expect(bundle.run("delete", "--force", id)).toEqual(done);
+    expect({ isThere: existsSync(join(group.path, id)), left: bundle.left() }).toEqual({ isThere: false, left: [] });
+  });
+});
 
 describe.skipIf(skip !== undefined)("an ordinary user runs containers", () => {
   test("with nobody but himself, who is root in there", () => {
