@@ -18,6 +18,7 @@ interface Foreign {
   readonly trusted: string;
   /** By tag and by digest. */
   readonly manifests: Record<string, string>;
+  /** Text, or what is none in base64 after `base64:`. */
   readonly blobs: Record<string, string>;
 }
 
@@ -53,6 +54,11 @@ async function push(repository: string): Promise<{ name: string; digest: string;
   };
 }
 
+function asText(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString();
+  return Buffer.from(text).equals(bytes) ? text : `base64:${Buffer.from(bytes).toString("base64")}`;
+}
+
 /** All that stands beside an image. */
 async function dump(repository: string, digest: string): Promise<Pick<Foreign, "manifests" | "blobs">> {
   const [manifests, blobs]: Record<string, string>[] = [{}, {}];
@@ -69,7 +75,9 @@ async function dump(repository: string, digest: string): Promise<Pick<Foreign, "
     };
     for (const entry of entries) await get(entry.digest);
     for (const layer of layers) {
-      if (blobs !== undefined) blobs[layer.digest] = await (await fetch(`${base}/blobs/${layer.digest}`)).text();
+      if (blobs !== undefined) {
+        blobs[layer.digest] = asText(await (await fetch(`${base}/blobs/${layer.digest}`)).bytes());
+      }
     }
   };
   const tag = digest.replace(":", "-");
@@ -124,17 +132,19 @@ await record("cosign 2, by referrers", "referrers", read("ecdsa.pub"), (image) =
     image,
   ),
 );
-for (const [title, leaf] of [
-  ["notation, ecdsa", "leaf-p384"],
-  ["notation, rsa", "leaf-rsa2048"],
+for (const [title, leaf, format] of [
+  ["notation, ecdsa", "leaf-p384", "jws"],
+  ["notation, rsa", "leaf-rsa2048", "jws"],
+  ["notation, ecdsa, COSE", "leaf", "cose"],
+  ["notation, rsa, COSE", "leaf-rsa3072", "cose"],
 ] as const) {
   mkdirSync(inside("notation"), { recursive: true });
   writeFileSync(inside("leaf.key"), testKeyPem(leaf));
-  writeFileSync(inside("leaf.crt"), testPem(leaf) + testPem("root"));
+  writeFileSync(inside("leaf.crt"), testPem(leaf) + (leaf === "leaf" ? testPem("intermediate") : "") + testPem("root"));
   const key = { name: "leaf", keyPath: inside("leaf.key"), certPath: inside("leaf.crt") };
   writeFileSync(inside("notation/signingkeys.json"), JSON.stringify({ default: "leaf", keys: [key] }));
   await record(title, leaf, testPem("root"), (image) =>
-    call("notation", "sign", "--insecure-registry", "-m", "build=42", image),
+    call("notation", "sign", "--signature-format", format, "--insecure-registry", "-m", "build=42", image),
   );
 }
 const keys = Object.fromEntries(

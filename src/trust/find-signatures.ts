@@ -136,7 +136,7 @@ async function readLayer(
     }
     if (format === "cosign")
       return { kind: "cosign", payload: bytes, signature: annotations[COSIGN.signatureAnnotation] };
-    return mediaType === NOTATION.jws ? { kind: "jws", envelope: bytes } : { kind: "cosign-bundle", bundle: bytes };
+    return format === "notation" ? { kind: "notation", mediaType, bytes } : { kind: "cosign-bundle", bundle: bytes };
   } catch (error) {
     if (isGantryError(error, "not-found") || isGantryError(error, "data-loss")) {
       return { kind: "unreadable", problem: formatError(error) };
@@ -160,7 +160,8 @@ function layerProblem(
     case "cosign-bundle":
       return isSigstoreBundle(mediaType) ? undefined : `its media type is ${shown}, which is no bundle`;
     case "notation":
-      if (mediaType === NOTATION.cose) return "it is a COSE envelope: only those in JWS are verified yet";
-      return mediaType === NOTATION.jws ? undefined : `its media type is ${shown}, which is no envelope of notation's`;
+      return mediaType === NOTATION.jws || mediaType === NOTATION.cose
+        ? undefined
+        : `its media type is ${shown}, which is no envelope of notation's`;
   }
 }

@@ -38,7 +38,7 @@ function sourceOf(manifests: Texts, blobs: Texts, subject: Digest): SignatureSou
     async blob({ digest }) {
       const text = blobs[digest];
       if (text === undefined) throw new GantryError("not-found", `no blob ${digest}`);
-      return Buffer.from(text);
+      return text.startsWith("base64:") ? Buffer.from(text.slice("base64:".length), "base64") : Buffer.from(text);
     },
   };
 }

@@ -16,6 +16,6 @@ export interface FoundSignature {
 export type SignatureContent =
   | { readonly kind: "cosign"; readonly payload: Uint8Array; readonly signature: string | undefined }
   | { readonly kind: "cosign-bundle"; readonly bundle: Uint8Array }
-  | { readonly kind: "jws"; readonly envelope: Uint8Array }
+  | { readonly kind: "notation"; readonly mediaType: string; readonly bytes: Uint8Array }
   /** It could not be read, or is of a kind that is not supported. */
   | { readonly kind: "unreadable"; readonly problem: string };

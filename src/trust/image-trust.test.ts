@@ -327,14 +327,14 @@ describe("ImageTrust", () => {
       "schema 1",
     ],
     [
-      "an envelope in COSE",
+      "an envelope in COSE that is none",
       (source) =>
         source.refer(
           subject.digest,
           NOTATION.artifact,
           manifestOf(source, [source.blobOf("x", NOTATION.cose)], NOTATION.artifact),
         ),
-      "it is a COSE envelope: only those in JWS are verified yet",
+      "its envelope cannot be understood: it cannot be decoded as CBOR",
     ],
     [
       "a bundle of two layers",

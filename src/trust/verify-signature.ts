@@ -1,6 +1,5 @@
 import { formatError, isGantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Descriptor } from "../oci/image.ts";
 import type { Reference } from "../oci/reference.ts";
 import { parseSigstoreBundle } from "./cosign/sigstore-bundle.ts";
 import { parseSimpleSigning } from "./cosign/simple-signing.ts";
@@ -66,7 +65,7 @@ export function verifySignature(found: FoundSignature, context: VerifyContext): 
 }
 
 function judge(found: FoundSignature, context: VerifyContext): SignatureVerdict {
-  const { content, subject } = found;
+  const { content } = found;
   switch (content.kind) {
     case "unreadable":
       return { ...NOTHING, found, problem: content.problem };
@@ -81,8 +80,8 @@ function judge(found: FoundSignature, context: VerifyContext): SignatureVerdict 
       const { signed, signature, statement } = parseSigstoreBundle(content.bundle);
       return judgeKeySignature(found, context, { ...statement, reference: undefined, signed, signature });
     }
-    case "jws":
-      return judgeEnvelope(found, context, content.envelope, subject);
+    case "notation":
+      return judgeEnvelope(found, context, content);
   }
 }
 
@@ -113,11 +112,10 @@ function judgeKeySignature(found: FoundSignature, context: VerifyContext, made: 
 function judgeEnvelope(
   found: FoundSignature,
   context: VerifyContext,
-  envelope: Uint8Array,
-  subject: Descriptor,
+  envelope: { readonly mediaType: string; readonly bytes: Uint8Array },
 ): SignatureVerdict {
   const { requirements, nowMs } = context;
-  const { signer, annotations, signedMs, problemFor } = checkEnvelope(envelope, subject, nowMs);
+  const { signer, annotations, signedMs, problemFor } = checkEnvelope(envelope, found.subject, nowMs);
   const problems = requirements.map((requirement) =>
     requirement.kind === "certificates" ? problemFor(requirement) : undefined,
   );

@@ -113,11 +113,13 @@ describe.skipIf(skip !== undefined)("signatures between gantry and others", () =
     const requirement =
       '{ ca = "notation/truststore/x509/ca/acme", identities = ["x509.subject: C=US, ST=WA, O=acme.io"] }';
 
-    test("what it signs counts", async () => {
-      const image = await push("by-notation", requirement);
-      await call("notation", "sign", "--insecure-registry", "-m", "build=42", image);
-      expect(await gantry("image", "trust", "check", image)).toContain("is signed by 1 (1 of 1 wanted)");
-    }, 60_000);
+    for (const format of ["jws", "cose"]) {
+      test(`what it signs in ${format} counts`, async () => {
+        const image = await push(`by-notation-${format}`, requirement);
+        await call("notation", "sign", "--signature-format", format, "--insecure-registry", "-m", "build=42", image);
+        expect(await gantry("image", "trust", "check", image)).toContain("is signed by 1 (1 of 1 wanted)");
+      }, 60_000);
+    }
 
     test("it verifies what gantry signs, with what was said beside", async () => {
       const image = await push("by-gantry", requirement);

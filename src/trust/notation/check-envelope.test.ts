@@ -8,9 +8,10 @@ import { signJwsEnvelope } from "./sign-jws.ts";
 const target = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: digestOf("image"), size: 5 };
 const NOW = Date.UTC(2030, 0, 1);
 
-function sign(...names: readonly [CertificateName, ...CertificateName[]]): Uint8Array {
+function sign(...names: readonly [CertificateName, ...CertificateName[]]) {
   const signer = { key: testKey(names[0]), chain: testChain(...names) };
-  return signJwsEnvelope(signer, target, { nowMs: NOW, agent: "test", annotations: { build: "42" } });
+  const bytes = signJwsEnvelope(signer, target, { nowMs: NOW, agent: "test", annotations: { build: "42" } });
+  return { mediaType: "application/jose+json", bytes };
 }
 
 function trust(name: CertificateName, ...identities: readonly string[]): TrustedCertificates {
@@ -64,7 +65,8 @@ describe("checkEnvelope", () => {
   test("a chain with an expired certificate does not count, whoever made it", () => {
     const { notAfterMs, notBeforeMs } = testCertificate("leaf-expired");
     const signer = { key: testKey("leaf-expired"), chain: testChain("leaf-expired", "root") };
-    const made = signJwsEnvelope(signer, target, { nowMs: notBeforeMs, agent: "test" });
+    const bytes = signJwsEnvelope(signer, target, { nowMs: notBeforeMs, agent: "test" });
+    const made = { mediaType: "application/jose+json", bytes };
     expect(checkEnvelope(made, target, notAfterMs).problemFor(trust("root"))).toBeUndefined();
     expect(() => checkEnvelope(made, target, notAfterMs + 1)).toThrow("CN=leaf-expired has expired");
   });

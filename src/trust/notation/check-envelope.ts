@@ -4,8 +4,11 @@ import type { Descriptor } from "../../oci/image.ts";
 import type { TrustStoreType } from "../policy/trust-policy.ts";
 import type { Certificate } from "./certificate.ts";
 import { checkCertificateChain, formatTime, validityProblem } from "./certificate-chain.ts";
+import { openCoseEnvelope } from "./cose-envelope.ts";
 import { type DistinguishedName, formatName, isSubsetOf } from "./distinguished-name.ts";
-import { type Envelope, openJwsEnvelope } from "./jws-envelope.ts";
+import type { Envelope } from "./envelope.ts";
+import { openJwsEnvelope } from "./jws-envelope.ts";
+import { NOTATION } from "./media-types.ts";
 import { parseNotaryPayload } from "./notary-payload.ts";
 
 /** Whose certificates are trusted. */
@@ -30,8 +33,12 @@ export interface CheckedEnvelope {
  *
  * @throws `data-loss`, `unsupported` if it is none, or not of this image, or not valid now.
  */
-export function checkEnvelope(bytes: Uint8Array, subject: Descriptor, nowMs: number): CheckedEnvelope {
-  const envelope = openJwsEnvelope(bytes);
+export function checkEnvelope(
+  { mediaType, bytes }: { readonly mediaType: string; readonly bytes: Uint8Array },
+  subject: Descriptor,
+  nowMs: number,
+): CheckedEnvelope {
+  const envelope = mediaType === NOTATION.cose ? openCoseEnvelope(bytes) : openJwsEnvelope(bytes);
   checkCertificateChain(envelope.chain);
   const { annotations, ...target } = parseNotaryPayload(envelope.payload);
   const isSame =

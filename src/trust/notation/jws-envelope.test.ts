@@ -143,18 +143,14 @@ describe("openJwsEnvelope", () => {
       },
       "it expires before it was signed",
     ],
-    [
-      "a time that is none",
-      { headers: { [`${NOTARY}.signingTime`]: "yesterday" } },
-      "signingTime is no time of RFC 3339",
-    ],
+    ["a time that is none", { headers: { [`${NOTARY}.signingTime`]: "yesterday" } }, "signingTime is no time"],
     ["an unknown scheme", { headers: { [`${NOTARY}.signingScheme`]: "pgp" } }, "signingScheme is none that is known"],
     [
       "the other scheme's time",
       { headers: { [`${NOTARY}.authenticSigningTime`]: "2022-08-29T13:50:00Z" } },
       "does not go with notary.x509",
     ],
-    ["another content type", { headers: { cty: "application/json" } }, "cty is not"],
+    ["another content type", { headers: { cty: "application/json" } }, "its content type is not"],
     [
       "certificates that are none",
       { envelope: { header: { x5c: ["AAAA"] } } },

@@ -22,9 +22,9 @@ export async function signNotation(
   const [leaf] = signer.chain;
   const mine = leaf === undefined ? "" : digestOf(leaf.publicKey.export({ type: "spki", format: "der" }));
   for (const { content, manifest } of await findSignatures(store, subject)) {
-    if (content.kind !== "jws") continue;
+    if (content.kind !== "notation") continue;
     try {
-      const known = checkEnvelope(content.envelope, subject, options.nowMs);
+      const known = checkEnvelope(content, subject, options.nowMs);
       const isSame = JSON.stringify(known.annotations) === JSON.stringify(annotations);
       if (known.signer.fingerprint === mine && isSame) return { status: "already-signed", manifest };
     } catch (error) {
