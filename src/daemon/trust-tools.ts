@@ -1,4 +1,6 @@
-import { RegistryConnections, type RegistryLogin } from "../distribution/client/registry-connections.ts";
+import { CredentialStore } from "../credentials/credential-store.ts";
+import { RegistryConnections, type RegistrySource } from "../distribution/client/registry-connections.ts";
+import { credentialsOf } from "../doors/docker/parse-registry-auth.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { fetchFromRegistry, selectManifest } from "../image/pull/select-manifest.ts";
 import type { Descriptor, Platform } from "../oci/image.ts";
@@ -16,8 +18,6 @@ import { trustReader } from "./trust-file.ts";
 
 export interface TrustToolsOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** For the registry of the image. @default none */
-  readonly login?: RegistryLogin;
 }
 
 export interface NamedReport extends TrustReport {
@@ -60,19 +60,36 @@ export class TrustTools {
     this.#registries = new RegistryConnections({
       config: registriesReader(options.environment.GANTRY_REGISTRIES),
       certificates: certificatesReader(),
+      credentials: async (reference) => {
+        const auth = await CredentialStore.ofUser(options.environment).find(reference);
+        return auth === undefined ? undefined : credentialsOf(auth);
+      },
       now: Date.now,
     });
   }
 
   /**
-   * What a pull of this name would find, at the first place that is asked for it.
+   * What a pull of this name would find: as it does, a mirror whose signatures do not suffice is passed over.
    *
    * @param platform of an index. @default this host's
    */
   async report(name: string, platform: Platform = hostPlatform()): Promise<NamedReport> {
     const reference = this.#parse(name);
-    const [source] = await this.#registries.sources(reference, this.#options.login);
-    if (source === undefined) throw new GantryError("internal", `no place to read ${reference.repository} from`);
+    const sources = await this.#registries.sources(reference);
+    for (let next = 0; ; next++) {
+      const source = sources[next];
+      if (source === undefined) throw new GantryError("internal", `no place to read ${reference.repository} from`);
+      const isLast = next === sources.length - 1;
+      try {
+        const report = await this.#reportFrom(source, reference, platform);
+        if (isLast || report.decision.verdict !== "reject") return report;
+      } catch (error) {
+        if (isLast) throw error;
+      }
+    }
+  }
+
+  async #reportFrom(source: RegistrySource, reference: Reference, platform: Platform): Promise<NamedReport> {
     const { client, reference: from } = source;
     const root = await client.resolve(from);
     const selected = await selectManifest(root, platform, fetchFromRegistry(client, from, undefined));
@@ -93,7 +110,7 @@ export class TrustTools {
     const key = await parsePrivateKey(options.key, options.keyName, { password });
     const chain = certificatePath === undefined ? {} : { chain: readCertificateFile(certificatePath) };
     const reference = this.#parse(name);
-    const { client, reference: at } = await this.#registries.target(reference, this.#options.login);
+    const { client, reference: at } = await this.#registries.target(reference);
     const { descriptor: target } = await client.resolve(at);
     const store = registrySignatures(client, at);
     const signing = { format, key, ...chain, annotations, agent, nowMs: Date.now() };

@@ -3,7 +3,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { daemonSkipReason, TestDaemon } from "../support/daemon.ts";
+import { run } from "../support/command.ts";
+import { checkoutProgram, daemonSkipReason, TestDaemon } from "../support/daemon.ts";
 import { registrySkipReason, startRegistry } from "../support/registry.ts";
 import { pushSeed, seedBusybox } from "../support/seed-images.ts";
 
@@ -52,4 +53,26 @@ describe.skipIf(skip !== undefined)("a policy of whose images may come in", () =
     );
     rmSync(folder, { recursive: true });
   }, 120_000);
+
+  test("signing and looking use what the user has logged in with, and say so where that is nothing", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "gantry-policy-"));
+    using registry = await startRegistry({ users: { ann: "secret" } });
+    const auths = { [registry.host]: { auth: Buffer.from("ann:secret").toString("base64") } };
+    writeFileSync(join(folder, "config.json"), JSON.stringify({ auths }));
+    const { privateKey } = generateKeyPairSync("ed25519");
+    writeFileSync(join(folder, "key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
+    const name = `${registry.host}/private:1`;
+    const { layout } = await seedBusybox();
+    const target = ["--dest-creds", "ann:secret", "--dest-tls-verify=false", `oci:${layout}:seed`, `docker://${name}`];
+    await run(["skopeo", "copy", "--quiet", "--insecure-policy", ...target]);
+    const gantry = (config: string, ...words: readonly string[]) =>
+      run(["env", `DOCKER_CONFIG=${config}`, `HOME=${folder}`, ...checkoutProgram, "image", ...words]);
+
+    await expect(gantry(join(folder, "none"), "sign", "--key", join(folder, "key.pem"), name)).rejects.toThrow(
+      "access denied",
+    );
+    expect(await gantry(folder, "sign", "--key", join(folder, "key.pem"), name)).toStartWith("Signed ");
+    expect(await gantry(folder, "trust", name)).toContain("the policy has no key to verify it with");
+    rmSync(folder, { recursive: true });
+  }, 60_000);
 });
