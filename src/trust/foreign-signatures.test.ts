@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import foreign from "../../test/support/foreign-signatures.json" with { type: "json" };
 import { testCertificate } from "../../test/support/test-certificates.ts";
 import { GantryError } from "../errors/gantry-error.ts";
@@ -9,6 +10,7 @@ import { parseManifest } from "../oci/manifest.ts";
 import { MEDIA_TYPES } from "../oci/media-types.ts";
 import { parseReference } from "../oci/reference.ts";
 import { findSignatures, type SignatureSource } from "./find-signatures.ts";
+import type { SignatureContent } from "./found-signature.ts";
 import { isSignedBy, signDetached } from "./keys/detached-signature.ts";
 import { parsePrivateKey } from "./keys/private-key.ts";
 import { parsePublicKey } from "./keys/public-key.ts";
@@ -80,6 +82,73 @@ describe("signatures that others made", () => {
       const [verdict] = await verdictsOf({ ...each, trusted: other });
       expect(verdict?.meets).toEqual([]);
     }
+  });
+});
+
+/** The same signature over, or in, other bytes. */
+function withBytes(content: SignatureContent, bytes: Uint8Array): SignatureContent {
+  switch (content.kind) {
+    case "cosign":
+      return { ...content, payload: bytes };
+    case "cosign-bundle":
+      return { ...content, bundle: bytes };
+    case "notation":
+      return { ...content, bytes };
+    case "unreadable":
+      throw new Error(content.problem);
+  }
+}
+
+describe("signatures that were tampered with", () => {
+  const all = Object.values(foreign.made);
+
+  test("a byte that is changed anywhere is a verdict: what the signer said stands, or counts for nothing", async () => {
+    const place = fc.record({ which: fc.nat(all.length - 1), at: fc.nat(), xor: fc.integer({ min: 1, max: 255 }) });
+    await fc.assert(
+      fc.asyncProperty(place, async ({ which, at, xor }) => {
+        const each = all[which];
+        const [blob = ""] = Object.keys(each?.blobs ?? {});
+        if (each === undefined) return;
+        const subject = { mediaType: MEDIA_TYPES.ociManifest, digest: each.digest as Digest, size: each.size };
+        const source = sourceOf(each.manifests, each.blobs, subject.digest);
+        const bytes = Buffer.from(await source.blob({ mediaType: "", digest: blob as Digest, size: 0 }));
+        bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ xor;
+        const [found] = await findSignatures(source, subject);
+        if (found === undefined) throw new Error("nothing was found");
+        const { content } = found;
+        const tampered = withBytes(content, bytes);
+        const context = { reference: parseReference(each.reference), requirements: [requirementOf(each)], nowMs: NOW };
+        const { meets, problem, annotations } = verifySignature({ ...found, content: tampered }, context);
+        // What stands beside the signature may change (the name of the program that signed), nothing in it.
+        if (meets.length > 0) expect(annotations).toEqual({ build: "42" });
+        else expect(problem).toBeString();
+        if (content.kind === "cosign") expect(meets).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("bytes of any kind are a verdict in every form, and never count", () => {
+    const [each] = all;
+    if (each === undefined) throw new Error("there is none");
+    const subject = { mediaType: MEDIA_TYPES.ociManifest, digest: each.digest as Digest, size: each.size };
+    const requirements = [requirementOf(each)];
+    const context = { reference: parseReference(each.reference), requirements, nowMs: NOW };
+    const contents = (bytes: Uint8Array): readonly SignatureContent[] => [
+      { kind: "cosign", payload: bytes, signature: Buffer.from(bytes).toString("base64") },
+      { kind: "cosign-bundle", bundle: bytes },
+      { kind: "notation", mediaType: "application/jose+json", bytes },
+      { kind: "notation", mediaType: "application/cose", bytes },
+    ];
+    const json = fc.json().map((text) => Buffer.from(text));
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), json), (bytes) => {
+        for (const content of contents(bytes)) {
+          const found = { format: "cosign" as const, subject, manifest: subject.digest, content };
+          expect(verifySignature(found, context).meets).toEqual([]);
+        }
+      }),
+    );
   });
 });
 

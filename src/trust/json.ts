@@ -15,15 +15,18 @@ export function decodeObject(bytes: Uint8Array): JsonObject | undefined {
   }
 }
 
-/** Strict base64 (RFC 4648, section 4); `undefined` for anything else: two texts must never mean the same bytes by accident. */
+/** Strict base64 (RFC 4648, section 4); `undefined` for anything else: no two texts mean the same bytes. */
 export function decodeBase64(text: unknown): Buffer | undefined {
-  if (typeof text !== "string" || text === "" || text.length % 4 !== 0) return undefined;
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined;
-  return Buffer.from(text, "base64");
+  return decodeExactly(text, "base64");
 }
 
 /** Strict base64url without padding (RFC 7515, section 2). */
 export function decodeBase64Url(text: unknown): Buffer | undefined {
-  if (typeof text !== "string" || !/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return undefined;
-  return Buffer.from(text, "base64url");
+  return decodeExactly(text, "base64url");
+}
+
+function decodeExactly(text: unknown, encoding: "base64" | "base64url"): Buffer | undefined {
+  if (typeof text !== "string" || text === "") return undefined;
+  const bytes = Buffer.from(text, encoding);
+  return bytes.toString(encoding) === text ? bytes : undefined;
 }

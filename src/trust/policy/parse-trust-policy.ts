@@ -93,7 +93,7 @@ function readRule(value: unknown, path: string, problems: string[]): TrustRule {
   return {
     scope: readScope(table.image, `${path}.image`, problems),
     action: action as TrustAction,
-    threshold: Number(threshold),
+    threshold: isCount ? threshold : 1,
     require: sources,
   };
 }

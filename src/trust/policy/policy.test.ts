@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { stringify } from "smol-toml";
 import { formatError } from "../../errors/gantry-error.ts";
 import { parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { identityProblem } from "./claimed-identity.ts";
@@ -170,6 +172,40 @@ describe("parseTrustPolicy", () => {
   for (const [toml, problem] of cases) {
     test(`refuses ${JSON.stringify(toml)}`, () => expect(problemsOf(toml)).toContain(problem));
   }
+});
+
+test("parseTrustPolicy takes any values for a policy or says what is wrong, and never gives half of one", () => {
+  const words = fc.constantFrom(
+    "image",
+    "action",
+    "threshold",
+    "require",
+    "key",
+    "pem",
+    "ca",
+    "identity",
+    "identities",
+    "*",
+    "reject",
+  );
+  const value = fc.oneof(
+    fc.string(),
+    words,
+    fc.integer(),
+    fc.boolean(),
+    fc.array(fc.dictionary(words, fc.string(), { maxKeys: 3 })),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.dictionary(words, value, { maxKeys: 4 }), { maxLength: 3 }), (rule) => {
+      const said = problemsOf(stringify({ rule }));
+      if (said !== "") expect(said).toStartWith("invalid trust.toml: rule[");
+      else
+        for (const { scope, threshold } of parseTrustPolicy(stringify({ rule })).rules) {
+          expect(scope.text === "" || threshold < 1).toBe(false);
+        }
+    }),
+  );
+  fc.assert(fc.property(fc.string(), (text) => expect(problemsOf(text)).toMatch(/^$|^invalid trust\.toml: /)));
 });
 
 describe("identityProblem", () => {
