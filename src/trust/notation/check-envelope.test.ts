@@ -4,6 +4,7 @@ import { digestOf } from "../../oci/hash-digest.ts";
 import { checkEnvelope, type TrustedCertificates } from "./check-envelope.ts";
 import { type DistinguishedName, parseIdentity } from "./distinguished-name.ts";
 import { signJwsEnvelope } from "./sign-jws.ts";
+import { signJws } from "./signature-algorithm.ts";
 
 const target = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: digestOf("image"), size: 5 };
 const NOW = Date.UTC(2030, 0, 1);
@@ -69,6 +70,39 @@ describe("checkEnvelope", () => {
     const made = { mediaType: "application/jose+json", bytes };
     expect(checkEnvelope(made, target, notAfterMs).problemFor(trust("root"))).toBeUndefined();
     expect(() => checkEnvelope(made, target, notAfterMs + 1)).toThrow("CN=leaf-expired has expired");
+  });
+});
+
+describe("checkEnvelope, of a signing authority", () => {
+  const { notBeforeMs, notAfterMs } = testCertificate("leaf-expired");
+  const notary = "io.cncf.notary";
+
+  /** As an authority makes it, that vouches for the time. */
+  function vouched(signedMs: number) {
+    const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const headers = encode({
+      alg: "ES256",
+      cty: "application/vnd.cncf.notary.payload.v1+json",
+      crit: [`${notary}.signingScheme`, `${notary}.authenticSigningTime`],
+      [`${notary}.signingScheme`]: "notary.x509.signingAuthority",
+      [`${notary}.authenticSigningTime`]: new Date(signedMs).toISOString(),
+    });
+    const payload = encode({ targetArtifact: target });
+    const signature = signJws(testKey("leaf-expired"), "ES256", Buffer.from(`${headers}.${payload}`));
+    const x5c = testChain("leaf-expired", "root").map(({ der }) => der.toString("base64"));
+    const document = { payload, protected: headers, header: { x5c }, signature: signature.toString("base64url") };
+    return { mediaType: "application/jose+json", bytes: Buffer.from(JSON.stringify(document)) };
+  }
+
+  test("counts after its certificate has expired, if it was made before, and for its own kind of trust store alone", () => {
+    const checked = checkEnvelope(vouched(notAfterMs), target, notAfterMs + 1e10);
+    expect(checked.problemFor({ ...trust("root"), store: "signingAuthority" })).toBeUndefined();
+    expect(checked.problemFor(trust("root"))).toContain("and the trust store is for the other");
+  });
+
+  test("made after or before its certificate was valid, it does not count", () => {
+    expect(() => checkEnvelope(vouched(notAfterMs + 1000), target, notBeforeMs)).toThrow("has expired");
+    expect(() => checkEnvelope(vouched(notBeforeMs - 1000), target, notBeforeMs)).toThrow("is not valid before");
   });
 });
 
