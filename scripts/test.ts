@@ -100,7 +100,11 @@ if (patterns.length === 0 && process.getuid?.() === 0) {
     process.stdout.write("some test tools could not be installed: tests that need them are skipped\n");
 }
 
-const beside = [...testFiles("src"), ...testFiles("test").filter((path) => path.split("/").length === 2)];
+const beside = [
+  ...testFiles("src"),
+  ...testFiles("test").filter((path) => path.split("/").length === 2),
+  ...testFiles("test/conformance"),
+];
 const outcomes = [
   ...(await runAll(whole("checks (types, lint)", [process.execPath, "scripts/check.ts"]), 1)),
   ...(await runAll(

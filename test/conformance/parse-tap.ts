@@ -9,7 +9,7 @@ export interface Assertion {
 /** Reads the assertions out of a program's output (testanything.org, version 13); what is skipped counts as passed. */
 export function parseTap(output: string): Assertion[] {
   const assertions: { isPassed: boolean; text: string; details: string }[] = [];
-  for (const line of output.split("\n")) {
+  for (const line of output.trimEnd().split("\n")) {
     const [, not, text = ""] = /^(not )?ok\b *\d* *-? *(.*)$/.exec(line) ?? [];
     if (/^(not )?ok\b/.test(line)) {
       assertions.push({ isPassed: not === undefined || /# *(skip|todo)/i.test(text), text, details: "" });
