@@ -16,7 +16,8 @@ export const REGISTRY_PORT = 5000;
  * @throws `invalid-argument`
  */
 export function parseListenAddress(text: string): ListenAddress {
-  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const [, bracketed, plain, digits] =
+    /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const port = digits === undefined ? REGISTRY_PORT : Number(digits);
   if ((bracketed === undefined && plain === undefined) || text === "" || port > 65_535) {
     throw new GantryError("invalid-argument", `cannot listen on ${JSON.stringify(text)}`, {
