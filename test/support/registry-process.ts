@@ -72,7 +72,7 @@ export class RegistryProcess implements AsyncDisposable {
     const [file = "", ...rest] = [...before, ...checkoutProgram, ...serve];
     const child = spawn(file, rest, {
       stdio: ["ignore", "ignore", "pipe"],
-      env: { PATH: process.env.PATH ?? "", HOME: this.root, NO_COLOR: "1" },
+      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "/", NO_COLOR: "1" },
     });
     this.#child = child;
     this.#log = "";
