@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ContentStore } from "../../content/content-store.ts";
 import { diskError } from "../../content/disk-error.ts";
 import type { StoredBlob } from "../../content/ingest.ts";
+import { isGantryError } from "../../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import { readUntilAborted } from "./read-until-aborted.ts";
@@ -86,7 +87,7 @@ export class Uploads {
 
   /**
    * Takes bytes. A request that still writes to the same upload is ended before: its client has given it up. On failure the bytes
-   * that came are kept.
+   * that came are kept; but on a full disk the upload is over, so that others have its room.
    *
    * @returns how many bytes have come in all.
    * @throws RegistryError BLOB_UPLOAD_UNKNOWN; BLOB_UPLOAD_INVALID (416) for a chunk that does not continue; SIZE_INVALID; `exhausted` for a full disk.
@@ -110,6 +111,13 @@ export class Uploads {
       requireContinuation(session, options.startBytes);
       await this.#write(session, body, { ...options, signal: abort.signal });
       return session.offsetBytes;
+    } catch (error) {
+      if (isDiskFull(error)) {
+        session.isOver = true;
+        await unlink(session.path).catch(() => undefined);
+        this.#sessions.delete(id);
+      }
+      throw error;
     } finally {
       session.touchedMs = this.#parts.now();
       session.writing = undefined;
@@ -274,6 +282,10 @@ function unknownUpload(repository: RepositoryName, id: string): RegistryError {
   return new RegistryError("BLOB_UPLOAD_UNKNOWN", `repository ${repository} has no upload ${id.slice(0, 100)}`, {
     hint: "it was finished, cancelled, or idle for too long: begin again",
   });
+}
+
+function isDiskFull(error: unknown): boolean {
+  return isGantryError(error, "exhausted") && !(error instanceof RegistryError);
 }
 
 /** Another request may have ended the upload while this one waited. */
