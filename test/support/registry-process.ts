@@ -7,6 +7,8 @@ import { checkoutProgram } from "./daemon.ts";
 export interface RegistryProcessOptions {
   /** Further options of `gantry registry serve`. */
   readonly args?: readonly string[];
+  /** Another program that says where it serves; the root is its last argument. @default `gantry registry serve` of this checkout */
+  readonly program?: readonly string[];
   /** What the program is started by, as `strace …`. */
   readonly before?: readonly string[];
   /** Where it keeps everything; it is left alone at the end. @default a folder of its own */
@@ -67,9 +69,9 @@ export class RegistryProcess implements AsyncDisposable {
 
   /** Starts it on the same root again; resolves when it serves. */
   async up(): Promise<void> {
-    const { before = [], args = [] } = this.#options;
-    const serve = ["registry", "serve", "--listen", "127.0.0.1:0", "--root", this.root, ...args];
-    const [file = "", ...rest] = [...before, ...checkoutProgram, ...serve];
+    const { before = [], args = [], program } = this.#options;
+    const serve = [...checkoutProgram, "registry", "serve", "--listen", "127.0.0.1:0", "--root", this.root, ...args];
+    const [file = "", ...rest] = [...before, ...(program === undefined ? serve : [...program, this.root])];
     const child = spawn(file, rest, {
       stdio: ["ignore", "ignore", "pipe"],
       env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "/", NO_COLOR: "1" },
