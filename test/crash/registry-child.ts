@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { ContentStore } from "../../src/content/content-store.ts";
 import { MIGRATIONS } from "../../src/daemon/migrations.ts";
+import { openRegistryConnections } from "../../src/daemon/open-registry-connections.ts";
 import { RegistryService } from "../../src/daemon/registry-service.ts";
 import { REGISTRY_ROOTS } from "../../src/distribution/repositories/migrations.ts";
 import { openRepositories } from "../../src/distribution/repositories/repositories.ts";
@@ -13,7 +14,7 @@ import { State } from "../../src/state/state.ts";
 const root = process.argv[2] ?? "";
 const state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
 const content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
-const service = new RegistryService({ root, state, content });
+const service = new RegistryService({ root, state, content, registries: openRegistryConnections() });
 const { address } = await service.serve({ Listen: "127.0.0.1:0" }, ({ kind, ...rest }) => {
   if (kind === "warning") process.stderr.write(`${JSON.stringify(rest)}\n`);
 });
