@@ -1,2 +1,5 @@
 /** Files that run in a Worker: the packager has to be told of them. */
-export const WORKER_ENTRYPOINTS: readonly string[] = ["src/image/unpack/unpack-worker.ts"];
+export const WORKER_ENTRYPOINTS: readonly string[] = [
+  "src/content/scrub/scrub-worker.ts",
+  "src/image/unpack/unpack-worker.ts",
+];

@@ -21,7 +21,7 @@ import type {
   RegistryAuth,
 } from "./image.ts";
 import type { NetworkResource } from "./network.ts";
-import type { RegistryNotice, ServeRegistryRequest } from "./registry.ts";
+import type { RegistryNotice, RegistryUpkeepNotice, RegistryUpkeepRequest, ServeRegistryRequest } from "./registry.ts";
 import type { StatsResponse } from "./stats.ts";
 import type { OutputFrame, StdioConnection } from "./stdio-connection.ts";
 import type { EventMessage, InfoResponse, PingResponse, VersionResponse } from "./system.ts";
@@ -231,6 +231,8 @@ export interface VolumeApi {
 export interface RegistryApi {
   /** Opens the registry's door for as long as the answer is read, or until the signal. */
   serveRegistry(request: ServeRegistryRequest, options?: CallOptions): Promise<AsyncIterable<RegistryNotice>>;
+  /** Looks after what the registry keeps, now; verifying ends with the signal. */
+  upkeepRegistry(request: RegistryUpkeepRequest, options?: CallOptions): Promise<AsyncIterable<RegistryUpkeepNotice>>;
 }
 
 /**

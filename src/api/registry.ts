@@ -18,3 +18,35 @@ export type RegistryNotice =
   | { readonly kind: "warning"; readonly sentence: string }
   /** A line of the access or the audit log. */
   | { readonly kind: "log"; readonly line: string };
+
+/** `POST /gantry/registry/upkeep`, our own call: looks after what the registry keeps, now. */
+export interface RegistryUpkeepRequest {
+  readonly Task: "collect" | "retention" | "scrub";
+  /** Say what would go, and leave it. Not for `scrub`, which removes nothing. */
+  readonly DryRun?: boolean;
+  /** A `registry.toml`, an absolute path. @default that of the door that was opened last */
+  readonly Config?: string;
+  /** For `scrub`: read no more in a second; 0 for as fast as it goes. */
+  readonly BytesPerSecond?: number;
+}
+
+/** One line of the answer. The last one says what it came to. */
+export type RegistryUpkeepNotice =
+  | { readonly kind: "line"; readonly line: string }
+  | { readonly kind: "warning"; readonly sentence: string }
+  | { readonly kind: "failed"; readonly sentence: string }
+  | {
+      readonly kind: "collected";
+      readonly links: number;
+      readonly blobs: number;
+      readonly freedBytes: number;
+      readonly uploads: number;
+    }
+  | { readonly kind: "retained"; readonly tags: number; readonly manifests: number }
+  | {
+      readonly kind: "verified";
+      readonly blobs: number;
+      readonly bytes: number;
+      readonly damaged: number;
+      readonly repaired: number;
+    };

@@ -1,5 +1,5 @@
 import type { RegistryApi } from "../api/engine-api.ts";
-import type { RegistryNotice } from "../api/registry.ts";
+import type { RegistryNotice, RegistryUpkeepNotice } from "../api/registry.ts";
 import type { Caller } from "./caller.ts";
 import { readJsonLines } from "./json-lines.ts";
 
@@ -8,6 +8,10 @@ export function registryCalls(caller: Caller): RegistryApi {
     async serveRegistry(request, { signal } = {}) {
       const { body } = await caller.send("POST", "/gantry/registry/serve", { json: request, signal });
       return readJsonLines(body) as AsyncIterable<RegistryNotice>;
+    },
+    async upkeepRegistry(request, { signal } = {}) {
+      const { body } = await caller.send("POST", "/gantry/registry/upkeep", { json: request, signal });
+      return readJsonLines(body) as AsyncIterable<RegistryUpkeepNotice>;
     },
   };
 }

@@ -13,6 +13,7 @@ import { ImageNames } from "./image-names.ts";
 import { type ExpectedBlob, Ingest, type StoredBlob } from "./ingest.ts";
 import { LayoutIndex, writeLayoutFile } from "./layout-index.ts";
 import { Lease } from "./lease.ts";
+import { type Finding, Quarantine } from "./quarantine.ts";
 import { Reachability } from "./reachability.ts";
 
 export interface OpenContentOptions {
@@ -55,6 +56,7 @@ async function syncDirectory(path: string): Promise<void> {
  */
 export class ContentStore implements AsyncDisposable {
   readonly names: ImageNames;
+  readonly quarantine: Quarantine;
   readonly #directory: string;
   readonly #state: State;
   readonly #layout: LayoutIndex;
@@ -73,6 +75,8 @@ export class ContentStore implements AsyncDisposable {
       () => this.names.list(),
       (digest) => this.stat(digest)?.sizeBytes,
     );
+    const path = (digest: Digest): string => this.path(digest);
+    this.quarantine = new Quarantine({ directory: join(options.directory, "quarantine"), state, path });
     this.names = new ImageNames(options.state, () => this.#layout.schedule());
   }
 
@@ -297,6 +301,11 @@ export class ContentStore implements AsyncDisposable {
       .map((row) => row.digest as Digest);
   }
 
+  /** The names of images that need the digest. */
+  namesAbove(digest: Digest): readonly string[] {
+    return this.#reachability.namesAbove(digest);
+  }
+
   /** Protects what is being made, until disposed. */
   lease(): Lease {
     const lease = new Lease((ended) => this.#leases.delete(ended));
@@ -317,6 +326,21 @@ export class ContentStore implements AsyncDisposable {
       )
       .all(JSON.stringify([...this.#leases].flatMap((lease) => [...lease.digests])));
     return new Set(rows.map((row) => row.digest as Digest));
+  }
+
+  /**
+   * Takes a blob that is damaged out of the store: it is not found any more, until it is stored again.
+   *
+   * @param inspect looks at the file while nobody else stores or removes it; what it finds wrong, or undefined.
+   * @returns what was wrong; undefined if nothing was, or the store does not have it
+   */
+  async quarantineIf(digest: Digest, inspect: () => Promise<Finding | undefined>): Promise<Finding | undefined> {
+    return await this.#locks.run(digest, async () => {
+      const sizeBytes = this.stat(digest)?.sizeBytes;
+      const found = sizeBytes === undefined ? undefined : await inspect();
+      if (sizeBytes !== undefined && found !== undefined) this.quarantine.take({ ...found, digest, sizeBytes });
+      return found;
+    });
   }
 
   /** Removes what nothing reaches, in steps that keep nobody waiting. Safe while everything else runs. */

@@ -38,4 +38,22 @@ export const CONTENT_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX content_holds_by_digest ON content_holds (digest);
     `,
   },
+  {
+    number: 102,
+    title: "blobs that were damaged, and how far verifying has come",
+    sql: `
+      CREATE TABLE quarantined_blobs (
+        digest TEXT PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        found_ms INTEGER NOT NULL,
+        finding TEXT NOT NULL,
+        needed_by TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE content_scrub (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        place TEXT NOT NULL,
+        finished_ms INTEGER
+      ) STRICT;
+    `,
+  },
 ];

@@ -21,6 +21,7 @@ const OWN_ROOTS = ["SELECT digest FROM image_names", "SELECT digest FROM content
 export class Reachability {
   readonly #leases: Iterable<Lease>;
   readonly #isRoot: Statement<{ one: number }, [string]>;
+  readonly #namesAbove: Statement<{ name: string }, [string]>;
   readonly #hasRootAbove: Statement<{ one: number }, [string, string]>;
 
   constructor(parts: ReachabilityParts) {
@@ -31,6 +32,11 @@ export class Reachability {
         .map((root) => `EXISTS (SELECT 1 FROM (${root}) AS root WHERE root.digest = ${column})`)
         .join(" OR ");
     this.#isRoot = db.query(`SELECT 1 AS one WHERE ${isRoot("?1")}`);
+    this.#namesAbove = db.query(`
+      WITH RECURSIVE above (digest) AS (
+        SELECT ?1 UNION SELECT parent FROM blob_edges JOIN above ON child = above.digest
+      )
+      SELECT name FROM image_names WHERE digest IN above ORDER BY name`);
     this.#hasRootAbove = db.query(`
       WITH RECURSIVE above (digest) AS (
         SELECT parent FROM blob_edges WHERE child = ?1
@@ -46,5 +52,10 @@ export class Reachability {
     if (this.#isRoot.get(digest) !== null) return true;
     const leased = [...this.#leases].flatMap((lease) => [...lease.digests]);
     return this.#hasRootAbove.get(digest, JSON.stringify(leased)) !== null;
+  }
+
+  /** The names of images that need it. */
+  namesAbove(digest: Digest): readonly string[] {
+    return this.#namesAbove.all(digest).map((row) => row.name);
   }
 }

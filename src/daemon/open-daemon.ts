@@ -66,7 +66,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
 
   const state = parts.use(State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now }));
   const content = parts.use(ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS }));
-  const registry = parts.use(new RegistryService({ root, state, content, registries }));
+  const registry = parts.use(new RegistryService({ root, state, content, registries, warn }));
   const workers = parts.use(new LayerWorkers());
   const snapshots = await SnapshotStore.open({ directory: join(root, "snapshots"), state, workers });
   const layers = new LayerStore({ content, snapshots, workers });

@@ -4,6 +4,7 @@ import { deliverEvents } from "../distribution/notifications/deliver-events.ts";
 import type { EventOutbox } from "../distribution/notifications/event-outbox.ts";
 import type { EventSource } from "../distribution/notifications/format-envelope.ts";
 import type { Repositories } from "../distribution/repositories/repositories.ts";
+import type { UpkeepCounters } from "../distribution/upkeep/counters.ts";
 import { UpstreamCache } from "../distribution/upstream/upstream-cache.ts";
 import { formatListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import { formatAccessLine } from "../doors/registry/observation.ts";
@@ -19,6 +20,8 @@ import type { RegistryServiceParts } from "./registry-service.ts";
 
 export interface OpenRegistryDoorParts extends RegistryServiceParts {
   readonly repositories: Repositories;
+  /** What upkeep has done. */
+  readonly counters: Readonly<UpkeepCounters>;
   readonly outbox: EventOutbox;
   /** Is given what the operator should see. */
   readonly tell: (notice: RegistryNotice) => void;
@@ -45,6 +48,7 @@ export async function openRegistryDoor(
   const metrics = new RegistryMetrics({
     uploads: () => repositories.uploads.count,
     residentBytes: () => process.memoryUsage.rss(),
+    upkeep: parts.counters,
   });
   const now = (): number => performance.timeOrigin + performance.now();
   const door = opened.use(

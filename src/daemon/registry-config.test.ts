@@ -34,7 +34,7 @@ describe("registry.toml", () => {
     `;
     expect(() => parseRegistryConfig(text, "/r.toml")).toThrow(
       [
-        "invalid /r.toml: lisen is not known (listen, external-url, allow-sparse, access, access-log, audit-log, tls, metrics, notifications, upstream are)",
+        "invalid /r.toml: lisen is not known (listen, external-url, allow-sparse, access, access-log, audit-log, tls, metrics, notifications, upstream, collection, scrub, retention are)",
         'listen: cannot listen on "localhost:99999" (write it as HOST:PORT, as in 127.0.0.1:5000, [::1]:5000 or :5000)',
         "external-url is not an address without a path, as https://registry.example.org",
         "allow-sparse is neither true nor false",
@@ -42,5 +42,38 @@ describe("registry.toml", () => {
       ].join("; "),
     );
     expect(() => parseRegistryConfig("listen = ", "/r.toml")).toThrow("/r.toml is no TOML");
+  });
+
+  test("says how what is kept is looked after, and what is not said is as usual", () => {
+    const text = `
+      [collection]
+      grace = "15m"
+      [scrub]
+      rate = "0"
+      [[retention]]
+      repositories = "team/*"
+      keep-tags = 3
+    `;
+    expect(parseRegistryConfig(text, "/r.toml").upkeep).toEqual({
+      collection: { graceMs: 900_000, intervalMs: 3_600_000, uploadsIdleMs: 86_400_000 },
+      scrub: { bytesPerSecond: 0, intervalMs: 604_800_000 },
+      retention: [{ place: "retention[0]", repositories: ["team/*"], keep: [], keepTags: 3 }],
+    });
+    const wrong = `
+      retention = 3
+      [collection]
+      grace = "0s"
+      idle = "1d"
+      [scrub]
+      rate = "fast"
+    `;
+    expect(() => parseRegistryConfig(wrong, "/r.toml")).toThrow(
+      [
+        "invalid /r.toml: collection.idle is not known",
+        'collection.grace is not a duration such as "90s" or "12h"',
+        'scrub.rate is not a number of bytes for each second, such as "10MB"',
+        "retention is not a list of tables: write [[retention]]",
+      ].join("; "),
+    );
   });
 });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { type NotificationEndpoint, parseNotifications } from "../distribution/notifications/parse-notifications.ts";
+import { readUpkeep, UPKEEP_KEYS, type UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
 import { parseUpstreams } from "../distribution/upstream/parse-upstreams.ts";
 import type { UpstreamRule } from "../distribution/upstream/upstream-rule.ts";
 import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
@@ -25,6 +26,8 @@ export interface RegistryConfig {
   readonly notifications?: readonly NotificationEndpoint[];
   /** What is copied from other registries. */
   readonly upstreams?: readonly UpstreamRule[];
+  /** How what is kept is looked after. */
+  readonly upkeep?: UpkeepConfig;
 }
 
 type Table = Readonly<Record<string, unknown>>;
@@ -40,6 +43,7 @@ const KEYS = [
   "metrics",
   "notifications",
   "upstream",
+  ...UPKEEP_KEYS,
 ] as const;
 const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
 
@@ -68,6 +72,8 @@ const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
  * prefix = "docker.io"
  * registry = "docker.io"
  * ```
+ *
+ * And what `readUpkeep` tells of.
  *
  * @throws `invalid-argument` with everything that is wrong with it
  */
@@ -119,6 +125,7 @@ class ConfigReader {
       tls: this.#tls(),
       notifications: this.#notifications(),
       upstreams: this.#upstreams(),
+      upkeep: UPKEEP_KEYS.some((key) => key in this.#table) ? readUpkeep(this.#table, this.problems) : undefined,
     });
   }
 

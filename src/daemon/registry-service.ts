@@ -1,15 +1,25 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import type { RegistryNotice, ServeRegistryRequest } from "../api/registry.ts";
+import type {
+  RegistryNotice,
+  RegistryUpkeepNotice,
+  RegistryUpkeepRequest,
+  ServeRegistryRequest,
+} from "../api/registry.ts";
 import type { ContentStore } from "../content/content-store.ts";
+import type { RepairBlob } from "../content/scrub/scrubber.ts";
 import type { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { EventOutbox } from "../distribution/notifications/event-outbox.ts";
 import { openRepositories, type Repositories } from "../distribution/repositories/repositories.ts";
+import { Upkeep } from "../distribution/upkeep/upkeep.ts";
+import type { UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
 import { parseListenAddress } from "../doors/registry/listen-address.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { State } from "../state/state.ts";
 import { openRegistryDoor } from "./open-registry-door.ts";
 import { isExternalUrl, type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
+import { performUpkeep } from "./registry-upkeep.ts";
+import { UpkeepSettings } from "./upkeep-settings.ts";
 
 export interface RegistryServiceParts {
   readonly root: string;
@@ -18,6 +28,10 @@ export interface RegistryServiceParts {
   readonly content: ContentStore;
   /** How other registries are reached, to be copied. */
   readonly registries: RegistryConnections;
+  /** Gives blobs that were damaged again. @default they wait for whoever pushes or pulls them */
+  readonly repair?: RepairBlob;
+  /** Tells the operator one sentence. */
+  readonly warn: (sentence: string) => void;
 }
 
 /** A door that is open. */
@@ -33,13 +47,25 @@ export class RegistryService implements AsyncDisposable {
   readonly #repositories: Repositories;
   readonly #outbox: EventOutbox;
   readonly #open = new Set<AsyncDisposable>();
+  readonly #settings = new UpkeepSettings();
+  readonly #upkeep: Upkeep;
+  #isKept = false;
 
   constructor(parts: RegistryServiceParts) {
     const { root, state, content } = parts;
     this.#parts = parts;
     this.#outbox = new EventOutbox(state);
     const uploadsDirectory = join(root, "uploads");
-    this.#repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID });
+    const settings = this.#settings;
+    const repositories = openRepositories({
+      state,
+      content,
+      uploadsDirectory,
+      randomId: randomUUID,
+      graceMs: () => settings.graceMs(),
+    });
+    this.#repositories = repositories;
+    this.#upkeep = new Upkeep({ ...parts, repositories, config: () => settings.read() });
   }
 
   /**
@@ -50,15 +76,23 @@ export class RegistryService implements AsyncDisposable {
    */
   async serve(request: ServeRegistryRequest, tell: (notice: RegistryNotice) => void): Promise<OpenRegistry> {
     const config = configOf(request);
+    if (request.Config !== undefined) this.#settings.use(request.Config);
     const opened = new AsyncDisposableStack();
     try {
       const addresses = await openRegistryDoor(
         config,
-        { ...this.#parts, repositories: this.#repositories, outbox: this.#outbox, tell },
+        {
+          ...this.#parts,
+          repositories: this.#repositories,
+          counters: this.#upkeep.counters,
+          outbox: this.#outbox,
+          tell,
+        },
         opened,
       );
       this.#open.add(opened);
       opened.defer(() => void this.#open.delete(opened));
+      this.#keep();
       return { ...addresses, [Symbol.asyncDispose]: () => opened.disposeAsync() };
     } catch (error) {
       await opened.disposeAsync();
@@ -66,9 +100,25 @@ export class RegistryService implements AsyncDisposable {
     }
   }
 
-  /** Closes every door. */
+  /** What is served is looked after, from the first door on. */
+  #keep(): void {
+    if (!this.#isKept) this.#upkeep.start();
+    this.#isKept = true;
+  }
+
+  /** Looks after what is kept, now. */
+  async upkeep(
+    request: RegistryUpkeepRequest,
+    options: { readonly tell: (notice: RegistryUpkeepNotice) => void; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const readConfig = (path: string | undefined): UpkeepConfig => this.#settings.read(path);
+    await performUpkeep(this.#upkeep, request, { ...options, readConfig });
+  }
+
+  /** Closes every door, and ends upkeep. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#open].map((opened) => opened[Symbol.asyncDispose]()));
+    await this.#upkeep[Symbol.asyncDispose]();
     this.#outbox[Symbol.dispose]();
   }
 }

@@ -1,5 +1,10 @@
 import { join } from "node:path";
-import type { RegistryNotice, ServeRegistryRequest } from "../api/registry.ts";
+import type {
+  RegistryNotice,
+  RegistryUpkeepNotice,
+  RegistryUpkeepRequest,
+  ServeRegistryRequest,
+} from "../api/registry.ts";
 import { ContentStore } from "../content/content-store.ts";
 import { REGISTRY_ROOTS } from "../distribution/repositories/migrations.ts";
 import { isRootLocked, lockRoot } from "../state/root-lock.ts";
@@ -23,14 +28,38 @@ export interface RunRegistryOptions {
  * @returns false, and has done nothing, if a daemon owns the root: ask that one.
  */
 export async function runRegistry({ root, request, tell, signal }: RunRegistryOptions): Promise<boolean> {
+  const warn = (sentence: string): void => tell({ kind: "warning", sentence });
+  return await withRegistry(root, warn, async (service) => {
+    const { address, metricsAddress } = await service.serve(request, tell);
+    tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  });
+}
+
+export interface RunUpkeepOptions {
+  readonly root: string;
+  readonly request: RegistryUpkeepRequest;
+  readonly tell: (notice: RegistryUpkeepNotice) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Looks after what a root keeps that nobody serves. @returns false, and has done nothing, if a daemon owns the root */
+export async function runRegistryUpkeep({ root, request, tell, signal }: RunUpkeepOptions): Promise<boolean> {
+  const warn = (sentence: string): void => tell({ kind: "warning", sentence });
+  return await withRegistry(root, warn, (service) => service.upkeep(request, { tell, signal }));
+}
+
+async function withRegistry(
+  root: string,
+  warn: (sentence: string) => void,
+  work: (service: RegistryService) => Promise<void>,
+): Promise<boolean> {
   makeFolder(root, "--root");
   if (isRootLocked(root)) return false;
   using _root = lockRoot(root);
   using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
   await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
-  await using service = new RegistryService({ root, state, content, registries: openRegistryConnections() });
-  const { address, metricsAddress } = await service.serve(request, tell);
-  tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  await using service = new RegistryService({ root, state, content, registries: openRegistryConnections(), warn });
+  await work(service);
   return true;
 }

@@ -256,6 +256,10 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
     networks: { list: () => [], inspect: (name) => none("network", name) },
     registry: {
       serve: async ({ Listen = "127.0.0.1:5000" }) => ({ address: Listen, [Symbol.asyncDispose]: async () => {} }),
+      upkeep: async ({ Task }, { tell }) => {
+        tell({ kind: "line", line: `asked for ${Task}` });
+        tell({ kind: "retained", tags: 0, manifests: 0 });
+      },
     },
     registries: {
       logIn: async () => ({}),

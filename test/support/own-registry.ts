@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../src/api/registry.ts";
 import { ContentStore } from "../../src/content/content-store.ts";
 import { MIGRATIONS } from "../../src/daemon/migrations.ts";
 import { openRegistryConnections } from "../../src/daemon/open-registry-connections.ts";
@@ -13,6 +14,8 @@ export interface OwnRegistryOptions {
   readonly allowsSparse?: boolean;
   /** Where it keeps everything; it is left alone at the end. @default a folder of its own */
   readonly root?: string;
+  /** Milliseconds since 1970. @default the real time */
+  readonly now?: () => number;
 }
 
 /** Gantry's registry on a loopback port, in this process. */
@@ -29,11 +32,12 @@ export class OwnRegistry implements AsyncDisposable {
   private constructor(options: OwnRegistryOptions) {
     this.#isOwnRoot = options.root === undefined;
     this.root = options.root ?? mkdtempSync(join(tmpdir(), "gantry-own-registry-"));
-    this.state = State.open(join(this.root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
+    this.state = State.open(join(this.root, "state.db"), { migrations: MIGRATIONS, now: options.now ?? Date.now });
     const directory = join(this.root, "content");
     this.content = ContentStore.open({ directory, state: this.state, roots: REGISTRY_ROOTS });
     const { root, state, content } = this;
-    this.#service = new RegistryService({ root, state, content, registries: openRegistryConnections() });
+    const warn = (sentence: string): void => void this.warnings.push(sentence);
+    this.#service = new RegistryService({ root, state, content, registries: openRegistryConnections(), warn });
   }
 
   static async start(options: OwnRegistryOptions = {}): Promise<OwnRegistry> {
@@ -57,6 +61,14 @@ export class OwnRegistry implements AsyncDisposable {
 
   get url(): string {
     return `http://${this.#host}`;
+  }
+
+  /** A task of upkeep. @returns what was told */
+  async upkeep(request: RegistryUpkeepRequest): Promise<readonly RegistryUpkeepNotice[]> {
+    const notices: RegistryUpkeepNotice[] = [];
+    const { signal } = new AbortController();
+    await this.#service.upkeep(request, { tell: (notice) => void notices.push(notice), signal });
+    return notices;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

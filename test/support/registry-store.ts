@@ -20,7 +20,7 @@ export class RegistryStore implements AsyncDisposable {
   readonly content: ContentStore;
   readonly repositories: Repositories;
 
-  constructor(options: { readonly graceMs?: number } = {}) {
+  constructor() {
     const migrations = [...CONTENT_MIGRATIONS, ...REGISTRY_MIGRATIONS];
     this.state = State.open(join(this.root, "state.db"), { migrations, now: () => this.nowMs });
     const { state } = this;
@@ -30,7 +30,6 @@ export class RegistryStore implements AsyncDisposable {
       content: this.content,
       uploadsDirectory: join(this.root, "uploads"),
       randomId: randomUUID,
-      ...options,
     });
   }
 
@@ -108,4 +107,13 @@ function imageOf({ layers = [], entries, subject, note }: ManifestShape): object
 /** A request's body. */
 export function streamOf(text: string): ReadableStream<Uint8Array> {
   return new Blob([text]).stream();
+}
+
+/** Leaves blobs that no repository holds in a root. @returns where each of them is */
+export async function storeBlobs(root: string, texts: readonly string[]): Promise<(text: string) => string> {
+  const migrations = [...CONTENT_MIGRATIONS, ...REGISTRY_MIGRATIONS];
+  using state = State.open(join(root, "state.db"), { migrations, now: Date.now });
+  await using content = ContentStore.open({ directory: join(root, "content"), state });
+  for (const text of texts) await content.put(text);
+  return (text) => content.path(digestOf(text));
 }

@@ -14,8 +14,8 @@ export interface OpenRepositoriesOptions {
   /** For uploads that are not finished, on the content store's file system. */
   readonly uploadsDirectory: string;
   readonly randomId: () => string;
-  /** A push may take so long between its blobs and its manifest. @default 1 hour */
-  readonly graceMs?: number;
+  /** A push may take so long between its blobs and its manifest; must not become shorter. @default an hour */
+  readonly graceMs?: () => number;
 }
 
 /** An hour: within it, whoever pushes a large image over a slow line gets from its first blob to its manifest. */
@@ -30,14 +30,14 @@ export interface Repositories {
   readonly usage: Usage;
   readonly lastPulls: LastPulls;
   /** How long a blob that no manifest refers to is kept, since its pusher was last told that it is there. */
-  readonly graceMs: number;
+  readonly graceMs: () => number;
   /** Runs changes in one transaction: all of them or none. `work` must not wait. */
   transaction<T>(work: () => T): T;
 }
 
 export function openRepositories(options: OpenRepositoriesOptions): Repositories {
   const { state, content, uploadsDirectory: directory, randomId } = options;
-  const { graceMs = GRACE_MS } = options;
+  const { graceMs = () => GRACE_MS } = options;
   const blobs = new RepositoryBlobs({ state, content, graceMs });
   return {
     blobs,

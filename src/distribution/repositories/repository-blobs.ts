@@ -9,14 +9,14 @@ export interface RepositoryBlobsParts {
   readonly state: State;
   readonly content: ContentStore;
   /** How long a blob that no manifest refers to is kept, counted from when its pusher was last told that it is there. */
-  readonly graceMs: number;
+  readonly graceMs: () => number;
 }
 
 /** Which blobs a repository holds. Bytes are stored once however many do; a blob is read only through a repository that holds it. */
 export class RepositoryBlobs {
   readonly #state: State;
   readonly #content: ContentStore;
-  readonly #graceMs: number;
+  readonly #graceMs: () => number;
 
   constructor(parts: RepositoryBlobsParts) {
     this.#state = parts.state;
@@ -70,7 +70,7 @@ export class RepositoryBlobs {
         "SELECT linked_ms FROM repository_blobs WHERE repository = ? AND digest = ?",
       )
       .get(repository, digest);
-    if (row === null || row.linked_ms > nowMs - this.#graceMs / 2) return;
+    if (row === null || row.linked_ms > nowMs - this.#graceMs() / 2) return;
     if (isReferredTo(this.#state.db, repository, digest)) return;
     this.#state.transaction(() =>
       this.#state.db.run("UPDATE repository_blobs SET linked_ms = ? WHERE repository = ? AND digest = ?", [

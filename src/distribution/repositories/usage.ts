@@ -3,6 +3,7 @@ import type { RepositoryName } from "./repository-name.ts";
 
 /** What repositories hold. A blob that two of them hold counts in both, though its bytes are stored once. */
 export interface RepositoryUsage {
+  readonly repositories: number;
   /** Manifests among them. */
   readonly blobs: number;
   readonly bytes: number;
@@ -23,18 +24,26 @@ export class Usage {
   }
 
   /** Of one repository; nothing of one that is not there. */
-  of(repository: RepositoryName): RepositoryUsage {
+  of(repository: string): RepositoryUsage {
     const row = this.#state.db
-      .query<RepositoryUsage, [string]>("SELECT blobs, bytes FROM repository_usage WHERE repository = ?")
+      .query<UsageRow, [string]>("SELECT * FROM repository_usage WHERE repository = ?")
       .get(repository);
-    return { blobs: row?.blobs ?? 0, bytes: row?.bytes ?? 0 };
+    return row === null
+      ? { repositories: 0, blobs: 0, bytes: 0 }
+      : { repositories: 1, blobs: row.blobs, bytes: row.bytes };
   }
 
-  /** Of all repositories that `isCounted` says yes to. */
-  sum(isCounted: (repository: RepositoryName) => boolean = () => true): RepositoryUsage {
-    const total = { blobs: 0, bytes: 0 };
+  /** True if the repository holds anything. */
+  hasRepository(repository: string): boolean {
+    return this.of(repository).repositories === 1;
+  }
+
+  /** Of all repositories that `matches` says yes to. */
+  ofRepositories(matches: (repository: string) => boolean = () => true): RepositoryUsage {
+    const total = { repositories: 0, blobs: 0, bytes: 0 };
     for (const row of this.#state.db.query<UsageRow, []>("SELECT * FROM repository_usage").iterate()) {
-      if (!isCounted(row.repository)) continue;
+      if (!matches(row.repository)) continue;
+      total.repositories += 1;
       total.blobs += row.blobs;
       total.bytes += row.bytes;
     }

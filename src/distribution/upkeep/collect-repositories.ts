@@ -36,7 +36,7 @@ export async function collectRepositories(
   { state, content, repositories }: CollectionParts,
   options: CollectionOptions,
 ): Promise<CollectionOutcome> {
-  const beforeMs = state.now() - repositories.graceMs;
+  const beforeMs = state.now() - repositories.graceMs();
   let links = 0;
   for await (const step of collectLinks(state, { ...options, beforeMs })) {
     links += step.length;

@@ -1,5 +1,3 @@
-import { parse } from "smol-toml";
-import { GantryError } from "../../errors/gantry-error.ts";
 import { GRACE_MS } from "../repositories/repositories.ts";
 import { parseDuration } from "./retention/duration.ts";
 import { parseRetention } from "./retention/parse-retention.ts";
@@ -38,8 +36,11 @@ type Table = Readonly<Record<string, unknown>>;
 /** Shorter would forget who was told of a blob a moment ago. */
 const DURATION_MS_MIN = 1000;
 
+/** The keys of `registry.toml` that are read here. */
+export const UPKEEP_KEYS = ["collection", "scrub", "retention"] as const;
+
 /**
- * Reads `registry.toml`:
+ * Reads what `registry.toml` says of upkeep:
  *
  * ```toml
  * [collection]
@@ -56,40 +57,29 @@ const DURATION_MS_MIN = 1000;
  * keep-tags = 10
  * ```
  *
- * @throws `invalid-argument` naming everything that is wrong; a key that is not known is refused, never ignored.
+ * @param problems what is wrong is added here, each with its place; a key that is not known is refused, never ignored.
  */
-export function parseUpkeepConfig(toml: string): UpkeepConfig {
-  let document: Table;
-  try {
-    document = parse(toml);
-  } catch (cause) {
-    const [line = "it is not TOML"] = cause instanceof Error ? cause.message.split("\n") : [];
-    throw new GantryError("invalid-argument", `invalid registry.toml: ${line}`, { cause });
-  }
-  const problems: string[] = [];
-  refuseUnknown(document, "", { known: ["collection", "scrub", "retention"], problems });
+export function readUpkeep(document: Table, problems: string[]): UpkeepConfig {
   const collection = readTable(document, "collection", { known: ["grace", "interval", "uploads-idle"], problems });
   const scrub = readTable(document, "scrub", { known: ["rate", "interval"], problems });
-  const usual = DEFAULT_UPKEEP;
   const duration = (table: Table, path: readonly [string, string], usualMs: number): number => {
     const durationMs = table[path[1]] === undefined ? usualMs : (parseDuration(table[path[1]]) ?? 0);
     if (durationMs < DURATION_MS_MIN) problems.push(`${path.join(".")} is not a duration such as "90s" or "12h"`);
     return durationMs;
   };
-  const config: UpkeepConfig = {
+  const usual = DEFAULT_UPKEEP;
+  return {
     collection: {
       graceMs: duration(collection, ["collection", "grace"], usual.collection.graceMs),
       intervalMs: duration(collection, ["collection", "interval"], usual.collection.intervalMs),
       uploadsIdleMs: duration(collection, ["collection", "uploads-idle"], usual.collection.uploadsIdleMs),
     },
     scrub: {
-      bytesPerSecond: readRate(scrub.rate, problems),
+      bytesPerSecond: scrub.rate === undefined ? usual.scrub.bytesPerSecond : readRate(scrub.rate, problems),
       intervalMs: duration(scrub, ["scrub", "interval"], usual.scrub.intervalMs),
     },
     retention: parseRetention(document.retention, problems),
   };
-  if (problems.length === 0) return config;
-  throw new GantryError("invalid-argument", `invalid registry.toml: ${problems.join("; ")}`);
 }
 
 interface Reading {
@@ -113,10 +103,14 @@ function refuseUnknown(table: Table, prefix: string, { known, problems }: Readin
 
 const UNITS = { "": 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9 } as const;
 
-function readRate(value: unknown, problems: string[]): number {
-  if (value === undefined) return DEFAULT_UPKEEP.scrub.bytesPerSecond;
+/** Reads a number of bytes: `10MB`. @returns undefined for anything else */
+export function parseRate(value: unknown): number | undefined {
   const [, count, unit] = (typeof value === "string" && /^([0-9]{1,6})(|B|kB|MB|GB)$/.exec(value)) || [];
-  if (count !== undefined) return Number(count) * UNITS[unit as keyof typeof UNITS];
-  problems.push('scrub.rate is not a number of bytes for each second, such as "10MB"');
-  return 0;
+  return count === undefined ? undefined : Number(count) * UNITS[unit as keyof typeof UNITS];
+}
+
+function readRate(value: unknown, problems: string[]): number {
+  const rate = parseRate(value);
+  if (rate === undefined) problems.push('scrub.rate is not a number of bytes for each second, such as "10MB"');
+  return rate ?? 0;
 }

@@ -1,5 +1,10 @@
 import type { ImageHistoryItem, ImageInspect } from "../../api/image.ts";
-import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
+import type {
+  RegistryNotice,
+  RegistryUpkeepNotice,
+  RegistryUpkeepRequest,
+  ServeRegistryRequest,
+} from "../../api/registry.ts";
 import type { InfoResponse, VersionResponse } from "../../api/system.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Platform } from "../../oci/image.ts";
@@ -166,6 +171,11 @@ export interface DoorRegistry {
     request: ServeRegistryRequest,
     tell: (notice: RegistryNotice) => void,
   ): Promise<AsyncDisposable & { readonly address: string; readonly metricsAddress?: string }>;
+  /** Looks after what is kept, now. What it came to is told last; it does not throw once it has begun. */
+  upkeep(
+    request: RegistryUpkeepRequest,
+    options: { readonly tell: (notice: RegistryUpkeepNotice) => void; readonly signal: AbortSignal },
+  ): Promise<void>;
 }
 
 /** What this door is a front of. */

@@ -1,5 +1,10 @@
 import { isAbsolute } from "node:path";
-import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
+import type {
+  RegistryNotice,
+  RegistryUpkeepNotice,
+  RegistryUpkeepRequest,
+  ServeRegistryRequest,
+} from "../../api/registry.ts";
 import type { DoorParts } from "./door-parts.ts";
 import { RequestError } from "./error-status.ts";
 import type { Exchange } from "./exchange.ts";
@@ -7,7 +12,10 @@ import type { Route } from "./router.ts";
 
 /** Our own calls: what makes the daemon's store a registry. */
 export function registryRoutes(parts: DoorParts): readonly Route[] {
-  return [{ method: "POST", path: "/gantry/registry/serve", handle: (exchange) => serve(exchange, parts) }];
+  return [
+    { method: "POST", path: "/gantry/registry/serve", handle: (exchange) => serve(exchange, parts) },
+    { method: "POST", path: "/gantry/registry/upkeep", handle: (exchange) => upkeep(exchange, parts) },
+  ];
 }
 
 const NOTICES_MAX = 10_000;
@@ -35,18 +43,55 @@ async function serve(exchange: Exchange, { registry }: DoorParts): Promise<void>
   }
 }
 
-const TEXTS = ["Config", "Listen", "Access", "ExternalUrl"] as const;
+/** A task of upkeep, with a line for each thing that it did. */
+async function upkeep(exchange: Exchange, { registry }: DoorParts): Promise<void> {
+  const request = parseUpkeepRequest(await exchange.readJson());
+  const stream = exchange.openStream("application/x-ndjson");
+  let written: Promise<unknown> = Promise.resolve();
+  const tell = (notice: RegistryUpkeepNotice): void => {
+    written = written.then(() => stream.write(`${JSON.stringify(notice)}\n`));
+    written.catch(() => undefined);
+  };
+  await registry.upkeep(request, { tell, signal: exchange.signal });
+  await written;
+}
+
+function parseUpkeepRequest(body: unknown): RegistryUpkeepRequest {
+  const fields = parseFields(body, UPKEEP_FIELDS);
+  const { Task, BytesPerSecond = 0 } = fields;
+  if (Task !== "collect" && Task !== "retention" && Task !== "scrub") {
+    throw new RequestError(400, "Task is none of collect, retention, scrub");
+  }
+  if (!Number.isSafeInteger(BytesPerSecond) || Number(BytesPerSecond) < 0) {
+    throw new RequestError(400, "BytesPerSecond is no number of bytes");
+  }
+  return fields as unknown as RegistryUpkeepRequest;
+}
+
+const SERVE_FIELDS = {
+  AllowSparse: "boolean",
+  Config: "string",
+  Listen: "string",
+  Access: "string",
+  ExternalUrl: "string",
+} as const;
+
+const UPKEEP_FIELDS = { Task: "string", DryRun: "boolean", Config: "string", BytesPerSecond: "number" } as const;
 
 function parseRequest(body: unknown): ServeRegistryRequest {
+  return parseFields(body, SERVE_FIELDS) as ServeRegistryRequest;
+}
+
+function parseFields(body: unknown, types: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> {
   const fields = typeof body === "object" && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
-  for (const name of Object.keys(fields)) {
-    const expected = name === "AllowSparse" ? "boolean" : (TEXTS as readonly string[]).includes(name) ? "string" : "";
-    if (expected === "") throw new RequestError(400, `${name} is not known here`);
-    if (typeof fields[name] !== expected) throw new RequestError(400, `${name} is no ${expected}`);
+  for (const [name, value] of Object.entries(fields)) {
+    const expected = Object.hasOwn(types, name) ? types[name] : undefined;
+    if (expected === undefined) throw new RequestError(400, `${name} is not known here`);
+    if (typeof value !== expected) throw new RequestError(400, `${name} is no ${expected}`);
   }
   for (const name of ["Config", "Access"] as const) {
     const path = fields[name];
     if (typeof path === "string" && !isAbsolute(path)) throw new RequestError(400, `${name} is no absolute path`);
   }
-  return fields as ServeRegistryRequest;
+  return fields;
 }

@@ -1,10 +1,12 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { UPKEEP_METRICS, type UpkeepCounters } from "../../distribution/upkeep/counters.ts";
 import type { Observation } from "./observation.ts";
 
 /** Numbers that are known when they are asked for. */
 export interface RegistryGauges {
   readonly uploads: () => number;
   readonly residentBytes: () => number;
+  readonly upkeep: Readonly<UpkeepCounters>;
 }
 
 /** The registry's metrics, in Prometheus' text format. */
@@ -44,6 +46,17 @@ export class RegistryMetrics {
       });
     };
     gauge("gantry_registry_uploads", "Uploads that were begun and not ended.", gauges.uploads);
+    for (const [key, [name, help]] of Object.entries(UPKEEP_METRICS)) {
+      new Counter({
+        name: `gantry_registry_${name}`,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(gauges.upkeep[key as keyof UpkeepCounters]);
+        },
+      });
+    }
     gauge("process_resident_memory_bytes", "Resident memory of the process.", gauges.residentBytes);
   }
 

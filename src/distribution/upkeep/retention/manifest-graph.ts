@@ -6,6 +6,7 @@ const COMPANION_TAG = /^(sha256|sha512)-([0-9a-f]{64}|[0-9a-f]{128})(?:\..*)?$/;
 
 /** The digest that the tag's name is about, or undefined for an ordinary tag. */
 export function subjectOfTag(tag: string): Digest | undefined {
+  if (!tag.startsWith("sha")) return undefined;
   const [, algorithm, hex] = COMPANION_TAG.exec(tag) ?? [];
   return algorithm === undefined ? undefined : (`${algorithm}:${hex}` as Digest);
 }

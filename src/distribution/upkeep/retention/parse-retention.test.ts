@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { formatDuration, parseDuration } from "./duration.ts";
-import { matchesGlob } from "./glob.ts";
+import { globMatcher } from "./glob.ts";
 import { parseRetention } from "./parse-retention.ts";
 
 function parse(value: unknown): { readonly rules: unknown; readonly problems: readonly string[] } {
@@ -76,7 +76,7 @@ test("patterns match as a regular expression of the same meaning would", () => {
       const meaning = (pattern.join("").match(/\*\*|./g) ?? []).map((part) =>
         part === "**" ? ".*" : part === "*" ? "[^/]*" : part === "?" ? "[^/]" : `\\${part}`.replace(/\\([ab])/, "$1"),
       );
-      expect(matchesGlob(pattern.join(""), name.join(""))).toBe(
+      expect(globMatcher(pattern.join(""))(name.join(""))).toBe(
         new RegExp(`^${meaning.join("")}$`).test(name.join("")),
       );
     }),

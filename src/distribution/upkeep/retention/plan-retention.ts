@@ -1,7 +1,7 @@
 import type { Digest } from "../../../oci/digest.ts";
 import type { RepositoryName, Tag } from "../../repositories/repository-name.ts";
 import { formatDuration } from "./duration.ts";
-import { matchesGlob } from "./glob.ts";
+import { globMatcher } from "./glob.ts";
 import { ManifestGraph, subjectOfTag } from "./manifest-graph.ts";
 import type { ObservedManifest, ObservedRepository, ObservedTag } from "./observed-repository.ts";
 import { limitsTags, type RetentionRule } from "./retention-rule.ts";
@@ -29,7 +29,7 @@ export interface RetentionTimes {
 
 /** The rule that holds for a repository: the first whose pattern matches. */
 export function ruleFor(rules: readonly RetentionRule[], repository: string): RetentionRule | undefined {
-  return rules.find((rule) => rule.repositories.some((pattern) => matchesGlob(pattern, repository)));
+  return rules.find((rule) => rule.repositories.some((pattern) => globMatcher(pattern)(repository)));
 }
 
 /**
@@ -101,13 +101,14 @@ class RepositoryPlan {
     const { keep, keepTags = 0 } = this.#rule;
     // What is about a manifest that is gone: nobody's version of anything, and not to be counted as one.
     const isOrphan = (tag: ObservedTag): boolean => subjectOfTag(tag.tag) !== undefined;
-    const isListed = (tag: ObservedTag): boolean => keep.some((pattern) => matchesGlob(pattern, tag.tag));
-    const counted = tags.filter((tag) => !isOrphan(tag) && !isListed(tag));
+    const matchers = keep.map(globMatcher);
+    const listed = new Set(tags.filter((tag) => matchers.some((matches) => matches(tag.tag))));
+    const counted = tags.filter((tag) => !isOrphan(tag) && !listed.has(tag));
     const newest = new Set(counted.toSorted((a, b) => b.taggedMs - a.taggedMs || byTag(a, b)).slice(0, keepTags));
     return new Set(
       tags.filter((tag) => {
         const manifest = this.#graph.manifests.get(tag.digest);
-        if (manifest === undefined || this.#protected.has(tag.digest) || isListed(tag)) return true;
+        if (manifest === undefined || this.#protected.has(tag.digest) || listed.has(tag)) return true;
         if (isOrphan(tag)) return !this.#isExpired(manifest, tag.taggedMs);
         return !limitsTags(this.#rule) || newest.has(tag) || this.#isRecent(tag, manifest);
       }),

@@ -2,7 +2,7 @@
 export interface RetentionRule {
   /** Where it stands in the configuration: `retention[0]`. */
   readonly place: string;
-  /** See `matchesGlob`. */
+  /** See `globMatcher`. */
   readonly repositories: readonly string[];
   /** Tags that always stay, and do not count among the newest. */
   readonly keep: readonly string[];

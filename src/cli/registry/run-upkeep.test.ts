@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fakeApi, fakeTerminal, runMain } from "../../../test/support/cli-double.ts";
+import { storeBlobs } from "../../../test/support/registry-store.ts";
+import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../api/registry.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "gantry-upkeep-"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** Over a root that no daemon has. */
+async function gantry(words: string) {
+  return await runMain(["registry", ...words.split(" "), "--root", root], {});
+}
+
+describe("upkeep of a root that nobody serves", () => {
+  test("collect removes what nothing needs, and says how much; a dry run leaves it", async () => {
+    await storeBlobs(root, ["one", "two"]);
+    expect(await gantry("collect --dry-run")).toEqual({ status: 0, stdout: "", stderr: "" });
+    const stdout = "removed 2 blobs of 6 bytes, and 0 idle uploads\n";
+    expect(await gantry("collect")).toEqual({ status: 0, stdout, stderr: "" });
+  });
+
+  test("scrub ends with 1 if something is damaged", async () => {
+    const path = await storeBlobs(root, ["one", "two"]);
+    const whole = "verified 2 blobs of 6 bytes: 0 were damaged, 0 of them repaired\n";
+    expect(await gantry("scrub")).toEqual({ status: 0, stdout: whole, stderr: "" });
+    writeFileSync(path("two"), "tow");
+    const { status, stdout } = await gantry("scrub --rate 0");
+    expect([status, stdout.split("\n")]).toEqual([
+      1,
+      [
+        expect.stringContaining(
+          `${digestOf("two")} is damaged: its 3 of 3 bytes hash to ${digestOf("tow")}; nothing needs it`,
+        ),
+        "verified 2 blobs of 6 bytes: 1 were damaged, 0 of them repaired",
+        "",
+      ],
+    ]);
+  });
+
+  test("retention needs rules, and says where", async () => {
+    const without = await gantry("retention --dry-run");
+    expect(without.status).toBe(1);
+    expect(without.stderr).toContain("there is no rule of retention (write [[retention]] in registry.toml");
+    const path = join(root, "registry.toml");
+    writeFileSync(path, '[[retention]]\nkeep = "v*"\n');
+    const wrong = await gantry(`retention --config ${path}`);
+    expect(wrong.status).toBe(1);
+    expect(wrong.stderr).toContain('retention[0].repositories is missing: "**" means all');
+    writeFileSync(path, '[[retention]]\nrepositories = "**"\nkeep-tags = 1\n');
+    expect(await gantry(`retention --config ${path}`)).toEqual({ status: 0, stdout: "", stderr: "" });
+  });
+});
+
+describe("upkeep of what a daemon has", () => {
+  const ask = async (words: string, notices: readonly RegistryUpkeepNotice[]) => {
+    const requests: RegistryUpkeepRequest[] = [];
+    const api = fakeApi({
+      upkeepRegistry: async (request) => {
+        requests.push(request);
+        return (async function* () {
+          yield* notices;
+        })();
+      },
+    });
+    const result = await runMain(["registry", ...words.split(" ")], { api, terminal: fakeTerminal() });
+    return { ...result, requests };
+  };
+
+  test("is asked of it, and what it tells is printed", async () => {
+    const line = { kind: "line", line: "unlink  team/app@sha256:…" } as const;
+    const collected = { kind: "collected", links: 1, blobs: 1, freedBytes: 5, uploads: 2 } as const;
+    expect(await ask("collect", [line, collected])).toEqual({
+      status: 0,
+      stdout: `${line.line}\nremoved 1 blobs of 5 bytes, and 2 idle uploads\n`,
+      stderr: "",
+      requests: [{ Task: "collect", DryRun: false }],
+    });
+    const verified = { kind: "verified", blobs: 1, bytes: 5, damaged: 1, repaired: 1 } as const;
+    const scrubbed = await ask("scrub --rate 1m", [verified]);
+    expect([scrubbed.status, scrubbed.requests]).toEqual([0, [{ Task: "scrub", BytesPerSecond: 1_048_576 }]]);
+  });
+
+  test("a failure is told, and so is a daemon that is gone", async () => {
+    const failed = await ask("retention", [{ kind: "failed", sentence: "the disk is full" }]);
+    expect([failed.status, failed.stderr]).toEqual([1, expect.stringContaining("the disk is full")]);
+    const gone = await ask("retention", []);
+    expect([gone.status, gone.stderr]).toEqual([1, expect.stringContaining("the daemon ended before it was done")]);
+  });
+});

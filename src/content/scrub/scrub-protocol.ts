@@ -1,0 +1,14 @@
+import type { Digest } from "../../oci/digest.ts";
+
+/** Asks the thread to read a blob's file. */
+export interface VerifyTask {
+  readonly path: string;
+  readonly algorithm: "sha256" | "sha512";
+  /** Read no more in a second, over all tasks; 0 for as fast as it goes. */
+  readonly bytesPerSecond: number;
+}
+
+/** What the bytes in a file are, or why they cannot be read. */
+export type Verification =
+  | { readonly digest: Digest; readonly sizeBytes: number }
+  | { readonly problem: string /** That the disk lost it, not that we cannot read now. */; readonly isLost: boolean };

@@ -1,0 +1,27 @@
+import { GRACE_MS } from "../distribution/repositories/repositories.ts";
+import { DEFAULT_UPKEEP, type UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
+import { readRegistryConfig } from "./registry-config.ts";
+
+/** What is configured of upkeep: by the `registry.toml` of the door that was opened last. */
+export class UpkeepSettings {
+  #path: string | undefined;
+  #graceMs = 0;
+
+  /** From now on that file holds. @throws `invalid-argument` if it cannot be understood */
+  use(path: string): void {
+    this.read(path);
+    this.#path = path;
+  }
+
+  /** What the file says now. @throws `invalid-argument` */
+  read(path: string | undefined = this.#path): UpkeepConfig {
+    const config = path === undefined ? DEFAULT_UPKEEP : (readRegistryConfig(path).upkeep ?? DEFAULT_UPKEEP);
+    this.#graceMs = Math.max(this.#graceMs, config.collection.graceMs);
+    return config;
+  }
+
+  /** The longest that held since the start: clients were told of blobs under it. */
+  graceMs(): number {
+    return this.#graceMs === 0 ? GRACE_MS : this.#graceMs;
+  }
+}

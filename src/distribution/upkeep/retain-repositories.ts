@@ -1,0 +1,46 @@
+import type { State } from "../../state/state.ts";
+import type { Repositories } from "../repositories/repositories.ts";
+import type { RepositoryName } from "../repositories/repository-name.ts";
+import { applyRetention } from "./retention/apply-retention.ts";
+import { observeRepository } from "./retention/observe-repository.ts";
+import { type Deletion, planRetention, ruleFor } from "./retention/plan-retention.ts";
+import type { RetentionRule } from "./retention/retention-rule.ts";
+
+export interface RetainOptions {
+  /** Say what would go, and leave it. @default false */
+  readonly isDryRun?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+const PAGE_REPOSITORIES = 200;
+
+/** Takes away what the rules say, repository by repository. @returns what goes, or would, each with its cause */
+export async function* retainRepositories(
+  { state, repositories }: { readonly state: State; readonly repositories: Repositories },
+  rules: readonly RetentionRule[],
+  options: RetainOptions = {},
+): AsyncGenerator<readonly Deletion[]> {
+  if (rules.length === 0) return;
+  for (const repository of names(repositories)) {
+    options.signal?.throwIfAborted();
+    if (ruleFor(rules, repository) === undefined) continue;
+    // What was pulled up to now counts.
+    repositories.lastPulls.write();
+    const observed = await observeRepository(state, repository);
+    const times = { nowMs: state.now(), graceMs: repositories.graceMs() };
+    const plan = planRetention(rules, [observed], times);
+    repositories.lastPulls.write();
+    const done = options.isDryRun === true ? plan : await applyRetention(state, plan);
+    if (done.length > 0) yield done;
+  }
+}
+
+function* names({ listings }: Repositories): Generator<RepositoryName> {
+  for (let after = ""; ; ) {
+    const page = listings.repositories({ after, limit: PAGE_REPOSITORIES });
+    yield* page.items;
+    const last = page.items.at(-1);
+    if (last === undefined || !page.hasMore) return;
+    after = last;
+  }
+}

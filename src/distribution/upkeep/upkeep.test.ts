@@ -1,0 +1,86 @@
+import { expect, test } from "bun:test";
+import { RegistryStore } from "../../../test/support/registry-store.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
+import type { RepositoryName } from "../repositories/repository-name.ts";
+import { Upkeep } from "./upkeep.ts";
+import { DEFAULT_UPKEEP, type UpkeepConfig } from "./upkeep-config.ts";
+
+const REPOSITORY = "team/app" as RepositoryName;
+const HOUR_MS = 3_600_000;
+
+async function until(isTrue: () => boolean): Promise<void> {
+  for (const deadline = performance.now() + 10_000; !isTrue(); ) {
+    if (performance.now() > deadline) throw new Error("it did not come to it");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test("by itself it retires, collects, verifies and records, and counts what it did", async () => {
+  await using store = new RegistryStore();
+  const { repositories } = store;
+  const layer = await store.pushBlob(REPOSITORY, "layer");
+  const old = await store.pushManifest(REPOSITORY, { layers: [layer], tags: ["1"], note: "old" });
+  store.nowMs += HOUR_MS;
+  const kept = await store.pushManifest(REPOSITORY, { layers: [layer], tags: ["2"] });
+  await store.pushBlob(REPOSITORY, "orphan");
+  store.nowMs += 2 * HOUR_MS;
+  repositories.lastPulls.note(REPOSITORY, kept);
+  const retention = [{ place: "retention[0]", repositories: ["**"], keep: [], keepTags: 1 }];
+  const config: UpkeepConfig = { ...DEFAULT_UPKEEP, retention };
+  const warnings: string[] = [];
+  const upkeep = new Upkeep({
+    ...store,
+    state: store.state,
+    config: () => config,
+    warn: (sentence) => warnings.push(sentence),
+    firstMs: 1,
+  });
+  upkeep.start();
+  await until(() => upkeep.counters.collections === 1 && upkeep.counters.scrubPasses === 1);
+  await upkeep[Symbol.asyncDispose]();
+  expect(upkeep.counters).toMatchObject({
+    tagsRetired: 1,
+    manifestsRetired: 1,
+    linksRemoved: 1,
+    blobsRemoved: 2,
+    collectionFailures: 0,
+    blobsDamaged: 0,
+  });
+  expect(store.column("SELECT pulled_ms FROM repository_manifests")).toEqual([String(store.nowMs)]);
+  expect(store.files()).toEqual([kept, layer].sort());
+  expect([repositories.manifests.find(REPOSITORY, { digest: old }), warnings]).toEqual([undefined, []]);
+});
+
+test("what cannot be done is told, and nothing is taken away meanwhile", async () => {
+  await using store = new RegistryStore();
+  await store.pushBlob(REPOSITORY, "orphan");
+  store.nowMs += 2 * HOUR_MS;
+  const warnings: string[] = [];
+  const upkeep = new Upkeep({
+    ...store,
+    config: () => {
+      throw new GantryError("invalid-argument", "invalid registry.toml");
+    },
+    warn: (sentence) => warnings.push(sentence),
+    firstMs: 1,
+  });
+  upkeep.start();
+  await until(() => warnings.length === 2);
+  await upkeep[Symbol.asyncDispose]();
+  expect(warnings.sort()).toEqual([
+    "the registry cannot collect what is left over: invalid registry.toml",
+    "the registry cannot verify what it keeps: invalid registry.toml",
+  ]);
+  expect(store.files()).toEqual([digestOf("orphan")]);
+});
+
+test("the end waits for what is under way, and interrupts what is long", async () => {
+  await using store = new RegistryStore();
+  for (let blob = 0; blob < 50; blob++) await store.pushBlob(REPOSITORY, `blob ${blob}`);
+  const upkeep = new Upkeep({ ...store, config: () => DEFAULT_UPKEEP, warn: () => {} });
+  const slow = upkeep.scrub({ bytesPerSecond: 1000 });
+  slow.catch(() => undefined);
+  await upkeep[Symbol.asyncDispose]();
+  await expect(slow).rejects.toThrow();
+});
