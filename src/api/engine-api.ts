@@ -19,6 +19,7 @@ import type {
   LoginResponse,
   ProgressMessage,
   RegistryAuth,
+  SearchResult,
 } from "./image.ts";
 import type { NetworkResource } from "./network.ts";
 import type { RegistryNotice, RegistryUpkeepNotice, RegistryUpkeepRequest, ServeRegistryRequest } from "./registry.ts";
@@ -207,6 +208,11 @@ export interface ImageApi {
   ): Promise<AsyncIterable<ProgressMessage>>;
   /** Our own call. */
   imageFromHost(request: FromHostRequest, options?: CallOptions): Promise<FromHostResponse>;
+  /** `TERM`, or `REGISTRY/TERM`. */
+  searchImages(
+    term: string,
+    options?: CallOptions & { readonly limit?: number; readonly filters?: Filters; readonly auth?: RegistryAuth },
+  ): Promise<readonly SearchResult[]>;
   /** Whether a registry takes credentials. */
   logIn(auth: RegistryAuth, options?: CallOptions): Promise<LoginResponse>;
   inspectDistribution(

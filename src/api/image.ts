@@ -70,6 +70,15 @@ export interface ProgressMessage {
   readonly aux?: unknown;
 }
 
+/** One of what `GET /images/search` found. */
+export interface SearchResult {
+  readonly name: string;
+  readonly description: string;
+  readonly star_count: number;
+  readonly is_official: boolean;
+  readonly is_automated: boolean;
+}
+
 /** What `POST /auth` answers to a `RegistryAuth` that is taken. */
 export interface LoginResponse {
   readonly Status: string;

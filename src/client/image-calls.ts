@@ -11,6 +11,7 @@ import type {
   LoginResponse,
   ProgressMessage,
   RegistryAuth,
+  SearchResult,
 } from "../api/image.ts";
 import { type Caller, segment } from "./caller.ts";
 import { readJsonLines } from "./json-lines.ts";
@@ -53,6 +54,10 @@ export function imageCalls(caller: Caller): ImageApi {
     },
     imageFromHost(request, { signal } = {}) {
       return caller.json<FromHostResponse>("POST", "/gantry/images/from-host", { json: request, signal });
+    },
+    searchImages(term, { signal, limit, filters, auth } = {}) {
+      const call = { query: { term, limit, filters: encodeFilters(filters) }, headers: authHeader(auth), signal };
+      return caller.json<readonly SearchResult[]>("GET", "/images/search", call);
     },
     logIn: (auth, { signal } = {}) => caller.json<LoginResponse>("POST", "/auth", { json: auth, signal }),
     inspectDistribution(name, { signal, auth } = {}) {

@@ -36,6 +36,7 @@ import { keepOffProxies } from "./proxies.ts";
 import { trustGate } from "./pull-gate.ts";
 import { QuietMoments } from "./quiet-moments.ts";
 import { RegistryService } from "./registry-service.ts";
+import { remoteRegistries } from "./remote-registries.ts";
 import { hashRoot } from "./root-hash.ts";
 
 export interface OpenDaemonOptions {
@@ -137,7 +138,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
         routes: dockerRoutes({
           engine,
           images,
-          registries,
+          registries: remoteRegistries(registries),
           events: state.events,
           networks: network,
           volumes,

@@ -1,6 +1,4 @@
-import { CredentialStore } from "../credentials/credential-store.ts";
-import { RegistryConnections, type RegistrySource } from "../distribution/client/registry-connections.ts";
-import { credentialsOf } from "../doors/docker/parse-registry-auth.ts";
+import type { RegistryConnections, RegistrySource } from "../distribution/client/registry-connections.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { fetchFromRegistry, selectManifest } from "../image/pull/select-manifest.ts";
 import type { Descriptor, Platform } from "../oci/image.ts";
@@ -12,9 +10,9 @@ import { readCertificateFile } from "../trust/notation/trust-store.ts";
 import { registrySignatures } from "../trust/registry-signatures.ts";
 import { SIGN_FORMATS, signImage } from "../trust/sign/sign-image.ts";
 import type { SignOutcome } from "../trust/sign/signature-store.ts";
-import { certificatesReader } from "./certificates-folder.ts";
-import { registriesReader } from "./registries-file.ts";
+import { openRegistryConnections } from "./open-registry-connections.ts";
 import { trustReader } from "./trust-file.ts";
+import { userCredentials } from "./user-credentials.ts";
 
 export interface TrustToolsOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -57,15 +55,8 @@ export class TrustTools {
 
   constructor(options: TrustToolsOptions) {
     this.#options = options;
-    this.#registries = new RegistryConnections({
-      config: registriesReader(options.environment.GANTRY_REGISTRIES),
-      certificates: certificatesReader(),
-      credentials: async (reference) => {
-        const auth = await CredentialStore.ofUser(options.environment).find(reference);
-        return auth === undefined ? undefined : credentialsOf(auth);
-      },
-      now: Date.now,
-    });
+    const { environment } = options;
+    this.#registries = openRegistryConnections({ environment, credentials: userCredentials(environment) });
   }
 
   /**

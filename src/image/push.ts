@@ -1,11 +1,13 @@
 import type { ContentStore } from "../content/content-store.ts";
 import type { ImageName } from "../content/image-names.ts";
+import { eachAtOnce } from "../distribution/client/each-at-once.ts";
 import { cancelledError } from "../distribution/client/http-exchange.ts";
 import type {
   RegistryConnections,
   RegistryLogin,
   RegistrySource,
 } from "../distribution/client/registry-connections.ts";
+import { thinnedOut } from "../distribution/client/thinned-out.ts";
 import type { BlobContent } from "../distribution/client/upload-blob.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -20,10 +22,8 @@ import {
 import type { State } from "../state/state.ts";
 import { ImageDocuments } from "./image-documents.ts";
 import type { ProgressEvent } from "./progress-event.ts";
-import { eachAtOnce } from "./push/each-at-once.ts";
 import { mountSources } from "./push/mount-sources.ts";
 import { type PlannedBlob, type PushPlan, planPush } from "./push/plan-push.ts";
-import { thinnedOut } from "./push/thinned-out.ts";
 
 export interface PusherParts {
   readonly state: State;

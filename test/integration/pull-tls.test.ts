@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { RegistryCertificates } from "../../src/distribution/client/http-exchange.ts";
 import { RegistryClient } from "../../src/distribution/client/registry-client.ts";
 import { formatError } from "../../src/errors/gantry-error.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
@@ -16,9 +18,12 @@ if (skip !== undefined) console.log(`skipped: ${skip}`);
 
 describe.skipIf(skip !== undefined)("a registry with a certificate that nobody vouches for", () => {
   let directory: string;
-  let server: Server;
+  let servers: readonly Server[] = [];
   let host: string;
+  /** Of the one that wants to see a certificate. */
+  let curiousHost: string;
   const paths: string[] = [];
+  let made = { key: "", certificate: "" };
 
   const config = { mediaType: MEDIA_TYPES.ociConfig, digest: digestOf("config"), size: 6 };
   const manifest = JSON.stringify({ schemaVersion: 2, config, layers: [] });
@@ -36,25 +41,35 @@ describe.skipIf(skip !== undefined)("a registry with a certificate that nobody v
       "2",
       "-subj",
       "/CN=localhost",
+      "-addext",
+      "subjectAltName=IP:127.0.0.1",
     ];
     await run(["openssl", "req", "-x509", ...how, "-keyout", key, "-out", certificate]);
-    server = createServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (request, response) => {
+    made = { key: readFileSync(key, "utf8"), certificate: readFileSync(certificate, "utf8") };
+    const options = { key: made.key, cert: made.certificate };
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       paths.push(request.url ?? "");
       response.setHeader("content-type", MEDIA_TYPES.ociManifest);
       response.end(manifest);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    };
+    const known = { ca: made.certificate, requestCert: true, rejectUnauthorized: true };
+    servers = [createServer(options, answer), createServer({ ...options, ...known }, answer)];
+    for (const server of servers) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    [host = "", curiousHost = ""] = servers.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}`);
   });
 
   afterAll(() => {
-    server.closeAllConnections();
-    server.close();
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const resolve = (isInsecure: boolean) =>
-    new RegistryClient({ host, isInsecure, now: () => 0, retryDelaysMs: [] }).resolve(parseReference(`${host}/app:1`));
+  const resolve = (isInsecure: boolean, certificates?: RegistryCertificates, at = host) =>
+    new RegistryClient({ host: at, isInsecure, certificates, now: () => 0, retryDelaysMs: [] }).resolve(
+      parseReference(`${at}/app:1`),
+    );
 
   test("is not trusted, and one sentence says what to do", async () => {
     const failure = await resolve(false).then(() => "no failure", formatError);
@@ -68,5 +83,14 @@ describe.skipIf(skip !== undefined)("a registry with a certificate that nobody v
   test("is taken by HTTPS where it is listed as insecure", async () => {
     expect((await resolve(true)).descriptor.digest).toBe(digestOf(manifest));
     expect(paths).toEqual(["/v2/", "/v2/app/manifests/1"]);
+  });
+
+  test("is trusted with its authority from certs.d, and is shown the client's certificate", async () => {
+    const { key, certificate } = made;
+    const authorities = [certificate];
+    expect((await resolve(false, { authorities })).descriptor.digest).toBe(digestOf(manifest));
+    await expect(resolve(false, { authorities }, curiousHost)).rejects.toMatchObject({ code: "unavailable" });
+    const shown = await resolve(false, { authorities, client: { certificate, key } }, curiousHost);
+    expect(shown.descriptor.digest).toBe(digestOf(manifest));
   });
 });

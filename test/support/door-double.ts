@@ -263,6 +263,8 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
     },
     registries: {
       logIn: async () => ({}),
+      search: async () => [],
+      describe: async (name) => none("image", name),
     },
     volumes: {
       list: () => [],

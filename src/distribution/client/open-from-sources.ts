@@ -4,16 +4,16 @@ import type { OpenBlobOptions } from "./registry-client.ts";
 import type { RegistrySource } from "./registry-connections.ts";
 
 /**
- * The bytes of a blob from the first source that gives them; where one fails, the next goes on from that byte.
+ * The bytes of a blob, from an offset on, from the first source that gives them; where one fails, the next goes on from that byte.
  *
  * @throws what the last source throws.
  */
 export async function* openFromSources(
   sources: readonly RegistrySource[],
   descriptor: Descriptor,
-  options: Omit<OpenBlobOptions, "offset"> = {},
+  options: OpenBlobOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let offset = 0;
+  let offset = options.offset ?? 0;
   for (const [index, { client, reference }] of sources.entries()) {
     try {
       for await (const chunk of await client.openBlob(reference.repository, descriptor, { ...options, offset })) {

@@ -4,7 +4,13 @@ import { digestOf } from "../../oci/hash-digest.ts";
 import type { Descriptor } from "../../oci/image.ts";
 import { MANIFEST_BYTES_MAX, type ManifestDocument, parseManifest } from "../../oci/manifest.ts";
 import { MEDIA_TYPES } from "../../oci/media-types.ts";
-import { familiarReference, familiarRepository, type Reference, withDefaultTag } from "../../oci/reference.ts";
+import {
+  DEFAULT_REGISTRY,
+  familiarReference,
+  familiarRepository,
+  type Reference,
+  withDefaultTag,
+} from "../../oci/reference.ts";
 import { type BlobSource, streamBlob } from "./blob-stream.ts";
 import { listPages } from "./list-pages.ts";
 import { type PutManifestOptions, putManifest } from "./put-manifest.ts";
@@ -46,6 +52,9 @@ const MANIFEST_TYPES: readonly string[] = [
   MEDIA_TYPES.dockerIndex,
   MEDIA_TYPES.dockerManifest,
 ];
+
+/** Docker's registry answers searches under another name. */
+const SEARCH_ADDRESS = new URL("https://index.docker.io/v1/");
 
 function mediaTypeOf(response: Response): string {
   return (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim() ?? "";
@@ -217,6 +226,31 @@ export class RegistryClient {
     await response.body?.cancel();
     const { identityToken } = this.#session;
     return identityToken === undefined ? {} : { identityToken };
+  }
+
+  /**
+   * Asks the search that came with version 1 of Docker's registry API.
+   *
+   * @returns the answer's JSON; undefined if the registry has no search.
+   */
+  async search(term: string, options: SignalOption & { readonly limit: number }): Promise<unknown> {
+    const base =
+      this.host === DEFAULT_REGISTRY ? SEARCH_ADDRESS : new URL("/v1/", await this.#session.base(options.signal));
+    const target = new URL(`search?${new URLSearchParams({ q: term, n: String(options.limit) })}`, base);
+    const { response } = await this.#session.request({ target, scope: "", signal: options.signal });
+    const body = { what: `answer of ${this.host} to a search`, ...this.#session.bodyOptions(options.signal) };
+    if (response.ok) {
+      const bytes = await readBodyWithin(response, MANIFEST_BYTES_MAX, body);
+      try {
+        return JSON.parse(new TextDecoder().decode(bytes));
+      } catch {
+        return undefined; // A page for people.
+      }
+    }
+    const { status, text } = await readProblem(response, body);
+    if ([400, 404, 405, 410, 501].includes(status)) return undefined;
+    const code = status === 401 || status === 403 ? "permission-denied" : "unavailable";
+    throw new GantryError(code, `cannot search registry ${this.host}: ${text}`);
   }
 
   #manifestPath(reference: Reference): string {

@@ -80,11 +80,25 @@ export class RegistryConnections {
     login: RegistryLogin & { readonly host: string },
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly identityToken?: string }> {
-    // Which repository is of no matter: what the file says of the registry as a whole holds.
-    const reference: Reference = { registry: login.host, repository: "login" };
-    const place = { ...pushPlace(this.#parts.config(), reference), reference };
-    const { client } = await this.#connect(place, reference, login, { wantsIdentityToken: true });
+    const { client } = await this.#registry(login.host, login, { wantsIdentityToken: true });
     return await client.logIn(options);
+  }
+
+  /** A registry as a whole, for what is of no repository. @throws `permission-denied` if it is blocked. */
+  async registry(host: string, login?: RegistryLogin): Promise<RegistryClient> {
+    const { client } = await this.#registry(host, login);
+    return client;
+  }
+
+  async #registry(
+    host: string,
+    login: RegistryLogin | undefined,
+    extra: Partial<RegistryClientOptions> = {},
+  ): Promise<RegistrySource> {
+    // Which repository is of no matter: what the file says of the registry as a whole holds.
+    const reference: Reference = { registry: host, repository: "any" };
+    const place = { ...pushPlace(this.#parts.config(), reference), reference };
+    return await this.#connect(place, reference, login, extra);
   }
 
   async #connect(

@@ -7,7 +7,7 @@ import type {
 } from "../../api/registry.ts";
 import type { InfoResponse, VersionResponse } from "../../api/system.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { Platform } from "../../oci/image.ts";
+import type { Descriptor, Platform } from "../../oci/image.ts";
 import type { TraceStore } from "../../trace/trace-store.ts";
 
 /** A row of a list of images. */
@@ -107,6 +107,24 @@ export interface DoorRegistries {
     login: DoorLogin & { readonly host: string },
     options: { readonly signal: AbortSignal },
   ): Promise<{ readonly identityToken?: string }>;
+  /** `TERM`, or `REGISTRY/TERM`. @throws `unsupported` if the registry can neither be searched nor lists what it has. */
+  search(
+    term: string,
+    options: { readonly limit: number; readonly auth?: DoorLogin; readonly signal: AbortSignal },
+  ): Promise<
+    readonly {
+      readonly name: string;
+      readonly description: string;
+      readonly stars: number;
+      readonly isOfficial: boolean;
+      readonly isAutomated: boolean;
+    }[]
+  >;
+  /** What a name stands for in its registry, and for which platforms. @throws `not-found`. */
+  describe(
+    name: string,
+    options: { readonly auth?: DoorLogin; readonly signal: AbortSignal },
+  ): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }>;
 }
 
 export interface DoorEvent {

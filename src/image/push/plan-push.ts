@@ -1,12 +1,12 @@
 import type { ContentStore } from "../../content/content-store.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { isForeignLayer } from "../../oci/foreign-layer.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from "../../oci/image.ts";
 import { isImageConfigType, MANIFEST_BYTES_MAX } from "../../oci/manifest.ts";
 import { choosePlatform, formatPlatform, isCompatiblePlatform } from "../../oci/platform.ts";
 import type { ImageDocuments } from "../image-documents.ts";
-import { isForeignLayer } from "./foreign-layer.ts";
 
 /** A blob to bring to a registry. */
 export interface PlannedBlob {

@@ -1,5 +1,5 @@
-import type { Descriptor } from "../../oci/image.ts";
-import { MEDIA_TYPES } from "../../oci/media-types.ts";
+import type { Descriptor } from "./image.ts";
+import { MEDIA_TYPES } from "./media-types.ts";
 
 /**
  * True for a layer that registries need not have, since it says where else it is (image-spec, layer.md, "Non-Distributable

@@ -1,0 +1,92 @@
+import { type CopiedImage, type CopyImageOptions, copyImage } from "../distribution/client/copy-image.ts";
+import { eachAtOnce } from "../distribution/client/each-at-once.ts";
+import type { RegistryConnections } from "../distribution/client/registry-connections.ts";
+import { GantryError } from "../errors/gantry-error.ts";
+import type { Descriptor } from "../oci/image.ts";
+import { DEFAULT_TAG, familiarReference, parseReference, type Reference } from "../oci/reference.ts";
+import { openRegistryConnections } from "./open-registry-connections.ts";
+import { keepOffProxies } from "./proxies.ts";
+import { userCredentials } from "./user-credentials.ts";
+
+/** A tag of a registry. */
+export interface RemoteTag {
+  readonly tag: string;
+  /** What it stands for, if that was asked for and the registry says it. */
+  readonly target?: Descriptor;
+}
+
+export interface ListTagsOptions {
+  /** Ask what each stands for, one request each. @default false */
+  readonly withDigests?: boolean;
+  /** At most so many. @default all */
+  readonly limit?: number;
+}
+
+export interface CopiedName extends CopiedImage {
+  readonly reference: Reference;
+}
+
+const REQUESTS_AT_ONCE = 5;
+
+/**
+ * What `gantry image copy` and `gantry image ls-remote` work with: registries as the daemon has them, and the user's own credentials. No
+ * daemon is asked, no right of root needed, and nothing kept.
+ */
+export class RegistryTools {
+  readonly #registries: RegistryConnections;
+
+  constructor(environment: Readonly<Record<string, string | undefined>>) {
+    keepOffProxies();
+    this.#registries = openRegistryConnections({ environment, credentials: userCredentials(environment) });
+  }
+
+  /** Copies an image from one registry to another; without a tag of its own the copy has that of the source. */
+  async copy(from: string, to: string, options: CopyImageOptions = {}): Promise<CopiedName> {
+    const source = this.#parse(from);
+    const target = this.#parse(to);
+    const isNamed = target.tag !== undefined || target.digest !== undefined;
+    const tag = source.digest === undefined ? (source.tag ?? DEFAULT_TAG) : source.tag;
+    const reference: Reference = isNamed || tag === undefined ? target : { ...target, tag };
+    const { tag: _tag, ...byDigest } = source;
+    const wanted = source.digest === undefined ? { ...source, tag: tag ?? DEFAULT_TAG } : byDigest;
+    const [sources, place] = await Promise.all([this.#registries.sources(wanted), this.#registries.target(reference)]);
+    return { ...(await copyImage(sources, place, options)), reference };
+  }
+
+  /** The tags of a repository, or the one that is named. @throws `not-found`, `permission-denied`, `unavailable`. */
+  async tags(name: string, options: ListTagsOptions = {}): Promise<readonly RemoteTag[]> {
+    const { withDigests = false, limit = Number.POSITIVE_INFINITY } = options;
+    const reference = this.#parse(name);
+    if (reference.digest !== undefined) {
+      throw new GantryError("invalid-argument", `${familiarReference(reference)} names a digest`, {
+        hint: "name a repository",
+      });
+    }
+    const source = (await this.#registries.sources(reference)).at(-1);
+    if (source === undefined) throw new GantryError("internal", `no place to ask for ${reference.repository}`);
+    const { client, reference: at } = source;
+    const describe = async (tag: string): Promise<RemoteTag> => {
+      const target = await client.describe({ ...at, tag });
+      return { tag, ...(target === undefined ? {} : { target }) };
+    };
+    if (reference.tag !== undefined) {
+      const found = await describe(reference.tag);
+      if (found.target !== undefined) return [found];
+      throw new GantryError("not-found", `manifest for ${familiarReference(reference)} not found`);
+    }
+    const tags: RemoteTag[] = [];
+    for await (const tag of client.tags(at.repository)) {
+      if (tags.length >= limit) break;
+      tags.push({ tag });
+    }
+    if (!withDigests) return tags;
+    await eachAtOnce([...tags.keys()], { limit: REQUESTS_AT_ONCE }, async (index) => {
+      tags[index] = await describe(tags[index]?.tag ?? "");
+    });
+    return tags;
+  }
+
+  #parse(name: string): Reference {
+    return parseReference(name, { defaultRegistry: this.#registries.defaultRegistry });
+  }
+}
