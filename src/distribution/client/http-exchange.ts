@@ -1,5 +1,5 @@
-import { rootCertificates } from "node:tls";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { trustedAuthorities } from "../../platform/trusted-authorities.ts";
 
 /** A request to a registry, or to where it redirects. */
 export interface HttpRequest {
@@ -135,13 +135,12 @@ class SentBody {
   }
 }
 
-function tlsOptions({ isInsecure, certificates }: HttpExchangeOptions): object {
-  if (certificates === undefined) return isInsecure ? { tls: { rejectUnauthorized: false } } : {};
-  const { authorities, client } = certificates;
+function tlsOptions(url: URL, { isInsecure, certificates }: HttpExchangeOptions): object {
+  if (url.protocol !== "https:") return {};
+  const { authorities = [], client } = certificates ?? {};
   return {
     tls: {
-      rejectUnauthorized: !isInsecure,
-      ...(authorities.length === 0 ? {} : { ca: [...rootCertificates, ...authorities] }),
+      ...(isInsecure ? { rejectUnauthorized: false } : { ca: [...trustedAuthorities(), ...authorities] }),
       ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
     },
   };
@@ -149,7 +148,8 @@ function tlsOptions({ isInsecure, certificates }: HttpExchangeOptions): object {
 
 function proxyOptions({ proxy }: HttpExchangeOptions): object {
   if (proxy === undefined) return {};
-  return { proxy: proxy === "direct" ? "" : proxy };
+  // An empty text would mean the environment's.
+  return { proxy: proxy === "direct" ? false : proxy };
 }
 
 async function send(request: HttpRequest, options: HttpExchangeOptions): Promise<HttpResult> {
@@ -169,7 +169,7 @@ async function send(request: HttpRequest, options: HttpExchangeOptions): Promise
       decompress: false,
       timeout: false,
       ...(body === undefined ? {} : { body: sent?.stream ?? body }),
-      ...tlsOptions(options),
+      ...tlsOptions(url, options),
       ...proxyOptions(options),
     } as RequestInit);
     return { response, url };

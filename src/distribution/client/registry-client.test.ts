@@ -200,6 +200,22 @@ describe("openBlob", () => {
     expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=\d+-$/)]);
   });
 
+  test("wherever the connection breaks, each byte comes once", async () => {
+    const short = bytes.subarray(0, 40);
+    const descriptor = registry.addBlob(short, MEDIA_TYPES.ociLayer);
+    for (let position = 0; position <= short.byteLength; position++) {
+      let count = 0;
+      registry.intercept = (request, response) => {
+        if (!request.url?.includes("blobs") || count++ > 0) return false;
+        response.writeHead(200, { "content-length": short.byteLength });
+        if (position === 0) response.flushHeaders();
+        response.write(short.subarray(0, position), () => setTimeout(() => request.socket.destroy(), 5));
+        return true;
+      };
+      expect(await collect(await client().openBlob("app", descriptor))).toEqual(short);
+    }
+  });
+
   test("a server that ignores Range is read again from the start", async () => {
     let count = 0;
     registry.intercept = (request, response) => {

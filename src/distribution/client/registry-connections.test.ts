@@ -80,6 +80,43 @@ describe("RegistryConnections", () => {
   });
 });
 
+describe("a proxy", () => {
+  const meant = "registry.invalid";
+  const through = (proxy: string | undefined) => {
+    const entry = { prefix: meant, isInsecure: true, isBlocked: false, mirrors: [], ...(proxy ? { proxy } : {}) };
+    const config = () => ({ defaultRegistry: "docker.io", registries: [entry] });
+    return connections({ config }).target(parseReference(`${meant}/app:1`));
+  };
+
+  test("that registries.toml names is gone through, with its user's name", async () => {
+    registry.addImage("app:1", []);
+    const seen: string[] = [];
+    registry.intercept = (request, response) => {
+      seen.push(`${request.method} ${request.url} ${request.headers["proxy-authorization"] ?? ""}`);
+      const { bytes, mediaType } = registry.manifests.get("app:1") ?? { bytes: Buffer.alloc(0), mediaType: "" };
+      response.setHeader("content-type", mediaType);
+      response.end(bytes);
+      return true;
+    };
+    const { client, reference } = await through(`http://u:p@${registry.host}`);
+    expect((await client.resolve(reference)).document.kind).toBe("manifest");
+    expect(seen).toEqual([`GET http://${meant}/v2/app/manifests/1 Basic dTpw`]);
+  });
+
+  test("of the environment is left aside where `direct` is said", async () => {
+    const before = process.env.http_proxy;
+    process.env.http_proxy = `http://${registry.host}`;
+    try {
+      const { client, reference } = await through("direct");
+      await client.resolve(reference).catch(() => undefined);
+      expect(registry.requests).toEqual([]);
+    } finally {
+      if (before === undefined) delete process.env.http_proxy;
+      else process.env.http_proxy = before;
+    }
+  });
+});
+
 describe("openFromSources", () => {
   const bytes = randomBytes(300_000);
   const descriptor = { mediaType: MEDIA_TYPES.ociLayer, digest: digestOf(bytes), size: bytes.byteLength };
