@@ -14,7 +14,8 @@ import { State } from "../../src/state/state.ts";
 const root = process.argv[2] ?? "";
 const state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
 const content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
-const service = new RegistryService({ root, state, content, registries: openRegistryConnections() });
+const warn = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+const service = new RegistryService({ root, state, content, registries: openRegistryConnections(), warn });
 const { address } = await service.serve({ Listen: "127.0.0.1:0" }, ({ kind, ...rest }) => {
   if (kind === "warning") process.stderr.write(`${JSON.stringify(rest)}\n`);
 });

@@ -35,6 +35,6 @@ async function collectAll(root: string): Promise<void> {
   const directory = join(root, "content");
   await using content = ContentStore.open({ directory, state, roots: REGISTRY_ROOTS });
   const uploadsDirectory = join(root, "uploads");
-  const repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID, graceMs: 0 });
+  const repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID, graceMs: () => 0 });
   await collectRepositories({ state, content, repositories }, { uploadsIdleMs: 0 });
 }
