@@ -23,6 +23,8 @@ export interface OpenRegistryDoorParts extends RegistryServiceParts {
   /** What upkeep has done. */
   readonly counters: Readonly<UpkeepCounters>;
   readonly outbox: EventOutbox;
+  /** Takes what copies other registries, for as long as the door is open. */
+  readonly caches: Set<UpstreamCache>;
   /** Is given what the operator should see. */
   readonly tell: (notice: RegistryNotice) => void;
 }
@@ -51,6 +53,11 @@ export async function openRegistryDoor(
     upkeep: parts.counters,
   });
   const now = (): number => performance.timeOrigin + performance.now();
+  const cache = upstreams.length === 0 ? undefined : new UpstreamCache({ ...parts, rules: upstreams, now, warn });
+  if (cache !== undefined) {
+    parts.caches.add(cache);
+    opened.defer(() => void parts.caches.delete(cache));
+  }
   const door = opened.use(
     await serveRegistry({
       listen: config.listen ?? parseListenAddress(DEFAULT_LISTEN),
@@ -60,7 +67,7 @@ export async function openRegistryDoor(
       settings: { allowsSparse, ...(externalUrl === undefined ? {} : { externalUrl }) },
       now,
       randomId: randomUUID,
-      ...(upstreams.length === 0 ? {} : { cache: new UpstreamCache({ ...parts, rules: upstreams, now, warn }) }),
+      ...(cache === undefined ? {} : { cache }),
       ...(notifications.length === 0 ? {} : { outbox }),
       observe: (observation) => {
         metrics.observe(observation);

@@ -7,12 +7,13 @@ import type {
   ServeRegistryRequest,
 } from "../api/registry.ts";
 import type { ContentStore } from "../content/content-store.ts";
-import type { RepairBlob } from "../content/scrub/scrubber.ts";
 import type { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { EventOutbox } from "../distribution/notifications/event-outbox.ts";
 import { openRepositories, type Repositories } from "../distribution/repositories/repositories.ts";
+import { repairFromUpstream } from "../distribution/upkeep/repair-from-upstream.ts";
 import { Upkeep } from "../distribution/upkeep/upkeep.ts";
 import type { UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
+import type { UpstreamCache } from "../distribution/upstream/upstream-cache.ts";
 import { parseListenAddress } from "../doors/registry/listen-address.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { State } from "../state/state.ts";
@@ -28,8 +29,6 @@ export interface RegistryServiceParts {
   readonly content: ContentStore;
   /** How other registries are reached, to be copied. */
   readonly registries: RegistryConnections;
-  /** Gives blobs that were damaged again. @default they wait for whoever pushes or pulls them */
-  readonly repair?: RepairBlob;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;
 }
@@ -47,6 +46,7 @@ export class RegistryService implements AsyncDisposable {
   readonly #repositories: Repositories;
   readonly #outbox: EventOutbox;
   readonly #open = new Set<AsyncDisposable>();
+  readonly #caches = new Set<UpstreamCache>();
   readonly #settings = new UpkeepSettings();
   readonly #upkeep: Upkeep;
   #isKept = false;
@@ -65,7 +65,12 @@ export class RegistryService implements AsyncDisposable {
       graceMs: () => settings.graceMs(),
     });
     this.#repositories = repositories;
-    this.#upkeep = new Upkeep({ ...parts, repositories, config: () => settings.read() });
+    this.#upkeep = new Upkeep({
+      ...parts,
+      repositories,
+      config: () => settings.read(),
+      repair: (digest) => repairFromUpstream(digest, { state, caches: this.#caches }),
+    });
   }
 
   /**
@@ -85,6 +90,7 @@ export class RegistryService implements AsyncDisposable {
           ...this.#parts,
           repositories: this.#repositories,
           counters: this.#upkeep.counters,
+          caches: this.#caches,
           outbox: this.#outbox,
           tell,
         },

@@ -164,4 +164,24 @@ describe("upkeep of a registry that serves", () => {
     const again = await registry.upkeep({ Task: "scrub", BytesPerSecond: 0 });
     expect(again).toEqual([expect.objectContaining({ kind: "verified", damaged: 0 })]);
   });
+
+  test("what rotted in a copy of another registry is had from there again, manifests too", async () => {
+    await using origin = await OwnRegistry.start();
+    const manifest = await new Client(origin, "team/app").push("1", ["config", "layer"]);
+    const config = join(scratch, "copy.toml");
+    writeFileSync(config, `[[upstream]]\nprefix = "copy"\nregistry = "${origin.host}"\n`);
+    await using copy = await OwnRegistry.start({ config });
+    const client = new Client(copy, "copy/team/app");
+    await client.pull(manifest);
+    for (const text of ["layer", "config"]) writeFileSync(copy.content.path(digestOf(text)), "rotten");
+    const blobs = await copy.upkeep({ Task: "scrub", BytesPerSecond: 0 });
+    expect(blobs.at(-1)).toMatchObject({ kind: "verified", damaged: 2, repaired: 2 });
+    writeFileSync(copy.content.path(manifest as never), "{}");
+    const manifests = await copy.upkeep({ Task: "scrub", BytesPerSecond: 0 });
+    expect(manifests.at(-1)).toMatchObject({ kind: "verified", damaged: 1, repaired: 1 });
+    await client.pull(manifest);
+    expect(await copy.upkeep({ Task: "scrub", BytesPerSecond: 0 })).toEqual([
+      expect.objectContaining({ kind: "verified", blobs: 3, damaged: 0 }),
+    ]);
+  });
 });

@@ -14,6 +14,8 @@ export interface OwnRegistryOptions {
   readonly allowsSparse?: boolean;
   /** Where it keeps everything; it is left alone at the end. @default a folder of its own */
   readonly root?: string;
+  /** A `registry.toml`. @default none */
+  readonly config?: string;
   /** Milliseconds since 1970. @default the real time */
   readonly now?: () => number;
 }
@@ -42,7 +44,11 @@ export class OwnRegistry implements AsyncDisposable {
 
   static async start(options: OwnRegistryOptions = {}): Promise<OwnRegistry> {
     const registry = new OwnRegistry(options);
-    const request = { Listen: "127.0.0.1:0", AllowSparse: options.allowsSparse ?? false };
+    const request = {
+      Listen: "127.0.0.1:0",
+      AllowSparse: options.allowsSparse ?? false,
+      ...(options.config === undefined ? {} : { Config: options.config }),
+    };
     const { address } = await registry.#service.serve(request, (notice) => {
       if (notice.kind === "warning") registry.warnings.push(notice.sentence);
     });

@@ -5,7 +5,7 @@ import type { ContentStore } from "../content-store.ts";
 import type { Finding } from "../quarantine.ts";
 import { FileVerifier } from "./file-verifier.ts";
 
-/** Gives the bytes of a blob again, if it can: from the registry that it came from. What comes is verified. */
+/** Gives the bytes of a blob again, to be verified and stored; undefined if it cannot, or has stored them by itself. */
 export type RepairBlob = (digest: Digest) => Promise<ReadableStream<Uint8Array> | undefined>;
 
 /** A blob that was damaged. */
@@ -142,7 +142,7 @@ export class Scrubber {
   async #repair({ digest, size_bytes }: BlobRow, options: ScrubOptions): Promise<boolean> {
     try {
       const stream = await this.#parts.repair?.(digest);
-      if (stream === undefined) return false;
+      if (stream === undefined) return this.#parts.content.has(digest);
       await using ingest = await this.#parts.content.ingest({ expected: { digest, sizeBytes: size_bytes } });
       for await (const chunk of stream) await ingest.write(chunk);
       await ingest.commit();

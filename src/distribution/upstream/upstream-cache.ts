@@ -72,14 +72,18 @@ export class UpstreamCache {
     const { manifests } = this.#parts.repositories;
     if ("digest" in named && manifests.find(repository, named) !== undefined) return false;
     const key = `manifest ${repository} ${"tag" in named ? named.tag : named.digest}`;
+    // Of what was found it matters only while it is here: it may have been removed, or damaged and put aside.
+    const found = `found ${key}`;
     let isStale = false;
     await this.#flights.run(
       key,
-      () => this.#isFresh(key),
+      () => this.#isFresh(key) || (this.#isFresh(found) && manifests.find(repository, named) !== undefined),
       async () => {
         isStale = await this.#askForManifest(upstream, repository, named);
         const isGood = !isStale && manifests.find(repository, named) !== undefined;
-        this.#remember(key, isGood ? upstream.rule.refreshMs : Math.min(upstream.rule.refreshMs, RETRY_MS));
+        const { refreshMs } = upstream.rule;
+        if (isGood) this.#remember(found, refreshMs);
+        else this.#remember(key, Math.min(refreshMs, RETRY_MS));
       },
     );
     return isStale;
