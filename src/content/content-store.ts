@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { open, rename, stat, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
@@ -43,6 +43,15 @@ export interface ReservedFile extends AsyncDisposable {
 
 const ALGORITHMS = ["sha256", "sha512"] as const;
 const READ_BYTES = 1 << 18;
+
+function syncDirectoryNow(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
 
 async function syncDirectory(path: string): Promise<void> {
   await using directory = await open(path, "r");
@@ -86,7 +95,12 @@ export class ContentStore implements AsyncDisposable {
     try {
       rmSync(join(directory, "ingest"), { recursive: true, force: true });
       mkdirSync(join(directory, "ingest"), { recursive: true, mode: 0o700 });
-      for (const algorithm of ALGORITHMS) mkdirSync(join(directory, "blobs", algorithm), { recursive: true });
+      const made = ALGORITHMS.map((name) => mkdirSync(join(directory, "blobs", name), { recursive: true }));
+      // What is put there later lasts only if they do; the database's name beside them as well.
+      const folders = made.some((path) => path !== undefined)
+        ? [join(directory, "blobs"), directory, dirname(directory)]
+        : [];
+      for (const folder of folders) syncDirectoryNow(folder);
       writeLayoutFile(directory);
     } catch (cause) {
       throw diskError(`cannot open the content store ${directory}`, cause);

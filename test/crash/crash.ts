@@ -6,6 +6,7 @@ import { daemonSkipReason, TestDaemon } from "../support/daemon.ts";
 import { type MadeLayer, makeArchive, makeLayer } from "../support/layers.ts";
 import { registrySkipReason, startRegistry } from "../support/registry.ts";
 import { CrashRun } from "./crash-run.ts";
+import { crashRegistry } from "./registry-crash.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 /** Why the crash test cannot run here; undefined if it can. */
@@ -57,17 +58,21 @@ function layer(folder: string, count: number, sizeBytes: number): MadeLayer {
   ]);
 }
 
-/** `npm run test:crash -- [KILLS] [SEED]` */
+/** `npm run test:crash -- [registry] [KILLS] [SEED]` */
 async function main(): Promise<void> {
-  const skip = crashSkipReason();
+  const [first, ...rest] = process.argv.slice(2);
+  const isRegistry = first === "registry";
+  const skip = isRegistry ? undefined : crashSkipReason();
   if (skip !== undefined) {
     console.log(`skipped: ${skip}`);
     return;
   }
-  const kills = Number(process.argv[2] ?? 200);
-  const seed = Number(process.argv[3] ?? Date.now() % 1_000_000_000);
-  console.log(`${kills} kills, seed ${seed} (again: npm run test:crash -- ${kills} ${seed})`);
-  const broken = await crash(kills, seed);
+  const [kills = 200, seed = Date.now() % 1_000_000_000] = (isRegistry ? rest : [first, ...rest])
+    .filter((word) => word !== undefined)
+    .map(Number);
+  const again = `npm run test:crash -- ${isRegistry ? "registry " : ""}${kills} ${seed}`;
+  console.log(`${kills} kills, seed ${seed} (again: ${again})`);
+  const broken = await (isRegistry ? crashRegistry(kills, seed) : crash(kills, seed));
   const counts = [...broken].map(([what, count]) => `${what} ${count}`).join(", ");
   console.log(`nothing was lost, nothing is left over; broken off: ${counts}`);
 }

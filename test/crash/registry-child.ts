@@ -1,5 +1,6 @@
 /** A registry that collects garbage all the time, for the crash test: `registry-child.ts ROOT`. */
 import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { ContentStore } from "../../src/content/content-store.ts";
@@ -12,6 +13,7 @@ import { collectRepositories } from "../../src/distribution/upkeep/collect-repos
 import { State } from "../../src/state/state.ts";
 
 const root = process.argv[2] ?? "";
+mkdirSync(root, { recursive: true });
 const state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
 const content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
 const warn = (sentence: string): void => void process.stderr.write(`${sentence}\n`);

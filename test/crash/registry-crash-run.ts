@@ -55,11 +55,15 @@ export class RegistryCrashRun {
   /** One kill, and what comes before and after it. */
   async round(): Promise<void> {
     const random = this.#random;
-    const work = Array.from({ length: 2 + random.below(5) }, () => this.#ask(random.below(30)));
+    const wrong: unknown[] = [];
+    const work = Array.from({ length: 2 + random.below(5) }, () =>
+      this.#ask(random.below(30)).catch((error: unknown) => void wrong.push(error)),
+    );
     await (random.chance(0.2) ? Promise.all(work) : pause(random.chance(0.7) ? random.below(60) : random.below(300)));
     this.#note("kill -9");
     await this.#registry.down("SIGKILL");
     await Promise.all(work);
+    if (wrong.length > 0) throw wrong[0];
     await this.#registry.up();
     await this.#check();
   }
@@ -95,7 +99,7 @@ export class RegistryCrashRun {
     const repository = random.pick(REPOSITORIES);
     const held = this.#heldBlobs(repository).filter((digest) => !this.#busy.has(`${repository} ${digest}`));
     const dice = random.next();
-    const upload = this.#uploads.find((one) => !one.isBusy);
+    const upload = this.#uploads.find((one) => !one.isBusy && !this.#busy.has(one.location));
     if (dice < 0.1 && upload !== undefined) return ["resume", upload.location, () => this.#resume(upload)];
     const isFull = this.#blobs.size > BLOBS_AT_MOST;
     if ((dice < 0.25 || isFull) && held.length > 0) {
@@ -341,7 +345,7 @@ export class RegistryCrashRun {
 
   #expect(response: Response, status: number): void {
     if (response.status === status) return;
-    throw new Error(`${status} was expected, and ${response.status} came`);
+    throw new Error(`${status} was expected, and ${response.status} came at ${response.url}`);
   }
 
   // ---- what is compared
