@@ -80,7 +80,12 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
     workers,
     defaultRegistry,
     puller: new Puller({ state, content, layers, registries, gate: trustGate(process.env.GANTRY_TRUST) }),
-    pusher: new Pusher({ state, content, registries }),
+    pusher: new Pusher({
+      state,
+      content,
+      registries,
+      storeProof: (target, digest) => registry.proofFor(target, digest),
+    }),
     hostPacker: new HostPacker({ state, content, layers, defaultRegistry }),
   });
 

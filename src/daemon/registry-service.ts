@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type {
   RegistryNotice,
@@ -7,15 +7,19 @@ import type {
   ServeRegistryRequest,
 } from "../api/registry.ts";
 import type { ContentStore } from "../content/content-store.ts";
+import { isLoopbackRegistry } from "../distribution/client/registries.ts";
 import type { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { EventOutbox } from "../distribution/notifications/event-outbox.ts";
 import { openRepositories, type Repositories } from "../distribution/repositories/repositories.ts";
+import { STORE_PROOF_HEADER } from "../distribution/repositories/store-proof.ts";
 import { repairFromUpstream } from "../distribution/upkeep/repair-from-upstream.ts";
 import { Upkeep } from "../distribution/upkeep/upkeep.ts";
 import type { UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
 import type { UpstreamCache } from "../distribution/upstream/upstream-cache.ts";
 import { parseListenAddress } from "../doors/registry/listen-address.ts";
 import { GantryError } from "../errors/gantry-error.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Reference } from "../oci/reference.ts";
 import type { State } from "../state/state.ts";
 import { openRegistryDoor } from "./open-registry-door.ts";
 import { isExternalUrl, type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
@@ -50,6 +54,7 @@ export class RegistryService implements AsyncDisposable {
   readonly #settings = new UpkeepSettings();
   readonly #upkeep: Upkeep;
   #isKept = false;
+  readonly #addresses = new Map<AsyncDisposable, string>();
 
   constructor(parts: RegistryServiceParts) {
     const { root, state, content } = parts;
@@ -63,6 +68,7 @@ export class RegistryService implements AsyncDisposable {
       uploadsDirectory,
       randomId: randomUUID,
       graceMs: () => settings.graceMs(),
+      storeKey: randomBytes(32),
     });
     this.#repositories = repositories;
     this.#upkeep = new Upkeep({
@@ -99,6 +105,8 @@ export class RegistryService implements AsyncDisposable {
       this.#open.add(opened);
       opened.defer(() => void this.#open.delete(opened));
       this.#keep();
+      this.#addresses.set(opened, addresses.address);
+      opened.defer(() => void this.#addresses.delete(opened));
       return { ...addresses, [Symbol.asyncDispose]: () => opened.disposeAsync() };
     } catch (error) {
       await opened.disposeAsync();
@@ -119,6 +127,18 @@ export class RegistryService implements AsyncDisposable {
   ): Promise<void> {
     const readConfig = (path: string | undefined): UpkeepConfig => this.#settings.read(path);
     await performUpkeep(this.#upkeep, request, { ...options, readConfig });
+  }
+
+  /**
+   * What shows a registry that a blob is in this very store, if one of our doors is that registry; see `StoreProof`. Only for addresses of
+   * this host itself.
+   */
+  proofFor(target: Reference, digest: Digest): readonly [string, string] | undefined {
+    const port = /:(\d+)$/.exec(target.registry)?.[1];
+    const isOurs = [...this.#addresses.values()].some((address) => address.endsWith(`:${port}`));
+    if (port === undefined || !isOurs || !isLoopbackRegistry(target.registry)) return undefined;
+    const proof = this.#repositories.storeProof.of(target.repository, digest);
+    return proof === undefined ? undefined : [STORE_PROOF_HEADER, proof];
   }
 
   /** Closes every door, and ends upkeep. */

@@ -29,6 +29,11 @@ export interface PusherParts {
   readonly state: State;
   readonly content: ContentStore;
   readonly registries: RegistryConnections;
+  /**
+   * What shows a registry that has this very store that a blob is there, so that no bytes are sent: a header's name and value.
+   * @default no registry is known to have it
+   */
+  readonly storeProof?: (target: Reference, digest: Digest) => readonly [string, string] | undefined;
 }
 
 export interface PushOptions {
@@ -186,6 +191,7 @@ export class Pusher {
     const { target, mountFrom, report, signal } = options;
     const pushed = await target.client.pushBlob(target.reference.repository, this.#contentOf(descriptor), {
       mountFrom,
+      storeProof: this.#parts.storeProof?.(target.reference, descriptor.digest),
       signal,
       onProgress: thinnedOut(descriptor.size, (currentBytes) =>
         report({ status: "Pushing", progress: { currentBytes, totalBytes: descriptor.size } }),
@@ -200,6 +206,7 @@ export class Pusher {
         return "Layer already exists";
       case "mounted":
         return `Mounted from ${pushed.from}`;
+      case "linked":
       case "uploaded":
         return "Pushed";
     }

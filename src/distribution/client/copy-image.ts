@@ -212,7 +212,7 @@ class ImageCopy {
       ),
       onRetry: (delayMs) => this.#report(blob, { status: `Retrying in ${Math.ceil(delayMs / 1000)} s` }),
     });
-    const statuses = { uploaded: "Copied", exists: "Already exists", mounted: "" } as const;
+    const statuses = { uploaded: "Copied", linked: "Copied", exists: "Already exists", mounted: "" } as const;
     const status = copied.status === "mounted" ? `Mounted from ${copied.from}` : statuses[copied.status];
     this.#report(blob, { status });
   }

@@ -20,6 +20,8 @@ export interface BlobContent {
 export interface UploadBlobOptions {
   /** Repositories of the same registry that are thought to hold it, the best first. */
   readonly mountFrom?: readonly string[];
+  /** Shows a registry of this very store that the blob is there: a header's name and value. @default it is sent as everywhere */
+  readonly storeProof?: readonly [string, string] | undefined;
   /** Called with the bytes that have been sent so far. */
   readonly onProgress?: (sentBytes: number) => void;
   /** Called when the upload broke and goes on after `delayMs`. */
@@ -31,6 +33,8 @@ export interface UploadBlobOptions {
 export type UploadedBlob =
   | { readonly status: "uploaded" }
   | { readonly status: "exists" }
+  /** It is a row in the store that both share. */
+  | { readonly status: "linked" }
   | { readonly status: "mounted"; readonly from: string };
 
 interface Upload {
@@ -73,9 +77,14 @@ class BlobUpload {
   async run(): Promise<UploadedBlob> {
     if (await this.#exists()) return { status: "exists" };
     let location: URL | undefined;
+    if (this.#options.storeProof !== undefined) {
+      const linked = await this.#mount({ headers: Object.fromEntries([this.#options.storeProof]) });
+      if (linked === true) return { status: "linked" };
+      location = linked;
+    }
     for (const from of (this.#options.mountFrom ?? []).slice(0, MOUNTS_MAX)) {
       if (location !== undefined) await this.#abandon(location);
-      const mounted = await this.#mount(from);
+      const mounted = await this.#mount({ from });
       if (mounted === true) return { status: "mounted", from };
       location = mounted;
     }
@@ -111,13 +120,17 @@ class BlobUpload {
   }
 
   /** True if it was taken from there; else where to upload, or undefined if the registry does not say. */
-  async #mount(from: string): Promise<true | URL | undefined> {
+  async #mount(
+    source: { readonly from: string } | { readonly headers: Readonly<Record<string, string>> },
+  ): Promise<true | URL | undefined> {
     const { repository, content } = this.#upload;
-    const query = new URLSearchParams({ mount: content.descriptor.digest, from });
+    const from = "from" in source ? source.from : undefined;
+    const query = new URLSearchParams({ mount: content.descriptor.digest, ...(from === undefined ? {} : { from }) });
     const answer = await this.#request({
       target: `${repository}/blobs/uploads/?${query}`,
       method: "POST",
-      scope: `${pushScope(repository)} ${pullScope(from)}`,
+      scope: from === undefined ? pushScope(repository) : `${pushScope(repository)} ${pullScope(from)}`,
+      ...("headers" in source ? { headers: source.headers } : {}),
     });
     await answer.response.body?.cancel();
     if (answer.response.status === 201) return true;

@@ -4,6 +4,7 @@ import { LastPulls } from "./last-pulls.ts";
 import { Listings } from "./listings.ts";
 import { Manifests } from "./manifests.ts";
 import { RepositoryBlobs } from "./repository-blobs.ts";
+import { StoreProof } from "./store-proof.ts";
 import { Uploads } from "./uploads.ts";
 import { Usage } from "./usage.ts";
 
@@ -16,6 +17,8 @@ export interface OpenRepositoriesOptions {
   readonly randomId: () => string;
   /** A push may take so long between its blobs and its manifest; must not become shorter. @default an hour */
   readonly graceMs?: () => number;
+  /** 32 random bytes of this process, for `StoreProof`. @default no proof is good */
+  readonly storeKey?: Uint8Array;
 }
 
 /** An hour: within it, whoever pushes a large image over a slow line gets from its first blob to its manifest. */
@@ -29,6 +32,7 @@ export interface Repositories {
   readonly listings: Listings;
   readonly usage: Usage;
   readonly lastPulls: LastPulls;
+  readonly storeProof: StoreProof;
   /** How long a blob that no manifest refers to is kept, since its pusher was last told that it is there. */
   readonly graceMs: () => number;
   /** Runs changes in one transaction: all of them or none. `work` must not wait. */
@@ -46,6 +50,7 @@ export function openRepositories(options: OpenRepositoriesOptions): Repositories
     listings: new Listings(state),
     usage: new Usage(state),
     lastPulls: new LastPulls(state),
+    storeProof: new StoreProof(options.storeKey),
     graceMs,
     transaction: (work) => state.transaction(work),
   };

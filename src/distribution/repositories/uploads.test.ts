@@ -15,7 +15,13 @@ beforeEach(async () => {
   registry = await OwnRegistry.start();
   const { state, content, root } = registry;
   const uploadsDirectory = join(root, "other-uploads");
-  uploads = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID }).uploads;
+  uploads = openRepositories({
+    state,
+    content,
+    uploadsDirectory,
+    randomId: randomUUID,
+    storeKey: new Uint8Array(32),
+  }).uploads;
 });
 afterEach(() => registry[Symbol.asyncDispose]());
 

@@ -38,7 +38,13 @@ beforeAll(async () => {
   const state = cleanup.use(State.open(join(root, "state.db"), { migrations, now: Date.now }));
   const content = cleanup.use(ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS }));
   const uploadsDirectory = join(root, "uploads");
-  const repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID });
+  const repositories = openRepositories({
+    state,
+    content,
+    uploadsDirectory,
+    randomId: randomUUID,
+    storeKey: new Uint8Array(32),
+  });
   const warn = (): void => {};
   const path = join(root, "access.toml");
   const access = await openAccess({ path, folder: root, state, service: "gantry-registry", randomBytes, warn });

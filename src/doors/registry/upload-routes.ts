@@ -4,6 +4,7 @@ import {
   parseRepositoryName,
   type RepositoryName,
 } from "../../distribution/repositories/repository-name.ts";
+import { STORE_PROOF_HEADER } from "../../distribution/repositories/store-proof.ts";
 import type { DigestAlgorithm } from "../../distribution/repositories/upload-session.ts";
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { parseContentRange } from "./byte-range.ts";
@@ -62,6 +63,12 @@ function isAlgorithm(text: string): text is DigestAlgorithm {
   return text === "sha256" || text === "sha512";
 }
 
+/** True if the engine that has this very store asks: what it has, it may push. */
+function isOurEngine({ request, parts }: RegistryExchange, repository: RepositoryName, digest: Digest): boolean {
+  const proof = request.headers.get(STORE_PROOF_HEADER);
+  return proof !== null && parts.storeProof.isGood(proof, repository, digest);
+}
+
 /** How many repositories are tried when a mount does not say from where. */
 const SOURCES_MAX = 100;
 
@@ -70,10 +77,12 @@ function tryMount(exchange: RegistryExchange, repository: RepositoryName, digest
   const { query, parts, access, identity, tell } = exchange;
   const from = query.get("from");
   const sources = from === null ? access.visible(identity, parts.blobs.holders(digest)) : [parseRepositoryName(from)];
-  const readable = sources.slice(0, SOURCES_MAX).find((source) => {
-    if (parts.blobs.stat(source as RepositoryName, digest) === undefined) return false;
-    return source === repository || access.decide(identity, "pull", source).isAllowed;
-  });
+  const readable = isOurEngine(exchange, repository, digest)
+    ? repository
+    : sources.slice(0, SOURCES_MAX).find((source) => {
+        if (parts.blobs.stat(source as RepositoryName, digest) === undefined) return false;
+        return source === repository || access.decide(identity, "pull", source).isAllowed;
+      });
   if (readable === undefined) return false;
   return parts.transaction(() => {
     if (!parts.blobs.link(repository, digest)) return false;
