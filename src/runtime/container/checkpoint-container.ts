@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
+import { keepCgroupOptions } from "../../linux/mount/keep-cgroup-options.ts";
 import type { CheckpointFlags } from "../criu/checkpoint-flags.ts";
 import { EXTERNAL_NAMESPACES, type ExternalNamespace } from "../criu/common-options.ts";
 import { criuFailure } from "../criu/criu-failure.ts";
@@ -8,7 +9,7 @@ import { CriuProcess } from "../criu/criu-process.ts";
 import { readCriuVersion, requireFeatures, requireVersion } from "../criu/criu-version.ts";
 import { externalPlaces } from "../criu/external-mounts.ts";
 import { openInRoot, pathOf } from "../criu/make-mount-point.ts";
-import { type OpenFolders, openFolders } from "../criu/open-folders.ts";
+import { hasUserNamespace, type OpenFolders, openFolders } from "../criu/open-folders.ts";
 import { DUMP_LOG, type DumpFacts, planDump } from "../criu/plan-dump.ts";
 import { destroyContainer } from "./destroy-container.ts";
 import { findContainer } from "./find-container.ts";
@@ -37,11 +38,11 @@ function requireRunning({ state, status }: OpenContainer): { readonly pid: numbe
   return { pid: state.init.pid, isPaused: now === "paused" };
 }
 
-function checkParent({ imagePath, parentPath }: CheckpointFlags): void {
+function checkParent({ imagePath, parentPath }: CheckpointFlags, hasUsers: boolean): void {
   if (parentPath === undefined) return;
   if (isAbsolute(parentPath)) throw new GantryError("invalid-argument", "--parent-path must be relative");
   // As the kernel would resolve it: the images' folder may not be there yet.
-  mkdirSync(imagePath, { recursive: true, mode: 0o700 });
+  mkdirSync(imagePath, { recursive: true, mode: hasUsers ? 0o711 : 0o700 });
   const path = join(imagePath, parentPath);
   if (!existsSync(path) || !statSync(path).isDirectory())
     throw new GantryError("invalid-argument", `invalid --parent-path: there is no folder ${path}`);
@@ -122,9 +123,10 @@ async function dump(
   options: CheckpointOptions & { readonly version: number; readonly pid: number },
 ): Promise<void> {
   const { state } = container;
-  using folders = openFolders(flags, { makesImages: true });
+  using folders = openFolders(flags, { makesImages: true, hasUsers: hasUserNamespace(state.spec) });
   const planned = planDump(state.spec, flags, readFacts(container, folders, options));
   if (!flags.preDump) writeDescriptors(flags.imagePath, state.descriptors);
+  using _options = keepCgroupOptions();
   await using criu = await CriuProcess.start({ environment: options.environment });
   const type = flags.preDump ? "pre-dump" : "dump";
   const task = `checkpoint container "${state.id}"`;
@@ -158,7 +160,7 @@ export async function checkpointContainer(
   const version = await readCriuVersion(options.environment);
   await requireFeatures(flags, options.environment);
   checkStatusFd(flags, version);
-  checkParent(flags);
+  checkParent(flags, hasUserNamespace(container.state.spec));
   try {
     await dump(container, flags, { ...options, version, pid });
   } catch (error) {

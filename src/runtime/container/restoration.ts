@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { keepCgroupOptions } from "../../linux/mount/keep-cgroup-options.ts";
 import { PrivateMounts } from "../../linux/mount/private-mounts.ts";
 import { readStartTime } from "../../platform/process-identity.ts";
 import { cgroupOwner } from "../cgroup/cgroup-owner.ts";
@@ -9,7 +10,8 @@ import { criuFailure } from "../criu/criu-failure.ts";
 import { type CriuNotification, CriuProcess } from "../criu/criu-process.ts";
 import { externalPlaces } from "../criu/external-mounts.ts";
 import { makeNullDevice } from "../criu/make-null-device.ts";
-import { openFolders } from "../criu/open-folders.ts";
+import { hasUserNamespace, openFolders } from "../criu/open-folders.ts";
+import { NULL_DEVICE } from "../criu/plan-dump.ts";
 import { parseCgroupRoots, planJoined, planRestore, RESTORE_LOG } from "../criu/plan-restore.ts";
 import { prepareRoot } from "../criu/prepare-root.ts";
 import type { ConsoleReceiver } from "./console-receiver.ts";
@@ -53,14 +55,17 @@ export class Restoration {
     const { spec, path } = this.#bundle;
     const { state, cgroup } = this.#options.container;
     const descriptors = readDescriptors(this.#flags.imagePath);
+    const hasUsers = hasUserNamespace(spec);
     using namespaces = openNamespaces(spec);
     using mounts = PrivateMounts.enter();
+    using _options = keepCgroupOptions();
     // Opened inside: criu mounts below its working folder, which has to be one of its own namespace.
-    using folders = openFolders(this.#flags, { makesImages: false });
+    using folders = openFolders(this.#flags, { makesImages: false, hasUsers });
     using root = this.#makeFolder("criu-root", mounts);
     const resolved = prepareRoot(this.#bundle, root.path, mounts);
     using device = this.#makeFolder("criu-null", mounts);
-    const nullDevice = makeNullDevice(device.path, mounts);
+    // Root of a user namespace cannot change the host's, nor reach ours.
+    const nullDevice = hasUsers ? NULL_DEVICE : makeNullDevice(device.path, mounts);
     await using criu = await CriuProcess.start({
       environment: this.#options.environment,
       sharesStreams: spec.process?.terminal !== true,

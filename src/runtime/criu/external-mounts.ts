@@ -28,8 +28,8 @@ function clean(path: string): string {
 }
 
 /**
- * Binds of the host's folders that a mount of v1 control groups is made of. What a cgroup namespace shows, and v2's one
- * hierarchy, are file systems that criu knows.
+ * Binds of the host's folders that a mount of control groups is made of: v1's, and v2's in a user namespace. What a cgroup
+ * namespace shows, and v2's whole hierarchy, are file systems that criu knows.
  */
 function cgroupPlaces(
   mount: NonNullable<RuntimeSpec["mounts"]>[number],
@@ -38,7 +38,7 @@ function cgroupPlaces(
 ): readonly ExternalPlace[] {
   const linux = spec.linux ?? {};
   const isIsolated = (linux.namespaces ?? []).some(({ type }) => type === "cgroup");
-  if (isIsolated || cgroups.every(({ version }) => version === 2)) return [];
+  if (isIsolated) return [];
   const places: ExternalPlace[] = [];
   planCgroupMount(
     mount,

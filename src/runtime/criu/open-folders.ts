@@ -1,5 +1,6 @@
-import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
 import { GantryError } from "../../errors/gantry-error.ts";
+import type { RuntimeSpec } from "../../oci/runtime-spec.ts";
 import type { CriuFlags } from "./checkpoint-flags.ts";
 import type { CriuFolders } from "./common-options.ts";
 
@@ -17,19 +18,43 @@ function open(path: string, what: string): number {
   }
 }
 
-function make(path: string, what: string): void {
+function make(path: string, what: string, mode = 0o700): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    mkdirSync(path, { recursive: true, mode });
   } catch (error) {
     throw new GantryError("invalid-argument", `cannot make ${what} ${path}`, { cause: error });
   }
 }
 
-/** @param options.makesImages the images' folder is made where it is missing: they are to be written. */
-export function openFolders(flags: CriuFlags, options: { readonly makesImages: boolean }): OpenFolders {
+export function hasUserNamespace({ linux }: RuntimeSpec): boolean {
+  return (linux?.namespaces ?? []).some(({ type }) => type === "user");
+}
+
+/** Others may go in, and read nothing: the files are root's. */
+const ENTERED = 0o711;
+
+export interface OpenFoldersOptions {
+  /** The images' folder is made where it is missing: they are to be written. */
+  readonly makesImages: boolean;
+  /** Processes of a user namespace look for files there while they are restored. */
+  readonly hasUsers: boolean;
+}
+
+export function openFolders(flags: CriuFlags, options: OpenFoldersOptions): OpenFolders {
   const { imagePath, workPath } = flags;
-  if (options.makesImages) make(imagePath, "the folder for the images");
+  const { makesImages, hasUsers } = options;
+  if (makesImages) make(imagePath, "the folder for the images", hasUsers ? ENTERED : 0o700);
   const imagesDirFd = open(imagePath, "the folder of the images");
+  if (hasUsers && !makesImages && (fstatSync(imagesDirFd).mode & 1) === 0) {
+    closeSync(imagesDirFd);
+    throw new GantryError(
+      "permission-denied",
+      `the user namespace cannot enter the folder of the images ${imagePath}`,
+      {
+        hint: "chmod 711 lets it in; the files in it stay root's",
+      },
+    );
+  }
   let workDirFd: number | undefined;
   try {
     if (workPath !== undefined) {

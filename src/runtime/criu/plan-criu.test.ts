@@ -56,9 +56,14 @@ describe("places of the host in a container", () => {
     ]);
   });
 
-  test("are no control groups of v2", () => {
-    const destinations = externalPlaces(SPEC, { bundle: "/", cgroups: V2 }).map(({ destination }) => destination);
-    expect(destinations).toEqual(["/conf", "/data", ...DEVICES]);
+  test("are control groups of v2 in a user namespace alone", () => {
+    const placesWith = (type: "cgroup" | "user" | "uts"): readonly string[] => {
+      const linux = { ...SPEC.linux, namespaces: [{ type }] };
+      return externalPlaces({ ...SPEC, linux }, { bundle: "/", cgroups: V2 }).map(({ destination }) => destination);
+    };
+    expect(placesWith("uts")).toEqual(["/conf", "/data", ...DEVICES]);
+    expect(placesWith("cgroup")).toEqual(["/conf", "/data", ...DEVICES]);
+    expect(placesWith("user")).toEqual(["/conf", "/data", "/sys/fs/cgroup", ...DEVICES]);
   });
 });
 
