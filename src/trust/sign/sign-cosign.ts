@@ -26,7 +26,8 @@ const TRIES = 5;
 /**
  * Signs in cosign's first form, which cosign (all versions), podman and skopeo verify: one more layer in the manifest under cosign's
  * tag. That tag is read, changed and written; who signs at the same moment may overwrite it, so it is read again afterwards
- * until this signature is in it.
+ * until this signature is in it. Not atomic: no registry writes a tag on a condition, and who has read it before this signature was put
+ * may still overwrite it after this returned.
  */
 export async function signCosign(store: SignatureStore, image: ImageToSign, key: PrivateKey): Promise<SignOutcome> {
   const { reference, subject, annotations } = image;

@@ -73,7 +73,7 @@ describe("signImage", () => {
     });
   }
 
-  test("who signs at the same moment loses nothing: the tag is read again until the signature is in it", async () => {
+  test("a tag that another overwrites at the same moment is read again, until both signatures are in it", async () => {
     const store = new MemorySignatures();
     const [mine, other] = [await makeKey(), await makeKey()];
     const put = store.putManifest.bind(store);
