@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "../../content/content-store.ts";
@@ -32,7 +32,8 @@ beforeAll(async () => {
     join(root, "access.toml"),
     `[users.alice]\npassword = "${hash}"\n[users.bob]\npassword = "${hash}"\n
      [[rights]]\nusers = ["alice"]\nrepositories = ["team/**"]\nactions = ["pull", "push", "delete"]\n
-     [[rights]]\nusers = ["bob"]\nrepositories = ["bob/*"]\nactions = ["pull", "push"]\n`,
+     [[rights]]\nusers = ["bob"]\nrepositories = ["bob/*"]\nactions = ["pull", "push"]\n
+     [[quotas]]\nrepositories = ["team/small"]\nmax_bytes = "1 kB"\n`,
   );
   const migrations = [...CONTENT_MIGRATIONS, ...REGISTRY_MIGRATIONS, ...IDENTITY_MIGRATIONS];
   const state = cleanup.use(State.open(join(root, "state.db"), { migrations, now: Date.now }));
@@ -106,6 +107,45 @@ describe("a registry with users", () => {
     expect((await ask("POST", `/v2/team/other/blobs/uploads/?mount=${blob}`, alice)).status).toBe(201);
     const narrow = await tokenFor(alice, "repository:team/third:pull,push");
     expect((await ask("POST", `/v2/team/third/blobs/uploads/?mount=${blob}`, narrow)).status).toBe(202);
+  });
+
+  test("a quota refuses what it has no room for, before it is sent and as it comes, and nothing of it is left", async () => {
+    const pushing = async (sizeBytes: number, headers: Record<string, string> = {}): Promise<Response> => {
+      const body = "x".repeat(sizeBytes);
+      return await ask(
+        "POST",
+        `/v2/team/small/blobs/uploads/?digest=${digestOf(body)}`,
+        { ...alice, ...headers },
+        body,
+      );
+    };
+    expect((await pushing(600)).status).toBe(201);
+    for (const headers of [{}, { "content-length": "500" }] as Record<string, string>[]) {
+      const refused = await pushing(500, headers);
+      expect(refused.status).toBe(403);
+      expect(await refused.json()).toMatchObject({
+        errors: [
+          {
+            code: "DENIED",
+            message: expect.stringContaining("600 B of 1 kB are used, and 500 B more do not fit"),
+          },
+        ],
+      });
+    }
+    expect((await pushing(300)).status).toBe(201);
+    const manifest = { "content-type": "application/x.note+json" };
+    const noted = await ask(
+      "PUT",
+      "/v2/team/small/manifests/v1",
+      { ...alice, ...manifest },
+      JSON.stringify("n".repeat(200)),
+    );
+    expect(noted.status).toBe(403);
+    const both = await Promise.all([pushing(90), pushing(95)]);
+    expect(both.map((answer) => answer.status).toSorted()).toEqual([201, 403]);
+    const mounting = await ask("POST", `/v2/team/small/blobs/uploads/?mount=${digestOf("a secret of alice's")}`, alice);
+    expect(mounting.status).toBe(403);
+    expect(readdirSync(join(root, "uploads"))).toEqual([]);
   });
 
   test("lists only what one may pull", async () => {

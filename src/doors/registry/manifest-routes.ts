@@ -5,6 +5,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { MANIFEST_BYTES_MAX } from "../../oci/manifest.ts";
 import { entityTag, isNotModified, requireConditions, requireMatch } from "./http-conditions.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
+import { requireRoom } from "./require-room.ts";
 
 interface ManifestTarget {
   readonly repository: RepositoryName;
@@ -48,6 +49,7 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
   const { repository, named } = target;
   const tags = "tag" in named ? [named.tag] : readTags(query);
   const bytes = await readManifestBody(request);
+  requireRoom(exchange, repository, bytes.byteLength);
   const stored = await parts.manifests.put(repository, bytes, {
     ...("digest" in named ? { digest: named.digest } : {}),
     tags,

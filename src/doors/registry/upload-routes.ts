@@ -9,6 +9,7 @@ import type { DigestAlgorithm } from "../../distribution/repositories/upload-ses
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { parseContentRange } from "./byte-range.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
+import { requireRoom, watchRoom } from "./require-room.ts";
 import { BLOB_TYPE } from "./tell-event.ts";
 
 interface UploadTarget {
@@ -37,6 +38,7 @@ export async function beginUpload(exchange: RegistryExchange, repository: Reposi
   if (mount !== null && tryMount(exchange, repository, parseDigest(mount))) {
     return created(repository, parseDigest(mount));
   }
+  requireRoom(exchange, repository, 0);
   const whole = mount === null ? query.get("digest") : null;
   if (whole !== null) {
     const digest = parseDigest(whole);
@@ -84,8 +86,11 @@ function tryMount(exchange: RegistryExchange, repository: RepositoryName, digest
         return source === repository || access.decide(identity, "pull", source).isAllowed;
       });
   if (readable === undefined) return false;
+  // Whoever mounts into a repository that is not there makes it.
+  requireRoom(exchange, repository, 0);
   return parts.transaction(() => {
     if (!parts.blobs.link(repository, digest)) return false;
+    requireRoom(exchange, repository, 0);
     const { sizeBytes } = parts.blobs.require(repository, digest);
     tell?.("mount", { repository, digest, sizeBytes, mediaType: BLOB_TYPE, fromRepository: readable });
     return true;
@@ -115,12 +120,17 @@ async function finish(exchange: RegistryExchange, target: UploadTarget, digest: 
   await append(exchange, target);
   const { repository } = target;
   await exchange.parts.uploads.finish(target, digest, {
-    also: ({ sizeBytes }) => exchange.tell?.("push", { repository, digest, sizeBytes, mediaType: BLOB_TYPE }),
+    also: ({ sizeBytes }) => {
+      // Several at once may have been let in for the same room: now it counts, and the last one is too much.
+      requireRoom(exchange, repository, 0);
+      exchange.tell?.("push", { repository, digest, sizeBytes, mediaType: BLOB_TYPE });
+    },
   });
   return created(target.repository, digest);
 }
 
-async function append({ request, parts }: RegistryExchange, target: UploadTarget): Promise<number> {
+async function append(exchange: RegistryExchange, target: UploadTarget): Promise<number> {
+  const { request, parts } = exchange;
   const header = request.headers.get("content-range");
   const range = header === null ? undefined : parseContentRange(header);
   if (header !== null && range === undefined) {
@@ -135,9 +145,20 @@ async function append({ request, parts }: RegistryExchange, target: UploadTarget
       `Content-Range says ${header}, and Content-Length that there are ${lengthBytes} bytes`,
     );
   }
-  return await parts.uploads.append(target.repository, target.id, request.body ?? undefined, {
-    ...(range === undefined ? {} : { startBytes: range.start, sizeBytes: range.end - range.start + 1 }),
-  });
+  const { repository, id } = target;
+  const watch = watchRoom(exchange, repository);
+  try {
+    // Before its bytes are sent, where it says how many there are.
+    if (lengthBytes !== null) watch((await parts.uploads.offset(repository, id)) + Number(lengthBytes));
+    return await parts.uploads.append(repository, id, request.body ?? undefined, {
+      admit: watch,
+      ...(range === undefined ? {} : { startBytes: range.start, sizeBytes: range.end - range.start + 1 }),
+    });
+  } catch (error) {
+    // What has no room is not kept to go on with.
+    if (error instanceof RegistryError && error.registryCode === "DENIED") await parts.uploads.cancel(repository, id);
+    throw error;
+  }
 }
 
 /** DELETE: the client gives it up. */
