@@ -8,6 +8,8 @@ export interface CollectGarbageParts {
   readonly reachability: Reachability;
   /** Removes the file of a blob whose row is gone, unless it was stored again. */
   readonly removeFile: (digest: Digest) => Promise<void>;
+  /** Say what would go, and leave it. @default false */
+  readonly isDryRun?: boolean;
 }
 
 export interface Collected {
@@ -36,12 +38,12 @@ export async function collectGarbage(parts: CollectGarbageParts): Promise<Collec
     for (const { digest, size_bytes } of step.garbage) {
       removed.push(digest);
       freedBytes += size_bytes;
-      await parts.removeFile(digest);
+      if (parts.isDryRun !== true) await parts.removeFile(digest);
     }
     place = step.next;
     await nextTurn();
   }
-  await dropLooseEdges(parts);
+  if (parts.isDryRun !== true) await dropLooseEdges(parts);
   return { removed, freedBytes };
 }
 
@@ -51,7 +53,7 @@ interface Step {
   readonly next: string | undefined;
 }
 
-function collectStep({ state, reachability }: CollectGarbageParts, place: string): Step {
+function collectStep({ state, reachability, isDryRun }: CollectGarbageParts, place: string): Step {
   return state.transaction(() => {
     const endMs = state.now() + STEP_MS;
     const rows = state.db
@@ -60,14 +62,18 @@ function collectStep({ state, reachability }: CollectGarbageParts, place: string
     const garbage: BlobRow[] = [];
     for (const row of rows) {
       if (!reachability.isNeeded(row.digest)) {
-        state.db.run("DELETE FROM blobs WHERE digest = ?", [row.digest]);
-        state.db.run("DELETE FROM blob_edges WHERE parent = ?", [row.digest]);
         garbage.push(row);
+        if (isDryRun !== true) forget(state, row.digest);
       }
       if (state.now() >= endMs) return { garbage, next: row.digest };
     }
     return { garbage, next: rows.length < STEP_ROWS ? undefined : rows.at(-1)?.digest };
   });
+}
+
+function forget(state: State, digest: Digest): void {
+  state.db.run("DELETE FROM blobs WHERE digest = ?", [digest]);
+  state.db.run("DELETE FROM blob_edges WHERE parent = ?", [digest]);
 }
 
 /** What blobs referred to that went without a collection: lost files, blobs that were damaged. */

@@ -357,9 +357,14 @@ export class ContentStore implements AsyncDisposable {
     });
   }
 
-  /** Removes what nothing reaches, in steps that keep nobody waiting. Safe while everything else runs. */
-  async collect(): Promise<Collected> {
+  /**
+   * Removes what nothing reaches, in steps that keep nobody waiting. Safe while everything else runs.
+   *
+   * @param options.isDryRun say what would go, and leave it. @default false
+   */
+  async collect(options: { readonly isDryRun?: boolean } = {}): Promise<Collected> {
     return await collectGarbage({
+      ...options,
       state: this.#state,
       reachability: this.#reachability,
       removeFile: (digest) =>

@@ -3,7 +3,7 @@ import type { State } from "../../state/state.ts";
 import type { RepositoryName } from "./repository-name.ts";
 
 /** How many manifests may wait to be written: beyond that, they are written early. */
-const WAITING_MAX = 10_000;
+const WAITING_MAX = 2000;
 
 /** A pull that comes so soon after the one that is on record says nothing new. */
 const RESOLUTION_MS = 60_000;

@@ -1,4 +1,5 @@
 import type { ContentStore } from "../../content/content-store.ts";
+import type { Digest } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
 import type { Repositories } from "../repositories/repositories.ts";
 import { type BlobLink, collectLinks } from "./collect-links.ts";
@@ -15,13 +16,15 @@ export interface CollectionOptions {
   readonly isDryRun?: boolean;
   /** Told of each blob that a repository no longer holds. */
   readonly onLink?: (link: BlobLink) => void;
+  /** Told of each blob that nothing needs; in a dry run not of those that a repository has yet to cease to hold. */
+  readonly onBlob?: (digest: Digest) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface CollectionOutcome {
   /** How many times a repository ceased to hold a blob that none of its manifests refers to. */
   readonly links: number;
-  /** How many blobs nothing needed any more, and their bytes. None in a dry run. */
+  /** How many blobs nothing needed any more, and their bytes. */
   readonly blobs: number;
   readonly freedBytes: number;
   /** Uploads that were given up. None in a dry run. */
@@ -42,8 +45,9 @@ export async function collectRepositories(
     links += step.length;
     for (const link of step) options.onLink?.(link);
   }
-  if (options.isDryRun === true) return { links, blobs: 0, freedBytes: 0, uploads: 0 };
-  const uploads = await repositories.uploads.sweep(options.uploadsIdleMs);
-  const { removed, freedBytes } = await content.collect();
+  const { isDryRun = false } = options;
+  const uploads = isDryRun ? 0 : await repositories.uploads.sweep(options.uploadsIdleMs);
+  const { removed, freedBytes } = await content.collect({ isDryRun });
+  for (const digest of removed) options.onBlob?.(digest);
   return { links, blobs: removed.length, freedBytes, uploads };
 }

@@ -1,6 +1,7 @@
 import type { ContentStore } from "../../content/content-store.ts";
 import { type Damage, type RepairBlob, Scrubber } from "../../content/scrub/scrubber.ts";
 import { formatError, isGantryError } from "../../errors/gantry-error.ts";
+import type { Digest } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
 import type { Repositories } from "../repositories/repositories.ts";
 import type { BlobLink } from "./collect-links.ts";
@@ -114,7 +115,8 @@ export class Upkeep implements AsyncDisposable {
       await this.#retain(options);
       const { uploadsIdleMs } = config.collection;
       const onLink = (link: BlobLink): void => tell?.(formatLink(link));
-      const outcome = await collectRepositories(this.#parts, { uploadsIdleMs, isDryRun, onLink, signal });
+      const onBlob = (digest: Digest): void => tell?.(`remove  ${digest}  nothing needs it`);
+      const outcome = await collectRepositories(this.#parts, { uploadsIdleMs, isDryRun, onLink, onBlob, signal });
       if (isDryRun) return outcome;
       await content.quarantine.forget(state.now() - QUARANTINE_MS);
       this.#count(outcome, startMs);
