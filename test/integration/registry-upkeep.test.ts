@@ -106,6 +106,23 @@ describe("upkeep of a registry that serves", () => {
     expect(files(registry)).toEqual([]);
   }, 120_000);
 
+  test("a client that is told of an old blob can push its manifest after a collection", async () => {
+    let nowMs = Date.now();
+    await using registry = await OwnRegistry.start({ now: () => nowMs });
+    const blobs = `${registry.url}/v2/team/app/blobs`;
+    for (const blob of ["told", "untold"]) {
+      const url = `${blobs}/uploads/?digest=${digestOf(blob)}`;
+      expect((await fetch(url, { method: "POST", body: blob })).status).toBe(201);
+    }
+    nowMs += 2 * HOUR_MS;
+    expect((await fetch(`${blobs}/${digestOf("told")}`, { method: "HEAD" })).status).toBe(200);
+    await registry.upkeep({ Task: "collect" });
+    expect((await fetch(`${blobs}/${digestOf("untold")}`)).status).toBe(404);
+    const client = new Client(registry, "team/app");
+    await client.pull(await client.push("1", ["told"]));
+    expect([client.sent, client.spared]).toEqual([0, 1]);
+  });
+
   test("retention: a dry run says what would go, then it goes; a pull counts", async () => {
     let nowMs = Date.now();
     await using registry = await OwnRegistry.start({ now: () => nowMs });
