@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { parseRegistries } from "./parse-registries.ts";
 import { DEFAULT_REGISTRIES } from "./registries.ts";
 
@@ -53,6 +54,18 @@ describe("parseRegistries", () => {
         },
       ],
     });
+  });
+
+  test("the example is understood", () => {
+    const example = readFileSync(new URL("../../../examples/registries.toml", import.meta.url), "utf8");
+    const { registries } = parseRegistries(example);
+    expect(registries.map(({ prefix, mirrors }) => `${prefix} ${mirrors.length}`)).toEqual([
+      "docker.io 2",
+      "old.example.com/team 0",
+      "*.partner.example.net 0",
+      "quay.io 0",
+      "quay.io/trusted 0",
+    ]);
   });
 
   test("an empty file is the default", () => {
