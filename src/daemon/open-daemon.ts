@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeDoor } from "../api/describe-door.ts";
+import type { RegistryNotice, ServeRegistryRequest } from "../api/registry.ts";
 import { ContentStore } from "../content/content-store.ts";
 import { REGISTRY_ROOTS } from "../distribution/repositories/migrations.ts";
 import { dockerRoutes } from "../doors/docker/docker-routes.ts";
@@ -46,8 +48,18 @@ export interface OpenDaemonOptions {
 
 /** Everything a daemon is made of, put together. Disposing it lets go of the host; containers go on. */
 export interface Daemon extends AsyncDisposable {
-  /** Opens the doors. */
-  serve(): Promise<void>;
+  /**
+   * Opens the doors.
+   *
+   * @param registry the registry's too, as this says. @default not before a command asks for it
+   */
+  serve(registry?: ServeRegistryRequest): Promise<void>;
+}
+
+/** What a registry that serves for as long as the daemon has to say: lines of logs are printed, all else is told. */
+function tellOperator(notice: RegistryNotice, warn: (sentence: string) => void): void {
+  if (notice.kind === "log") process.stdout.write(`${notice.line}\n`);
+  else if (notice.kind === "warning") warn(notice.sentence);
 }
 
 /**
@@ -137,7 +149,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
   parts.defer(() => door?.close());
   const owned = parts.move();
   return {
-    async serve() {
+    async serve(request) {
       door = await serveDocker({
         socketPath: locations.socketPath,
         routes: dockerRoutes({
@@ -158,6 +170,10 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
         serverName: `gantry/${describeVersion().Version} (linux)`,
         warn,
       });
+      if (request !== undefined) {
+        const { address, metricsAddress } = await registry.serve(request, (notice) => tellOperator(notice, warn));
+        warn(describeDoor({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) }));
+      }
       // What a pull left that was killed, or a removal that was: nobody waits for that.
       collection = images.collect().then(
         () => {},

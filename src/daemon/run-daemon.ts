@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs";
+import type { ServeRegistryRequest } from "../api/registry.ts";
 import { formatError, isGantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
 import { readStartTime } from "../platform/process-identity.ts";
@@ -11,6 +12,8 @@ import { makeFolder } from "./make-folder.ts";
 export interface RunDaemonOptions {
   /** A command started it, and one of another build may replace it. */
   readonly isSelfStarted: boolean;
+  /** Serve the registry too. @default only when a command asks for it */
+  readonly registry?: ServeRegistryRequest;
 }
 
 /**
@@ -36,7 +39,7 @@ export async function runDaemon(locations: Locations, options: RunDaemonOptions)
     const identity = { pid: process.pid, startTime: readStartTime(process.pid) ?? 0, buildId: currentBuildId() };
     writeAnnouncement(locations.announcementPath, { ...identity, isSelfStarted: options.isSelfStarted });
     using _pid = pidFile(locations.pidPath);
-    await daemon.serve();
+    await daemon.serve(options.registry);
     if (!options.isSelfStarted) tell(`ready at unix://${locations.socketPath}`);
     await signalled();
     rmSync(locations.socketPath, { force: true });

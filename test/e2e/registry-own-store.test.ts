@@ -96,6 +96,27 @@ describe.skipIf(skip !== undefined)("the registry over the engine's own store", 
     expect((await daemon.gantry(["run", "--rm", "busybox", "echo", "still here"])).stdout).toBe("still here\n");
   });
 
+  test("a daemon that is told to has it open by itself, and says where", async () => {
+    const places = new TestDaemon();
+    const [file = "", ...first] = checkoutProgram;
+    const flags = ["--root", places.root, "--state", places.state, "daemon", "--registry", "127.0.0.1:0"];
+    const child = spawn(file, [...first, ...flags], { stdio: ["ignore", "ignore", "pipe"] });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    try {
+      let said = "";
+      for await (const chunk of child.stderr) {
+        said += String(chunk);
+        if (said.includes("ready at")) break;
+      }
+      const host = /the registry serves at (\S+)/.exec(said)?.[1];
+      expect((await fetch(`http://${host}/v2/`)).status).toBe(200);
+    } finally {
+      child.kill("SIGTERM");
+      await ended;
+      await places[Symbol.asyncDispose]();
+    }
+  }, 30_000);
+
   test("the door is open for as long as the command runs", async () => {
     const second = await serve(daemon);
     expect((await fetch(`http://${second.host}/v2/`)).status).toBe(200);

@@ -1,3 +1,4 @@
+import { describeDoor } from "../../api/describe-door.ts";
 import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
@@ -62,10 +63,8 @@ async function askDaemon(
 
 async function show(terminal: CommandContext["terminal"], notice: RegistryNotice): Promise<void> {
   switch (notice.kind) {
-    case "listening": {
-      const metrics = notice.metricsAddress === undefined ? "" : `, metrics at ${notice.metricsAddress}`;
-      return await terminal.stderr.write(`gantry: the registry serves at ${notice.address}${metrics}\n`);
-    }
+    case "listening":
+      return await terminal.stderr.write(`gantry: ${describeDoor(notice)}\n`);
     case "warning":
       return await terminal.stderr.write(`gantry: ${notice.sentence}\n`);
     case "log":
