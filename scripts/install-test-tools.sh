@@ -11,6 +11,7 @@ busybox:busybox-static
 capsh:libcap2-bin
 chromium:chromium
 clang:clang
+criu:criu
 crun:crun
 debootstrap:debootstrap
 dockerd:docker.io
