@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { parseRegistryConfig } from "./registry-config.ts";
+import { join } from "node:path";
+import { parseRegistryConfig, readRegistryConfig } from "./registry-config.ts";
 
 describe("registry.toml", () => {
   test("gives paths from its own folder, and leaves out what it does not say", () => {
@@ -21,6 +22,26 @@ describe("registry.toml", () => {
       metricsListen: { hostname: "127.0.0.1", port: 5001 },
     });
     expect(parseRegistryConfig("", "/x")).toEqual({});
+  });
+
+  test("of the examples says everything that can be said", () => {
+    const path = join(import.meta.dir, "../../examples/registry.toml");
+    const config = readRegistryConfig(path);
+    const silent = Object.entries(config).filter(([, value]) => value === undefined);
+    expect(silent).toEqual([]);
+    expect(Object.keys(config).toSorted()).toEqual([
+      "access",
+      "accessLog",
+      "auditLog",
+      "externalUrl",
+      "listen",
+      "metricsListen",
+      "notifications",
+      "tls",
+      "upkeep",
+      "upstreams",
+    ]);
+    expect(config.tls?.certificate).toBe(join(import.meta.dir, "../../examples/registry.pem"));
   });
 
   test("names everything that is wrong at once", () => {
