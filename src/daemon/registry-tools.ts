@@ -1,4 +1,9 @@
-import { type CopiedImage, type CopyImageOptions, copyImage } from "../distribution/client/copy-image.ts";
+import {
+  type CopiedImage,
+  type CopyImageOptions,
+  type CopyProgress,
+  copyImage,
+} from "../distribution/client/copy-image.ts";
 import { eachAtOnce } from "../distribution/client/each-at-once.ts";
 import type { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { GantryError } from "../errors/gantry-error.ts";
@@ -7,6 +12,8 @@ import { DEFAULT_TAG, familiarReference, parseReference, type Reference } from "
 import { openRegistryConnections } from "./open-registry-connections.ts";
 import { keepOffProxies } from "./proxies.ts";
 import { userCredentials } from "./user-credentials.ts";
+
+export type { CopyProgress };
 
 /** A tag of a registry. */
 export interface RemoteTag {

@@ -1,9 +1,16 @@
 import type { ProgressMessage } from "../../api/image.ts";
+import type { CopiedName, CopyProgress } from "../../daemon/registry-tools.ts";
 import { familiarReference } from "../../oci/reference.ts";
 import { defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import { formatObject } from "../format/format-object.ts";
 import { showProgress } from "../streams/show-progress.ts";
+import { whileWorking } from "../streams/while-working.ts";
+
+function toMessage({ id, status, progress }: CopyProgress): ProgressMessage {
+  const progressDetail = progress === undefined ? {} : { current: progress.currentBytes, total: progress.totalBytes };
+  return { status, progressDetail, ...(id === undefined ? {} : { id }) };
+}
 
 export const command = defineCommand({
   usage: "[OPTIONS] SOURCE[:TAG|@DIGEST] TARGET[:TAG]",
@@ -19,38 +26,14 @@ export const command = defineCommand({
       import("../../daemon/registry-tools.ts"),
       import("../../oci/platform.ts"),
     ]);
-    const events: ProgressMessage[] = [];
-    let wake = Promise.withResolvers<void>();
-    let isDone = false;
-    const work = new RegistryTools(terminal.environment)
-      .copy(from, to, {
-        platform: flags.platform === undefined ? undefined : parsePlatform(flags.platform),
-        withReferrers: flags.referrers,
-        onProgress({ id, status, progress }) {
-          const { currentBytes: current, totalBytes: total } = progress ?? {};
-          const detail = current === undefined || total === undefined ? {} : { current, total };
-          events.push({ status, progressDetail: detail, ...(id === undefined ? {} : { id }) });
-          wake.resolve();
-        },
-      })
-      .finally(() => {
-        isDone = true;
-        wake.resolve();
-      });
-    work.catch(() => undefined); // Told below, when what came before it has been shown.
-    const messages = (async function* () {
-      while (!isDone || events.length > 0) {
-        const next = events.shift();
-        if (next !== undefined) yield next;
-        else {
-          await wake.promise;
-          wake = Promise.withResolvers<void>();
-        }
-      }
-    })();
+    const tools = new RegistryTools(terminal.environment);
+    const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform);
+    const { messages, result } = whileWorking<ProgressMessage, CopiedName>((tell) =>
+      tools.copy(from, to, { platform, withReferrers: flags.referrers, onProgress: (event) => tell(toMessage(event)) }),
+    );
     const isSilent = flags.quiet || flags.format !== undefined;
     await showProgress(messages, isSilent ? undefined : terminal.stdout, terminal);
-    const { reference, target, referrers } = await work;
+    const { reference, target, referrers } = await result;
     const name = familiarReference(reference);
     if (flags.format !== undefined) {
       const { digest, mediaType, size } = target;

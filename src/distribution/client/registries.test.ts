@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { familiarReference, parseReference } from "../../oci/reference.ts";
 import { parseRegistries } from "./parse-registries.ts";
-import { DEFAULT_REGISTRIES, findRegistry, isLoopbackRegistry, pullPlaces, pushPlace } from "./registries.ts";
+import {
+  DEFAULT_REGISTRIES,
+  findRegistry,
+  isLoopbackRegistry,
+  pullPlaces,
+  pushPlace,
+  registryPlace,
+} from "./registries.ts";
 
 const DIGEST = `sha256:${"0".repeat(64)}`;
 
@@ -99,6 +106,7 @@ describe("pullPlaces", () => {
     `;
     expect(() => places(toml, "quay.io/x")).toThrow("cannot pull quay.io/x:latest: registry quay.io is blocked");
     expect(() => pushPlace(parseRegistries(toml), parseReference("quay.io/x"))).toThrow("cannot push quay.io/x:latest");
+    expect(() => registryPlace(parseRegistries(toml), "quay.io")).toThrow("registry quay.io is blocked");
     expect(places(toml, "quay.io/good/x")).toEqual(["quay.io/good/x:latest"]);
   });
 });

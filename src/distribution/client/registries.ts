@@ -143,6 +143,22 @@ export function pushPlace(config: RegistriesConfig, reference: Reference): Regis
   return place(registryItself(reference, entry), entry, entry.isInsecure, false);
 }
 
+/**
+ * A registry as a whole, for what is of no repository: logging in, searching.
+ *
+ * @throws `permission-denied` if it is blocked.
+ */
+export function registryPlace(config: RegistriesConfig, host: string): RegistryPlace {
+  // Which repository is of no matter: what the file says of all of them holds.
+  const reference: Reference = { registry: host, repository: "any" };
+  const found = findRegistry(config, reference);
+  if (found?.isBlocked === true) {
+    throw new GantryError("permission-denied", `registry ${host} is blocked`, { hint: "registries.toml says so" });
+  }
+  const entry = found ?? { prefix: host, isInsecure: false, isBlocked: false, mirrors: [] };
+  return place(reference, entry, entry.isInsecure, false);
+}
+
 function registryItself(reference: Reference, { prefix, location }: RegistryEntry): Reference {
   return location === undefined ? reference : relocate(reference, prefix, location);
 }

@@ -1,7 +1,14 @@
 import type { Reference } from "../../oci/reference.ts";
 import type { RegistryCredentials } from "./authorizer.ts";
 import type { RegistryCertificates } from "./http-exchange.ts";
-import { findRegistry, pullPlaces, pushPlace, type RegistriesConfig, type RegistryPlace } from "./registries.ts";
+import {
+  findRegistry,
+  pullPlaces,
+  pushPlace,
+  type RegistriesConfig,
+  type RegistryPlace,
+  registryPlace,
+} from "./registries.ts";
 import { RegistryClient, type RegistryClientOptions } from "./registry-client.ts";
 
 /** A registry that can be asked, and what it calls the thing that is asked for. */
@@ -95,10 +102,8 @@ export class RegistryConnections {
     login: RegistryLogin | undefined,
     extra: Partial<RegistryClientOptions> = {},
   ): Promise<RegistrySource> {
-    // Which repository is of no matter: what the file says of the registry as a whole holds.
-    const reference: Reference = { registry: host, repository: "any" };
-    const place = { ...pushPlace(this.#parts.config(), reference), reference };
-    return await this.#connect(place, reference, login, extra);
+    const place = registryPlace(this.#parts.config(), host);
+    return await this.#connect(place, place.reference, login, extra);
   }
 
   async #connect(
