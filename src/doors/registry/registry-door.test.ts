@@ -135,6 +135,29 @@ describe("the registry's door", () => {
     expect(JSON.parse(bodies[3] ?? "")).toEqual({ name: "pipeline", tags: [] });
   });
 
+  test.each([
+    ["POST", "/v2/unread/blobs/uploads/", 202],
+    ["GET", "/v2/", 200],
+    ["DELETE", "/v2/unread/manifests/x", 404],
+    ["PUT", "/v2/unread/blobs/uploads/unknown?digest=none", 400],
+    ["PUT", "/v2/UNREAD/manifests/x", 400],
+    ["PUT", "/v2/unread/manifests/x", 413],
+  ])("the body of %s %s, which nobody reads, is not taken for the next request", async (method, path, status) => {
+    const body = "GET /v2/_catalog HTTP/1.1\r\nHost: smuggled\r\n\r\n".padEnd(5_000_000, "x");
+    const forms = [
+      [`Content-Length: ${body.length}`, body],
+      ["Transfer-Encoding: chunked", `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
+    ] as const;
+    for (const [header, sent] of forms) {
+      using connection = await RawHttp.open(registry.port);
+      await connection.write(`${method} ${path} HTTP/1.1\r\nHost: registry\r\n${header}\r\n\r\n`);
+      await connection.write(sent);
+      await connection.write("GET /v2/next/tags/list HTTP/1.1\r\nHost: registry\r\n\r\n");
+      expect((await connection.read())?.status).toBe(status);
+      expect((await connection.read())?.body.toString()).toContain("NAME_UNKNOWN");
+    }
+  });
+
   test("a client that waits for a word before it sends gets it", async () => {
     using connection = await RawHttp.open(registry.port);
     const manifest = "{}";
