@@ -2,8 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { digestOf as contentDigest } from "../../src/oci/hash-digest.ts";
+import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { run, skipReason } from "../support/command.ts";
 import { daemonSkipReason, TestDaemon, until } from "../support/daemon.ts";
+import { makeLayer, makeTar } from "../support/layers.ts";
 import { PrivateMounts } from "../support/private-mounts.ts";
 import { registrySkipReason, startRegistry, type TestRegistry } from "../support/registry.ts";
 import { busyboxSkipReason, pushSeed, seedBusybox, seedVariants } from "../support/seed-images.ts";
@@ -130,6 +133,30 @@ describe.skipIf(skip !== undefined)("push", () => {
     ]);
   });
 
+  test("of an image for several platforms all that are here go along, and an index stays whole where it can", async () => {
+    using elsewhere = await startRegistry();
+    const [name, index] = [`${registry.host}/multi:1`, multiPlatformArchive(`${registry.host}/multi:1`)];
+    const path = join(daemon.directory, "multi.tar");
+    writeFileSync(path, index.archive);
+    expect((await daemon.gantry(["load", "-i", path])).stdout).toBe(`Loaded image: ${name}\n`);
+    expect((await push(name)).at(-1)).toStartWith(`1: digest: ${index.digest} `);
+    const raw = await run(["skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}`]);
+    expect(contentDigest(raw)).toBe(index.digest);
+    expect((await push("--platform", "linux/arm64", name)).at(-1)).toStartWith(`1: digest: ${index.arm64} `);
+    await push(name);
+    await daemon.gantry(["rmi", name, `${registry.host}/multi@${index.arm64}`]);
+    // Of a pull only this host's platform is here.
+    expect((await daemon.gantry(["pull", "-q", `${registry.host}/multi@${index.digest}`])).status).toBe(0);
+    await daemon.gantry(["tag", `${registry.host}/multi@${index.digest}`, `${registry.host}/multi:2`]);
+    expect((await push(`${registry.host}/multi:2`)).at(-1)).toStartWith(`2: digest: ${index.digest} `);
+    await daemon.gantry(["tag", `${registry.host}/multi:2`, `${elsewhere.host}/multi:2`]);
+    const printed = await push(`${elsewhere.host}/multi:2`);
+    expect(printed[1]).toBe(
+      `Not all platforms of ${elsewhere.host}/multi:2 are here: pushing linux/amd64 of linux/amd64, linux/arm64`,
+    );
+    expect(printed.at(-1)).toStartWith(`2: digest: ${index.amd64} `);
+  }, 60_000);
+
   const noDocker = skipReason({ root: true, programs: ["dockerd", "docker", "containerd"] });
   if (noDocker !== undefined) console.log(`skipped: ${noDocker}`);
 
@@ -168,6 +195,34 @@ describe.skipIf(skip !== undefined)("push", () => {
     120_000,
   );
 });
+
+/** An OCI archive of an image for two platforms. */
+function multiPlatformArchive(name: string) {
+  const blobs = new Map<string, string | Uint8Array>();
+  const put = (content: string | Uint8Array, mediaType: string) => {
+    const digest = contentDigest(content);
+    blobs.set(`blobs/sha256/${digest.slice("sha256:".length)}`, content);
+    return { mediaType, digest, size: Buffer.byteLength(content) };
+  };
+  const images = ["amd64", "arm64"].map((architecture) => {
+    const { bytes, diffId, mediaType } = makeLayer([
+      { type: "file", path: architecture, content: Buffer.from(architecture) },
+    ]);
+    const rootfs = { type: "layers", diff_ids: [diffId] };
+    const config = put(JSON.stringify({ os: "linux", architecture, rootfs }), MEDIA_TYPES.ociConfig);
+    const layers = [put(bytes, mediaType)];
+    const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config, layers };
+    return { ...put(JSON.stringify(manifest), MEDIA_TYPES.ociManifest), platform: { os: "linux", architecture } };
+  });
+  const document = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: images };
+  const index = put(JSON.stringify(document), MEDIA_TYPES.ociIndex);
+  const annotations = { "io.containerd.image.name": name };
+  const layout = { schemaVersion: 2, manifests: [{ ...index, annotations }] };
+  blobs.set("oci-layout", '{"imageLayoutVersion":"1.0.0"}').set("index.json", JSON.stringify(layout));
+  const entries = [...blobs].map(([path, content]) => ({ type: "file" as const, path, content: Buffer.from(content) }));
+  const [amd64, arm64] = images.map(({ digest }) => digest);
+  return { archive: makeTar(entries), digest: index.digest, amd64, arm64 };
+}
 
 /** A real dockerd, that runs nothing. */
 async function openDocker(folder: string) {
