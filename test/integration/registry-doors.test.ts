@@ -90,7 +90,9 @@ describe("a registry's doors", () => {
       await until(() => readFileSync(log, { encoding: "utf8", flag: "a+" }).includes("/healthz"));
       const metrics = await (await fetch(`http://${registry.metricsAddress}/metrics`)).text();
       expect(metrics).toContain('gantry_registry_requests_total{endpoint="tags",method="GET",status="404"} 1');
+      expect(metrics).toContain("gantry_registry_notifications_pending 0");
       expect((await fetch(`http://${registry.address}/metrics`)).status).toBe(404);
+      expect((await fetch(`http://${registry.address}/readyz`)).status).toBe(200);
     } finally {
       await registry.stop();
     }

@@ -87,7 +87,9 @@ describe("notifications", () => {
     const { outbox } = openOutbox();
     const { pauses, warnings, stop } = deliver(outbox, hook.url);
     outbox.append(event("a"));
+    expect(outbox.pending(["one"])).toBe(1);
     await until(() => warnings.length === 2);
+    await until(() => outbox.pending(["one"]) === 0);
     await stop();
     expect(hook.heard).toEqual(["a"]);
     expect(pauses).toEqual([1000, 2000, 4000]);

@@ -84,6 +84,17 @@ export class EventOutbox implements Disposable {
     );
   }
 
+  /** How many events wait for the endpoint that is furthest behind. */
+  pending(endpoints: readonly string[]): number {
+    const row = this.#state.db
+      .query<{ pending: number }, [string]>(
+        `SELECT count(*) AS pending FROM registry_events WHERE seq > coalesce(
+           (SELECT min(heard_seq) FROM registry_endpoints WHERE name IN (SELECT value FROM json_each(?))), 0)`,
+      )
+      .get(JSON.stringify(endpoints));
+    return row?.pending ?? 0;
+  }
+
   /** How far an endpoint has heard; one that is new hears from now on. */
   heard(endpoint: string): number {
     const find = this.#state.db.query<{ heard_seq: number }, [string]>(

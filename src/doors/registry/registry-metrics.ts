@@ -5,6 +5,7 @@ import type { Observation } from "./observation.ts";
 /** Numbers that are known when they are asked for. */
 export interface RegistryGauges {
   readonly uploads: () => number;
+  readonly notificationsPending: () => number;
   readonly residentBytes: () => number;
   readonly upkeep: Readonly<UpkeepCounters>;
 }
@@ -57,6 +58,11 @@ export class RegistryMetrics {
         },
       });
     }
+    gauge(
+      "gantry_registry_notifications_pending",
+      "Events that the slowest listener has not taken yet.",
+      gauges.notificationsPending,
+    );
     gauge("process_resident_memory_bytes", "Resident memory of the process.", gauges.residentBytes);
   }
 
