@@ -66,13 +66,21 @@ async function answer(
   outgoing.once("close", () => gone.abort());
   try {
     const response = await handle(toRequest(incoming, gone.signal), peerOf(incoming.socket as TLSSocket));
-    outgoing.writeHead(response.status, [...response.headers].flat());
-    if (response.body === null) outgoing.end();
+    // As Bun's server does: a body whose length nobody said is in memory.
+    const bytes = response.headers.has("content-length") ? undefined : await readBytes(response);
+    const length = bytes === undefined ? [] : ["content-length", String(bytes.byteLength)];
+    outgoing.writeHead(response.status, [...[...response.headers].flat(), ...length]);
+    if (bytes !== undefined) outgoing.end(bytes);
+    else if (response.body === null) outgoing.end();
     else await finished(Readable.fromWeb(response.body as never).pipe(outgoing), { signal: gone.signal });
   } catch {
     // The client went, or the file did in the middle of the answer: it sees a broken one.
     outgoing.destroy();
   }
+}
+
+async function readBytes(response: Response): Promise<Uint8Array | undefined> {
+  return response.body === null ? undefined : new Uint8Array(await response.arrayBuffer());
 }
 
 function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {

@@ -209,6 +209,34 @@ describe("a registry's doors", () => {
         expect((await ask(`/v2/app/blobs/${digest}`, { method: "HEAD" }, robot)).headers.get("content-length")).toBe(
           "3000000",
         );
+        const manifest = JSON.stringify({ mediaType: "application/vnd.test.thing+json", text: "x".repeat(10_000) });
+        const tagged = await ask("/v2/app/manifests/1", { method: "PUT", body: manifest }, robot);
+        expect(tagged.status).toBe(201);
+        for (const path of ["/v2/app/manifests/1", "/v2/app/tags/list", "/v2/app/manifests/none"]) {
+          for (const method of ["GET", "HEAD"]) {
+            const told = await ask(path, { method }, robot);
+            const length = Number(told.headers.get("content-length"));
+            expect({ path, length }).toEqual({
+              path,
+              length: method === "GET" ? (await told.bytes()).byteLength : length,
+            });
+            expect(length).toBeGreaterThan(20);
+          }
+        }
+        // Bytes that hash as they should, but fewer than were announced: the client is gone, and nothing is stored.
+        const half = "only these came";
+        const cut = `sha256:${new Bun.CryptoHasher("sha256").update(half).digest("hex")}`;
+        const begun = await ask("/v2/app/blobs/uploads/", { method: "POST" }, robot);
+        const location = begun.headers.get("location") ?? "";
+        const pair = { cert: readFileSync(robot.certificate, "utf8"), key: readFileSync(robot.key, "utf8") };
+        const port = Number(registry.address.split(":").at(-1));
+        const socket = connect({ host: "127.0.0.1", port, ca, ...pair });
+        socket.write(`PUT ${location}?digest=${cut} HTTP/1.1\r\nHost: registry\r\nContent-Length: 100\r\n\r\n${half}`);
+        const stands = async () => (await ask(location, {}, robot)).headers.get("range");
+        await until(async () => (await stands()) === `0-${half.length - 1}`);
+        socket.destroy();
+        const finish = () => ask(`${location}?digest=${cut}`, { method: "PUT" }, robot);
+        await until(async () => (await finish()).status === 201);
       } finally {
         await registry.stop();
       }
