@@ -39,7 +39,8 @@ const descriptors = (): number => readdirSync(`/proc/${registry.pid}/fd`).length
 function files(): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => statSync(join(folder, path)).isFile() && !path.startsWith("root/uploads/"))
-    .filter((path) => !/state\.db-(wal|shm)$/.test(path))
+    // The layout's index is written a moment after the start, for others to read.
+    .filter((path) => !/state\.db-(wal|shm)$|content\/index\.json(\.tmp)?$/.test(path))
     .toSorted();
 }
 
