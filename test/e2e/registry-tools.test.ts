@@ -81,7 +81,8 @@ describe.skipIf(skip !== undefined)("between registries", () => {
       1,
       expect.stringContaining(`cannot list the tags of ${plain.host}/nothing: name unknown`),
     ]);
-    const refused = await nobody.gantry(["image", "ls-remote", repository], { environment: { HOME: "/nowhere" } });
+    const stranger = { environment: { HOME: join(nobody.directory, "stranger") } };
+    const refused = await nobody.gantry(["image", "ls-remote", repository], stranger);
     expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("unauthorized")]);
   });
 

@@ -140,7 +140,7 @@ describe.skipIf(skip !== undefined)("a push to Docker's registry", () => {
     const signature = await putManifest("", { artifactType: "a/sig", config: empty, layers: [empty], subject: image });
     const listed = (host: string, repository: string) => clientOf(host).referrers(repository, image.digest);
     expect((await listed(registry.host, "signed")).map(({ digest }) => digest)).toEqual([signature.digest]);
-    const tools = new RegistryTools({ HOME: "/nowhere" });
+    const tools = new RegistryTools({ HOME: registry.directory });
     const there = await tools.copy(`${registry.host}/signed:1`, `${own.host}/signed`, { withReferrers: true });
     expect([there.target.digest, there.referrers]).toEqual([image.digest, 1]);
     expect(await listed(own.host, "signed")).toEqual([{ ...signature, artifactType: "a/sig" }]);
