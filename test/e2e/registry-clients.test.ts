@@ -72,7 +72,9 @@ class Place implements AsyncDisposable {
   }
 
   async podman(...args: readonly string[]): Promise<string> {
-    const places = ["--root", join(this.folder, "podman"), "--runroot", join(this.folder, "podman-run")];
+    const [root, runroot, tmpdir] = ["podman", "podman-run", "podman-tmp"].map((name) => join(this.folder, name));
+    // The last one too: a podman of another test removes what is in /run/libpod.
+    const places = ["--root", root ?? "", "--runroot", runroot ?? "", "--tmpdir", tmpdir ?? ""];
     return await this.call("podman", ...places, "--storage-driver", "vfs", "--events-backend", "file", ...args);
   }
 
