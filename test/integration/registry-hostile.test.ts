@@ -37,11 +37,13 @@ const descriptors = (): number => readdirSync(`/proc/${registry.pid}/fd`).length
 
 /** Every file that there is, unfinished uploads left out. */
 function files(): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((path) => statSync(join(folder, path)).isFile() && !path.startsWith("root/uploads/"))
-    // The layout's index is written a moment after the start, for others to read.
-    .filter((path) => !/state\.db-(wal|shm)$|content\/index\.json(\.tmp)?$/.test(path))
-    .toSorted();
+  return (
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((path) => statSync(join(folder, path)).isFile() && !path.startsWith("root/uploads/"))
+      // The layout's index is written a moment after the start, for others to read.
+      .filter((path) => !/state\.db-(wal|shm)$|content\/index\.json(\.tmp)?$/.test(path))
+      .toSorted()
+  );
 }
 
 /** It serves as before: what was there, and what is new. */
