@@ -26,8 +26,10 @@ export function openLineLog(path: string, warn: (sentence: string) => void): Lin
     waiting = "";
     try {
       if (wasMoved(path, fd)) {
-        closeSync(fd);
+        // In this order: a number that is closed may be another file's by the next time.
+        const before = fd;
         fd = openLog(path);
+        closeSync(before);
       }
       writeSync(fd, text);
       hasFailed = false;

@@ -1,4 +1,5 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
@@ -17,13 +18,18 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
   const http = createHttpServer((request, response) => void answer(request, response, options.handle));
   // The idle timeout of the connection counts, not the time that a request takes.
   http.requestTimeout = 0;
-  const sockets = new Set<TLSSocket>();
+  const sockets = new Set<Socket>();
   const server = createTlsServer({ ...secureContext(options.tls), requestCert: true, rejectUnauthorized: false });
-  server.on("secureConnection", (socket) => {
+  const keep = (socket: Socket): void => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => {});
     socket.setTimeout(options.idleSeconds * 1000, () => socket.destroy());
+  };
+  // From before the handshake: who never begins it must not keep the server from closing.
+  server.on("connection", keep);
+  server.on("secureConnection", (socket) => {
+    keep(socket);
     http.emit("connection", socket);
   });
   server.on("tlsClientError", () => {});
@@ -64,8 +70,14 @@ async function answer(
 ): Promise<void> {
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
+  // A body that breaks off while nobody reads it.
+  incoming.on("error", () => {});
+  const body = readSlowly(incoming);
+  outgoing.once("finish", () => body.discard());
   try {
-    const response = await handle(toRequest(incoming, gone.signal), peerOf(incoming.socket as TLSSocket));
+    const request = toRequest(incoming, { signal: gone.signal, body: body.stream });
+    if (request === undefined) return void outgoing.writeHead(400, { connection: "close" }).end();
+    const response = await handle(request, peerOf(incoming.socket as TLSSocket));
     // As Bun's server does: a body whose length nobody said is in memory.
     const bytes = response.headers.has("content-length") ? undefined : await readBytes(response);
     const length = bytes === undefined ? [] : ["content-length", String(bytes.byteLength)];
@@ -83,18 +95,65 @@ async function readBytes(response: Response): Promise<Uint8Array | undefined> {
   return response.body === null ? undefined : new Uint8Array(await response.arrayBuffer());
 }
 
-function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
-  const { method = "GET", headers, rawHeaders } = incoming;
+/** The most of a body that waits for its reader. */
+const UNREAD_BYTES_MAX = 256 * 1024;
+
+/** A body as it comes, no faster than it is read. Bun's node:http does not hold back a connection that it is handed: measured. */
+function readSlowly(incoming: IncomingMessage): {
+  readonly stream: ReadableStream<Uint8Array>;
+  /** Nobody reads the rest. */
+  readonly discard: () => void;
+} {
+  const { socket } = incoming;
+  const hold = (): void => void (incoming.readableLength >= UNREAD_BYTES_MAX && socket.pause());
+  const release = (): void => {
+    socket.off("data", hold);
+    socket.resume();
+  };
+  // After the parser's own listener: it counts what that one has just given.
+  socket.on("data", hold);
+  incoming.once("end", release).once("close", release);
+  const chunks: AsyncIterator<Uint8Array> = incoming[Symbol.asyncIterator]();
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (incoming.readableLength < UNREAD_BYTES_MAX) socket.resume();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => discard(),
+    },
+    { highWaterMark: 0 },
+  );
+  const drain = (): void => {
+    while (incoming.read() !== null);
+  };
+  const discard = (): void => {
+    release();
+    incoming.on("readable", drain);
+    drain();
+  };
+  return { stream, discard };
+}
+
+/** @returns undefined for a request that is none: its Host or its target cannot be read (RFC 9112, section 3.2) */
+function toRequest(
+  incoming: IncomingMessage,
+  { signal, body }: { readonly signal: AbortSignal; readonly body: ReadableStream<Uint8Array> },
+): Request | undefined {
+  const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
+  const address = `https://${headers.host ?? "localhost"}${url}`;
+  if (!url.startsWith("/") || !URL.canParse(address)) return undefined;
   const all = new Headers();
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     all.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
   }
-  const host = headers.host ?? "localhost";
   const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-  return new Request(`https://${host}${incoming.url ?? "/"}`, {
+  return new Request(address, {
     method,
     headers: all,
     signal,
-    ...(hasBody && method !== "GET" && method !== "HEAD" ? { body: Readable.toWeb(incoming) as never } : {}),
+    ...(hasBody && method !== "GET" && method !== "HEAD" ? { body } : {}),
   });
 }

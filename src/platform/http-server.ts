@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+
 /** What node:tls says of a client's certificate that it has verified. */
 export interface HttpPeerCertificate {
   readonly subject?: { readonly CN?: string | readonly string[] };
@@ -51,7 +54,10 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     const { serveWithClientCertificates } = await import("./client-certificate-server.ts");
     return await serveWithClientCertificates({ ...options, tls: options.tls, idleSeconds: IDLE_SECONDS });
   }
+  if (options.port !== 0) await requireFree(options);
   let server = listen(options);
+  /** Those before, which still answer somebody. */
+  const ending = new Set<Bun.Server<undefined>>();
   return {
     port: server.port ?? options.port,
     async replaceTls(tls) {
@@ -59,10 +65,23 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
       // the same address.
       const before = server;
       server = listen({ ...options, tls, port: before.port ?? options.port });
-      void before.stop(false);
+      ending.add(before);
+      void before.stop(false).finally(() => ending.delete(before));
     },
-    close: () => server.stop(true),
+    async close() {
+      await Promise.all([server, ...ending].map((one) => one.stop(true)));
+    },
   };
+}
+
+/** `reusePort`, which replacing a certificate needs, lets a second server of the same user listen too, and each gets some of the clients. */
+async function requireFree({ hostname, port }: HttpServerOptions): Promise<void> {
+  const probe = createServer();
+  const listening = once(probe, "listening");
+  probe.listen({ host: hostname, port, exclusive: true });
+  await listening;
+  probe.close();
+  await once(probe, "close");
 }
 
 function listen({ hostname, port, tls, handle }: HttpServerOptions): Bun.Server<undefined> {

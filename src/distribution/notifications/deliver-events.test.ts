@@ -118,6 +118,25 @@ describe("notifications", () => {
     await stop();
     expect(hook.heard).toEqual(["kept"]);
   });
+
+  test("outlast a database that takes nothing for a while: pulls wait, and what was heard is not told again", async () => {
+    using hook = await listen([]);
+    const { state, outbox } = openOutbox();
+    const { warnings, stop } = deliver(outbox, hook.url);
+    outbox.append(event("before"));
+    await until(() => hook.heard.length === 1);
+    outbox.append(event("while"));
+    state.db.run("PRAGMA query_only = ON");
+    outbox.appendLater(event("pulled", "pull"));
+    await until(() => warnings.length > 0);
+    outbox.flush();
+    state.db.run("PRAGMA query_only = OFF");
+    outbox.flush();
+    await until(() => hook.heard.length === 3);
+    await stop();
+    expect(hook.heard).toEqual(["before", "while", "pulled"]);
+    expect(warnings[0]).toStartWith("notifications: how far one has heard cannot be written: ");
+  });
 });
 
 test("[[notifications]] names everything that is wrong", () => {

@@ -42,7 +42,12 @@ export async function deliverEvents(options: DeliverEventsOptions): Promise<void
       if (pauseMs > 0) warn(`notifications: ${endpoint.name} takes events again`);
       pauseMs = 0;
       heard = last.seq;
-      outbox.setHeard(endpoint.name, heard);
+      // What cannot be written now, on a full disk, is written with what comes next: after a restart some may be told again.
+      try {
+        outbox.setHeard(endpoint.name, heard);
+      } catch (error) {
+        warn(`notifications: how far ${endpoint.name} has heard cannot be written: ${formatError(error)}`);
+      }
       continue;
     }
     if (signal.aborted) return;

@@ -14,6 +14,7 @@ const TRIM_EVERY = 500;
 /** How long events that nothing depends on are gathered. */
 const GATHER_MS = 200;
 const GATHERED_MAX = 5000;
+const RETRY_MS = 2000;
 
 /**
  * What is to be told, in the database: what changed something is committed with the change, so that whoever listens hears of each
@@ -47,21 +48,30 @@ export class EventOutbox implements Disposable {
   appendLater(event: RegistryEvent): void {
     if (this.#gathered.length >= GATHERED_MAX) return;
     this.#gathered.push(event);
-    this.#timer ??= setTimeout(() => this.flush(), GATHER_MS).unref();
+    this.#flushIn(GATHER_MS);
   }
 
-  /** Records what was gathered. */
+  #flushIn(ms: number): void {
+    this.#timer ??= setTimeout(() => this.flush(), ms).unref();
+  }
+
+  /** Records what was gathered; what cannot be recorded, on a full disk, waits for a better moment. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const events = this.#gathered;
-    this.#gathered = [];
     if (events.length === 0) return;
-    withoutSync(this.#state.db, () =>
-      this.#state.transaction(() => {
-        for (const event of events) this.append(event);
-      }),
-    );
+    try {
+      withoutSync(this.#state.db, () =>
+        this.#state.transaction(() => {
+          for (const event of events) this.append(event);
+        }),
+      );
+      this.#gathered = [];
+    } catch {
+      // Nothing depends on it, and whoever changes something is told why that fails.
+      this.#flushIn(RETRY_MS);
+    }
   }
 
   /** The next events after a place, in order, without those of `ignored` actions. */
@@ -140,5 +150,6 @@ export class EventOutbox implements Disposable {
 
   [Symbol.dispose](): void {
     this.flush();
+    clearTimeout(this.#timer);
   }
 }

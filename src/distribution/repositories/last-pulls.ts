@@ -23,7 +23,12 @@ export class LastPulls {
   /** A client got a manifest, or was told by its digest that it is there. */
   note(repository: RepositoryName, digest: Digest): void {
     this.#waiting.set(`${repository} ${digest}`, this.#state.now());
-    if (this.#waiting.size >= WAITING_MAX) this.write();
+    if (this.#waiting.size < WAITING_MAX) return;
+    try {
+      this.write();
+    } catch {
+      // A full disk must not fail a pull: these are forgotten, as those of a killed process are.
+    }
   }
 
   /** Writes what was noted, in one transaction. @returns how many pulls are new on record */

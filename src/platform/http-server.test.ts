@@ -1,0 +1,133 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect as connectTcp } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, type TLSSocket } from "node:tls";
+import { canMakeCertificates, makeAuthority } from "../../test/support/certificates.ts";
+import { type HttpServer, type HttpServerOptions, type ServerTls, serveHttp } from "./http-server.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "gantry-http-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function makeTls(): ServerTls & { readonly clientAuthority: string } {
+  const { certificate, key } = makeAuthority(folder);
+  const cert = readFileSync(certificate, "utf8");
+  return { cert, key: readFileSync(key, "utf8"), clientAuthority: cert };
+}
+
+function serve(tls: ServerTls, handle: HttpServerOptions["handle"]): Promise<HttpServer> {
+  return serveHttp({ hostname: "127.0.0.1", port: 0, tls, handle });
+}
+
+async function open({ port }: HttpServer): Promise<TLSSocket> {
+  const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  socket.on("error", () => {});
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+async function answerOf(socket: TLSSocket): Promise<string> {
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  await once(socket, "close");
+  return text;
+}
+
+const pause = (ms: number): Promise<"later"> => new Promise((resolve) => setTimeout(() => resolve("later"), ms));
+
+describe.skipIf(!canMakeCertificates())("a server with TLS", () => {
+  test("does not share its address with another one", async () => {
+    const { cert, key } = makeTls();
+    const handle = async (): Promise<Response> => new Response("one");
+    const server = await serve({ cert, key }, handle);
+    const second = serveHttp({ hostname: "127.0.0.1", port: server.port, tls: { cert, key }, handle });
+    expect(second).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await second.catch(() => undefined);
+    await server.close();
+  });
+
+  test("ends at its close the answers that began under a certificate before", async () => {
+    const { cert, key } = makeTls();
+    const server = await serve(
+      { cert, key },
+      async () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) })),
+    );
+    const socket = await open(server);
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await once(socket, "data");
+    await server.replaceTls({ cert, key });
+    const ended = once(socket, "close");
+    await server.close();
+    await ended;
+  });
+});
+
+describe.skipIf(!canMakeCertificates())("a server that asks for certificates", () => {
+  test("takes a body no faster than it is read, and all of it", async () => {
+    const gate = Promise.withResolvers<void>();
+    const server = await serve(makeTls(), async (request) => {
+      let sizeBytes = 0;
+      for await (const chunk of request.body ?? []) {
+        sizeBytes += chunk.byteLength;
+        await gate.promise;
+      }
+      return new Response(String(sizeBytes));
+    });
+    const socket = await open(server);
+    const count = 64;
+    const mib = 1024 * 1024;
+    const answer = answerOf(socket);
+    socket.write(`PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${count * mib}\r\n\r\n`);
+    let sent = 0;
+    const sending = (async () => {
+      for (; sent < count; sent += 1) if (!socket.write(new Uint8Array(mib))) await once(socket, "drain");
+    })();
+    await Promise.race([sending, pause(1500)]);
+    expect(sent).toBeLessThan(count);
+    gate.resolve();
+    await sending;
+    expect(await answer).toContain(`\r\n${count * mib}`);
+    await server.close();
+  }, 30_000);
+
+  test("answers before it has read a body, and lets the rest go by", async () => {
+    const server = await serve(makeTls(), async (request) => {
+      await request.body?.cancel();
+      return new Response("no", { status: 403 });
+    });
+    const socket = await open(server);
+    const sizeBytes = 8 * 1024 * 1024;
+    const answer = answerOf(socket);
+    socket.write(`PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: ${sizeBytes}\r\n\r\n`);
+    socket.write(new Uint8Array(sizeBytes));
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    expect((await answer).match(/HTTP\/1.1 403/g)).toHaveLength(2);
+    await server.close();
+  }, 30_000);
+
+  test.each(["GET / HTTP/1.1\r\nHost: a b[", "GET http://other.test/ HTTP/1.1\r\nHost: a"])(
+    "refuses a request whose address is none: %j",
+    async (head) => {
+      const server = await serve(makeTls(), async () => new Response("never"));
+      const socket = await open(server);
+      const answer = answerOf(socket);
+      socket.write(`${head}\r\n\r\n`);
+      expect(await answer).toStartWith("HTTP/1.1 400 ");
+      await server.close();
+    },
+  );
+
+  test("closes although somebody has connected and says nothing", async () => {
+    const server = await serve(makeTls(), async () => new Response());
+    const silent = connectTcp(server.port, "127.0.0.1").on("error", () => {});
+    await once(silent, "connect");
+    // It is known here once another one, who came later, was served.
+    (await open(server)).destroy();
+    expect(await Promise.race([server.close(), pause(3000)])).toBeUndefined();
+    silent.destroy();
+  });
+});
