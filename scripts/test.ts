@@ -105,6 +105,10 @@ const beside = [
   ...testFiles("test").filter((path) => path.split("/").length === 2),
   ...testFiles("test/conformance"),
 ];
+const overS3 = whole("registry over S3", [process.execPath, "scripts/test-s3.ts"]).map((suite) => ({
+  ...suite,
+  isTestRunner: true,
+}));
 const outcomes = [
   ...(await runAll(whole("checks (types, lint)", [process.execPath, "scripts/check.ts"]), 1)),
   ...(await runAll(
@@ -119,6 +123,7 @@ const outcomes = [
     })),
     parallelism,
   )),
+  ...(await runAll(overS3, 1)),
   ...(await runAll(whole("fuzz", [process.execPath, "scripts/fuzz-native.ts"]), 1)),
 ];
 

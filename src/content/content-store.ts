@@ -1,20 +1,26 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
-import { open, rename, stat, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdirSync, rmSync } from "node:fs";
+import { open, unlink } from "node:fs/promises";
+import { join } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
+import { type Digest, digestAlgorithm } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
+import { streamOf } from "../platform/stream-of.ts";
 import type { State } from "../state/state.ts";
+import type { BlobSpan, BlobStorage } from "./blob-storage.ts";
 import { type Collected, collectGarbage } from "./collect-garbage.ts";
 import { DigestLock } from "./digest-lock.ts";
 import { diskError } from "./disk-error.ts";
+import { FolderStorage } from "./folder-storage.ts";
 import { ImageNames } from "./image-names.ts";
 import { type ExpectedBlob, Ingest, type StoredBlob } from "./ingest.ts";
 import { LayoutIndex, writeLayoutFile } from "./layout-index.ts";
 import { Lease } from "./lease.ts";
 import { type Finding, Quarantine } from "./quarantine.ts";
 import { Reachability } from "./reachability.ts";
+import { reconcileRows } from "./reconcile-rows.ts";
+import type { BlobVerifier } from "./scrub/scrub-protocol.ts";
+import { requireStorageKind } from "./storage-kind.ts";
 
 export interface OpenContentOptions {
   /** `<root>/content`: made if it is missing. */
@@ -25,6 +31,8 @@ export interface OpenContentOptions {
    * it is kept by `collect`.
    */
   readonly roots?: readonly string[];
+  /** Where the bytes lie. @default files in `directory` */
+  readonly storage?: BlobStorage;
 }
 
 export interface IngestOptions {
@@ -41,42 +49,27 @@ export interface ReservedFile extends AsyncDisposable {
   readonly path: string;
 }
 
-const ALGORITHMS = ["sha256", "sha512"] as const;
-const READ_BYTES = 1 << 18;
-
-function syncDirectoryNow(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, "r");
-  await directory.sync();
-}
-
 /**
- * Blobs by digest, in an OCI image layout, and the graph of what refers to what. The database says what is there; a file
- * without a row is a leftover. Storing: temporary file, hash, fsync, rename, fsync of the folder, row. Removing: row,
- * commit, then unlink under the digest's lock (DESIGN 10).
+ * Blobs by digest, and the graph of what refers to what. The database says what is there; bytes without a row are a leftover. Storing:
+ * temporary file, hash, fsync, its place (a rename and an fsync of the folder, or an object in a bucket), row. Removing: row, commit, then
+ * the bytes under the digest's lock (DESIGN 10).
  */
 export class ContentStore implements AsyncDisposable {
   readonly names: ImageNames;
   readonly quarantine: Quarantine;
   readonly #directory: string;
   readonly #state: State;
+  readonly #storage: BlobStorage;
   readonly #layout: LayoutIndex;
   readonly #locks = new DigestLock();
   readonly #leases = new Set<Lease>();
   readonly #reachability: Reachability;
   #reserved = 0;
 
-  private constructor(options: OpenContentOptions) {
+  private constructor(options: OpenContentOptions, storage: BlobStorage) {
     this.#directory = options.directory;
     this.#state = options.state;
+    this.#storage = storage;
     const { state, roots = [] } = options;
     this.#reachability = new Reachability({ state, roots, leases: this.#leases });
     this.#layout = new LayoutIndex(
@@ -91,42 +84,18 @@ export class ContentStore implements AsyncDisposable {
 
   /** Opens the store, made as needed, and sweeps what a killed process left: unfinished files, files without rows, rows without files. */
   static open(options: OpenContentOptions): ContentStore {
-    const { directory } = options;
+    const { directory, state } = options;
+    if (options.storage === undefined) requireStorageKind(state, "files");
     try {
       rmSync(join(directory, "ingest"), { recursive: true, force: true });
       mkdirSync(join(directory, "ingest"), { recursive: true, mode: 0o700 });
-      const made = ALGORITHMS.map((name) => mkdirSync(join(directory, "blobs", name), { recursive: true }));
-      // What is put there later lasts only if they do; the database's name beside them as well.
-      const folders = made.some((path) => path !== undefined)
-        ? [join(directory, "blobs"), directory, dirname(directory)]
-        : [];
-      for (const folder of folders) syncDirectoryNow(folder);
+      const store = new ContentStore(options, options.storage ?? openFolder(directory, state));
       writeLayoutFile(directory);
+      store.#layout.schedule();
+      return store;
     } catch (cause) {
       throw diskError(`cannot open the content store ${directory}`, cause);
     }
-    const store = new ContentStore(options);
-    store.#sweep();
-    store.#layout.schedule();
-    return store;
-  }
-
-  #sweep(): void {
-    const rows = new Set(
-      this.#state.db
-        .query<{ digest: string }, []>("SELECT digest FROM blobs")
-        .all()
-        .map((row) => row.digest),
-    );
-    for (const algorithm of ALGORITHMS) {
-      for (const file of readdirSync(join(this.#directory, "blobs", algorithm))) {
-        if (!rows.delete(`${algorithm}:${file}`))
-          rmSync(join(this.#directory, "blobs", algorithm, file), { force: true });
-      }
-    }
-    this.#state.transaction(() => {
-      for (const missing of rows) this.#state.db.run("DELETE FROM blobs WHERE digest = ?", [missing]);
-    });
   }
 
   /** True if the blob is stored. */
@@ -141,9 +110,34 @@ export class ContentStore implements AsyncDisposable {
     return row === null ? undefined : { sizeBytes: row.size_bytes };
   }
 
-  /** Where the blob is, or would be. Not to be written to. */
+  /** Where the blob is, or would be. Not to be written to. @throws `unsupported` if blobs are no files here */
   path(digest: Digest): string {
-    return join(this.#directory, "blobs", digestAlgorithm(digest), digestHex(digest));
+    return this.#storage.path(digest);
+  }
+
+  /**
+   * Bytes of a blob as the body of a response, not verified: whoever asked for the whole compares.
+   *
+   * @throws `not-found`, `data-loss`, `unavailable`
+   */
+  async body(digest: Digest, span: BlobSpan): Promise<Blob | ReadableStream<Uint8Array>> {
+    return await this.#storage.body(this.#require(digest), span);
+  }
+
+  /** Where clients are to get a blob, if not from here. */
+  async redirect(digest: Digest): Promise<string | undefined> {
+    return await this.#storage.redirect(digest);
+  }
+
+  /** What compares blobs with their digests. */
+  openVerifier(): BlobVerifier {
+    return this.#storage.openVerifier();
+  }
+
+  #require(digest: Digest): StoredBlob {
+    const sizeBytes = this.stat(digest)?.sizeBytes;
+    if (sizeBytes === undefined) throw new GantryError("not-found", `the store has no ${digest}`);
+    return { digest, sizeBytes };
   }
 
   /**
@@ -151,20 +145,7 @@ export class ContentStore implements AsyncDisposable {
    * verified nothing. Fails with `not-found` if the store does not have it.
    */
   open(digest: Digest): ReadableStream<Uint8Array> {
-    const chunks = this.#readVerified(digest);
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          const { done, value } = await chunks.next();
-          if (done === true) controller.close();
-          else controller.enqueue(value);
-        },
-        cancel: async () => {
-          await chunks.return(undefined);
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    return streamOf(this.#readVerified(digest));
   }
 
   /**
@@ -183,25 +164,12 @@ export class ContentStore implements AsyncDisposable {
   }
 
   async *#readVerified(digest: Digest): AsyncGenerator<Uint8Array, undefined> {
-    if (!this.has(digest)) throw new GantryError("not-found", `the store has no ${digest}`);
+    const blob = this.#require(digest);
     const algorithm = digestAlgorithm(digest);
     const hash = createHash(algorithm);
-    let file: Awaited<ReturnType<typeof open>>;
-    try {
-      file = await open(this.path(digest), "r");
-    } catch (cause) {
-      throw new GantryError("data-loss", `${digest} is missing from the store`, { cause });
-    }
-    try {
-      for (;;) {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES);
-        if (bytesRead === 0) break;
-        const chunk = buffer.subarray(0, bytesRead);
-        hash.update(chunk);
-        yield chunk;
-      }
-    } finally {
-      await file.close();
+    for await (const chunk of this.#storage.read(blob)) {
+      hash.update(chunk);
+      yield chunk;
     }
     const actual = finishDigest(hash, algorithm);
     if (actual !== digest) throw new GantryError("data-loss", `${digest} is damaged: its bytes hash to ${actual}`);
@@ -247,26 +215,20 @@ export class ContentStore implements AsyncDisposable {
     options.lease?.protect(blob.digest);
     await this.#locks.run(blob.digest, async () => {
       try {
-        const isStored =
-          this.has(blob.digest) && (await stat(this.path(blob.digest)).catch(() => undefined)) !== undefined;
-        if (isStored) {
-          await unlink(path);
-        } else {
-          await rename(path, this.path(blob.digest));
-          await syncDirectory(join(this.#directory, "blobs", digestAlgorithm(blob.digest)));
-        }
+        if (this.has(blob.digest) && (await this.#storage.holds(blob))) await unlink(path);
+        else await this.#storage.take(path, blob);
       } catch (cause) {
         throw diskError(`cannot store ${blob.digest}`, cause);
       }
-      this.#record(blob, options.also);
+      await this.#record(blob, options.also);
     });
   }
 
-  /** Makes a blob known whose file is in its place. On failure the file goes, unless it was known before. */
-  #record(blob: StoredBlob, also: (() => void) | undefined): void {
+  /** Makes a blob known whose bytes are in their place. On failure they go, unless it was known before. */
+  async #record(blob: StoredBlob, also: (() => void) | undefined): Promise<void> {
     try {
       this.#state.transaction(() => {
-        // Even if it was there: a collection may have dropped its row meanwhile, and leaves the file to whoever has a row.
+        // Even if it was there: a collection may have dropped its row meanwhile, and leaves the bytes to whoever has a row.
         this.#state.db.run("INSERT OR IGNORE INTO blobs (digest, size_bytes, created_ms) VALUES (?, ?, ?)", [
           blob.digest,
           blob.sizeBytes,
@@ -275,7 +237,7 @@ export class ContentStore implements AsyncDisposable {
         also?.();
       });
     } catch (cause) {
-      if (!this.has(blob.digest)) rmSync(this.path(blob.digest), { force: true });
+      if (!this.has(blob.digest)) await this.#storage.remove(blob.digest).catch(() => undefined);
       throw cause;
     }
   }
@@ -367,11 +329,37 @@ export class ContentStore implements AsyncDisposable {
       ...options,
       state: this.#state,
       reachability: this.#reachability,
-      removeFile: (digest) =>
-        this.#locks.run(digest, async () => {
-          // It may have been stored again since.
-          if (!this.has(digest)) await unlink(this.path(digest)).catch(() => undefined);
+      removeFile: (digest) => this.#removeBytes(digest),
+    });
+  }
+
+  /** What cannot be removed now is left over: whatever compares the storage with the rows removes it later. */
+  async #removeBytes(digest: Digest): Promise<void> {
+    await this.#locks.run(digest, async () => {
+      // It may have been stored again since.
+      if (!this.has(digest)) await this.#storage.remove(digest).catch(() => undefined);
+    });
+  }
+
+  /**
+   * Compares a storage that cannot be swept at the start with the rows: removes what has no row, and rows whose bytes are gone. Safe while
+   * everything else runs.
+   *
+   * @throws `unavailable`; what was compared by then is done
+   */
+  async reconcile(signal?: AbortSignal): Promise<void> {
+    const pages = this.#storage.list();
+    if (pages === undefined) return;
+    await reconcileRows({
+      state: this.#state,
+      pages,
+      removeBytes: (digest) => this.#removeBytes(digest),
+      removeRow: (blob) =>
+        this.#locks.run(blob.digest, async () => {
+          if (await this.#storage.holds(blob)) return;
+          this.#state.transaction(() => this.#state.db.run("DELETE FROM blobs WHERE digest = ?", [blob.digest]));
         }),
+      ...(signal === undefined ? {} : { signal }),
     });
   }
 
@@ -379,4 +367,15 @@ export class ContentStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#layout.flush();
   }
+}
+
+/** Files, and rows, that a killed process left alone are gone. */
+function openFolder(directory: string, state: State): FolderStorage {
+  const folder = new FolderStorage(join(directory, "blobs"));
+  const rows = state.db.query<{ digest: Digest }, []>("SELECT digest FROM blobs").all();
+  const missing = folder.sweep(rows.map(({ digest }) => digest));
+  state.transaction(() => {
+    for (const digest of missing) state.db.run("DELETE FROM blobs WHERE digest = ?", [digest]);
+  });
+  return folder;
 }

@@ -56,4 +56,15 @@ export const CONTENT_MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    number: 103,
+    title: "where the bytes of blobs lie",
+    sql: `
+      CREATE TABLE content_storage (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL
+      ) STRICT;
+    `,
+  },
 ];

@@ -24,6 +24,52 @@ describe("registry.toml", () => {
     expect(parseRegistryConfig("", "/x")).toEqual({});
   });
 
+  test("says where blobs are: in a bucket, with keys from files or from the environment", () => {
+    const storage = (text: string) => parseRegistryConfig(`[storage.s3]\n${text}`, "/etc/registry.toml").storage;
+    expect(storage('bucket = "images"')).toEqual({
+      bucket: "images",
+      prefix: "",
+      isPathStyle: false,
+      redirects: false,
+    });
+    const text = `
+      bucket = "images"
+      endpoint = "http://127.0.0.1:9000"
+      region = "eu-central-1"
+      prefix = "a/b"
+      redirect = true
+      access-key-id-file = "id"
+      secret-access-key-file = "/secret"
+    `;
+    expect(storage(text)).toEqual({
+      bucket: "images",
+      endpoint: "http://127.0.0.1:9000",
+      region: "eu-central-1",
+      prefix: "a/b/",
+      isPathStyle: true,
+      redirects: true,
+      credentialFiles: { accessKeyId: "/etc/id", secretAccessKey: "/secret" },
+    });
+    const wrong = `
+      endpoint = "s3.example.org"
+      prefix = "../x"
+      path-style = 1
+      access-key-id-file = "id"
+      acl = "public-read"
+    `;
+    expect(() => storage(wrong)).toThrow(
+      [
+        "invalid /etc/registry.toml: storage.s3.acl is not known (bucket, endpoint, region, prefix, path-style, redirect, access-key-id-file, secret-access-key-file, session-token-file are)",
+        "storage.s3 needs a bucket",
+        "storage.s3.endpoint is no address without a path, as https://s3.example.org",
+        "storage.s3.prefix is no prefix of letters, digits and ._-/, as registry/",
+        "storage.s3.path-style is neither true nor false",
+        "storage.s3 needs both access-key-id-file and secret-access-key-file, or neither",
+      ].join("; "),
+    );
+    expect(() => parseRegistryConfig("storage = 1", "/x")).toThrow("storage is no table with a table s3 in it");
+  });
+
   test("of the examples says everything that can be said", () => {
     const path = join(import.meta.dir, "../../examples/registry.toml");
     const config = readRegistryConfig(path);
@@ -55,7 +101,7 @@ describe("registry.toml", () => {
     `;
     expect(() => parseRegistryConfig(text, "/r.toml")).toThrow(
       [
-        "invalid /r.toml: lisen is not known (listen, external-url, allow-sparse, access, access-log, audit-log, tls, metrics, notifications, upstream, collection, scrub, retention are)",
+        "invalid /r.toml: lisen is not known (listen, external-url, allow-sparse, access, access-log, audit-log, tls, metrics, notifications, upstream, storage, collection, scrub, retention are)",
         'listen: cannot listen on "localhost:99999" (write it as HOST:PORT, as in 127.0.0.1:5000, [::1]:5000 or :5000)',
         "external-url is not an address without a path, as https://registry.example.org",
         "allow-sparse is neither true nor false",

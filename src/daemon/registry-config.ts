@@ -8,6 +8,7 @@ import type { UpstreamRule } from "../distribution/upstream/upstream-rule.ts";
 import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import type { TlsFiles } from "../doors/registry/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
+import { parseStorage, type StorageConfig } from "./storage-config.ts";
 
 /** What `registry.toml` says of how a registry is served. Paths are absolute. */
 export interface RegistryConfig {
@@ -24,6 +25,8 @@ export interface RegistryConfig {
   readonly auditLog?: string;
   readonly tls?: TlsFiles;
   readonly notifications?: readonly NotificationEndpoint[];
+  /** Where blobs are. @default files below the root */
+  readonly storage?: StorageConfig;
   /** What is copied from other registries. */
   readonly upstreams?: readonly UpstreamRule[];
   /** How what is kept is looked after. */
@@ -43,6 +46,7 @@ const KEYS = [
   "metrics",
   "notifications",
   "upstream",
+  "storage",
   ...UPKEEP_KEYS,
 ] as const;
 const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
@@ -71,6 +75,9 @@ const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
  * [[upstream]]                          # see parseUpstreams
  * prefix = "docker.io"
  * registry = "docker.io"
+ *
+ * [storage.s3]                          # see parseStorage
+ * bucket = "images"
  * ```
  *
  * And what `readUpkeep` tells of.
@@ -115,6 +122,7 @@ class ConfigReader {
     this.#refuseUnknown("", this.#table, KEYS);
     const metrics = this.#section("metrics", ["listen"]);
     return defined({
+      storage: this.#storage(),
       listen: this.#address("listen", this.#table.listen),
       metricsListen: this.#address("metrics.listen", metrics?.listen),
       externalUrl: this.#externalUrl(),
@@ -138,6 +146,12 @@ class ConfigReader {
     const { upstream } = this.#table;
     if (upstream === undefined) return undefined;
     return parseUpstreams(upstream, this.problems, (path) => resolve(this.#folder, path));
+  }
+
+  #storage(): StorageConfig | undefined {
+    const { storage } = this.#table;
+    if (storage === undefined) return undefined;
+    return parseStorage(storage, this.problems, (path) => resolve(this.#folder, path));
   }
 
   #tls(): TlsFiles | undefined {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type {
   RegistryNotice,
   RegistryUpkeepNotice,
@@ -24,6 +25,7 @@ import type { State } from "../state/state.ts";
 import { openRegistryDoor } from "./open-registry-door.ts";
 import { isExternalUrl, type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
 import { performUpkeep } from "./registry-upkeep.ts";
+import type { StorageConfig } from "./storage-config.ts";
 import { UpkeepSettings } from "./upkeep-settings.ts";
 
 export interface RegistryServiceParts {
@@ -33,6 +35,8 @@ export interface RegistryServiceParts {
   readonly content: ContentStore;
   /** How other registries are reached, to be copied. */
   readonly registries: RegistryConnections;
+  /** Of a root whose blobs are in a bucket. @default they are files */
+  readonly storage?: StorageConfig;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;
 }
@@ -86,7 +90,8 @@ export class RegistryService implements AsyncDisposable {
    * @throws `invalid-argument`, `unavailable`
    */
   async serve(request: ServeRegistryRequest, tell: (notice: RegistryNotice) => void): Promise<OpenRegistry> {
-    const config = configOf(request);
+    const config = registryConfigOf(request);
+    requireStorage(config, this.#parts);
     if (request.Config !== undefined) this.#settings.use(request.Config);
     const opened = new AsyncDisposableStack();
     try {
@@ -150,7 +155,7 @@ export class RegistryService implements AsyncDisposable {
 }
 
 /** What the file says, and before it what the request says. */
-function configOf(request: ServeRegistryRequest): RegistryConfig {
+export function registryConfigOf(request: ServeRegistryRequest): RegistryConfig {
   const { Config, Listen, AllowSparse, Access, ExternalUrl } = request;
   if (ExternalUrl !== undefined && !isExternalUrl(ExternalUrl)) {
     throw new GantryError("invalid-argument", `${JSON.stringify(ExternalUrl)} is no address of a registry`, {
@@ -164,4 +169,12 @@ function configOf(request: ServeRegistryRequest): RegistryConfig {
     ...(Access === undefined ? {} : { access: Access }),
     ...(ExternalUrl === undefined ? {} : { externalUrl: ExternalUrl }),
   };
+}
+
+/** A root has one storage, taken before anything is served. */
+function requireStorage({ storage }: RegistryConfig, parts: RegistryServiceParts): void {
+  if (storage === undefined || isDeepStrictEqual(storage, parts.storage)) return;
+  throw new GantryError("unsupported", `the blobs of ${parts.root} are not in the bucket ${storage.bucket}`, {
+    hint: "[storage.s3] is for `gantry registry serve` with a --root of its own: an engine unpacks its images from files",
+  });
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type {
   RegistryNotice,
@@ -11,25 +12,31 @@ import { isRootLocked, lockRoot } from "../state/root-lock.ts";
 import { State } from "../state/state.ts";
 import { makeFolder } from "./make-folder.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { type Environment, openConfiguredStorage } from "./open-bucket.ts";
 import { openRegistryConnections } from "./open-registry-connections.ts";
-import { RegistryService } from "./registry-service.ts";
+import { readRegistryConfig } from "./registry-config.ts";
+import { RegistryService, registryConfigOf } from "./registry-service.ts";
+import type { StorageConfig } from "./storage-config.ts";
 
 export interface RunRegistryOptions {
   readonly root: string;
   readonly request: ServeRegistryRequest;
   readonly tell: (notice: RegistryNotice) => void;
   readonly signal: AbortSignal;
+  /** For a bucket's access key. */
+  readonly environment: Environment;
 }
 
 /**
  * Serves a root as a registry and nothing else, until the signal: for whoever wants no engine there. It needs no root rights. An engine can
- * take the same root later, and has what was pushed.
+ * take the same root later, and has what was pushed, unless that is in a bucket.
  *
  * @returns false, and has done nothing, if a daemon owns the root: ask that one.
  */
-export async function runRegistry({ root, request, tell, signal }: RunRegistryOptions): Promise<boolean> {
+export async function runRegistry({ root, request, tell, signal, environment }: RunRegistryOptions): Promise<boolean> {
   const warn = (sentence: string): void => tell({ kind: "warning", sentence });
-  return await withRegistry(root, warn, async (service) => {
+  const { storage } = registryConfigOf(request);
+  return await withRegistry({ root, warn, storage, environment }, async (service) => {
     const { address, metricsAddress } = await service.serve(request, tell);
     tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
@@ -41,25 +48,53 @@ export interface RunUpkeepOptions {
   readonly request: RegistryUpkeepRequest;
   readonly tell: (notice: RegistryUpkeepNotice) => void;
   readonly signal: AbortSignal;
+  /** For a bucket's access key. */
+  readonly environment: Environment;
 }
 
 /** Looks after what a root keeps that nobody serves. @returns false, and has done nothing, if a daemon owns the root */
-export async function runRegistryUpkeep({ root, request, tell, signal }: RunUpkeepOptions): Promise<boolean> {
+export async function runRegistryUpkeep({
+  root,
+  request,
+  tell,
+  signal,
+  environment,
+}: RunUpkeepOptions): Promise<boolean> {
   const warn = (sentence: string): void => tell({ kind: "warning", sentence });
-  return await withRegistry(root, warn, (service) => service.upkeep(request, { tell, signal }));
+  const { storage } = request.Config === undefined ? {} : readRegistryConfig(request.Config);
+  return await withRegistry({ root, warn, storage, environment }, (service) =>
+    service.upkeep(request, { tell, signal }),
+  );
+}
+
+interface RegistryRoot {
+  readonly root: string;
+  readonly warn: (sentence: string) => void;
+  readonly storage: StorageConfig | undefined;
+  readonly environment: Environment;
 }
 
 async function withRegistry(
-  root: string,
-  warn: (sentence: string) => void,
+  { root, warn, storage, environment }: RegistryRoot,
   work: (service: RegistryService) => Promise<void>,
 ): Promise<boolean> {
   makeFolder(root, "--root");
   if (isRootLocked(root)) return false;
   using _root = lockRoot(root);
   using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
-  await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
-  await using service = new RegistryService({ root, state, content, registries: openRegistryConnections(), warn });
+  const bytes =
+    storage === undefined
+      ? {}
+      : { storage: await openConfiguredStorage(storage, { state, environment, warn, randomId: randomUUID }) };
+  await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS, ...bytes });
+  await using service = new RegistryService({
+    root,
+    state,
+    content,
+    registries: openRegistryConnections(),
+    warn,
+    ...(storage === undefined ? {} : { storage }),
+  });
   await work(service);
   return true;
 }

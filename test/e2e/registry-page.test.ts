@@ -63,6 +63,7 @@ beforeAll(async () => {
   );
   const listening = Promise.withResolvers<string>();
   serving = runRegistry({
+    environment: {},
     root: join(folder, "root"),
     request: { Listen: "127.0.0.1:0", Access: join(folder, "access.toml") },
     signal: ended.signal,

@@ -14,6 +14,7 @@ async function startRegistry(folder: string, config: string) {
   const end = new AbortController();
   const listening = Promise.withResolvers<Extract<RegistryNotice, { kind: "listening" }>>();
   const ended = runRegistry({
+    environment: {},
     root: join(folder, "root"),
     request: { Config: join(folder, "registry.toml") },
     signal: end.signal,

@@ -87,6 +87,7 @@ beforeEach(async () => {
   const end = new AbortController();
   const listening = Promise.withResolvers<string>();
   const serving = runRegistry({
+    environment: {},
     root: join(folder, "root"),
     request: { Config: join(folder, "registry.toml") },
     signal: end.signal,

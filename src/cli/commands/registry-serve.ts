@@ -45,7 +45,8 @@ async function serveAlone(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { runRegistry } = await import("../../daemon/run-registry.ts");
-  return await runRegistry({ root, request, signal, tell: (notice) => void show(terminal, notice) });
+  const tell = (notice: RegistryNotice): void => void show(terminal, notice);
+  return await runRegistry({ root, request, signal, tell, environment: process.env });
 }
 
 async function askDaemon(

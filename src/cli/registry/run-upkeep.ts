@@ -54,7 +54,7 @@ interface Listening {
 /** @returns false if a daemon has the root */
 async function runAlone(root: string, request: RegistryUpkeepRequest, listening: Listening): Promise<boolean> {
   const { runRegistryUpkeep } = await import("../../daemon/run-registry.ts");
-  return await runRegistryUpkeep({ root, request, ...listening });
+  return await runRegistryUpkeep({ root, request, ...listening, environment: process.env });
 }
 
 async function askDaemon(

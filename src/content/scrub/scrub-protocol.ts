@@ -1,4 +1,5 @@
 import type { Digest } from "../../oci/digest.ts";
+import type { StoredBlob } from "../ingest.ts";
 
 /** Asks the thread to read a blob's file. */
 export interface VerifyTask {
@@ -12,3 +13,12 @@ export interface VerifyTask {
 export type Verification =
   | { readonly digest: Digest; readonly sizeBytes: number }
   | { readonly problem: string /** That the disk lost it, not that we cannot read now. */; readonly isLost: boolean };
+
+/** Compares what is stored with what it should be. */
+export interface BlobVerifier extends AsyncDisposable {
+  /** What a blob's bytes are. @throws `cancelled` at the signal, `unavailable` if nothing can be verified now */
+  verify(
+    blob: StoredBlob,
+    options: { readonly bytesPerSecond: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<Verification>;
+}

@@ -1,9 +1,9 @@
 import { formatError, isGantryError } from "../../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
+import type { Digest } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
 import type { ContentStore } from "../content-store.ts";
 import type { Finding } from "../quarantine.ts";
-import { FileVerifier } from "./file-verifier.ts";
+import type { BlobVerifier } from "./scrub-protocol.ts";
 
 /** Gives the bytes of a blob again, to be verified and stored; undefined if it cannot, or has stored them by itself. */
 export type RepairBlob = (digest: Digest) => Promise<ReadableStream<Uint8Array> | undefined>;
@@ -90,7 +90,7 @@ export class Scrubber {
     const next = state.db.query<BlobRow, [string]>(
       "SELECT digest, size_bytes FROM blobs WHERE digest > ? ORDER BY digest LIMIT 1",
     );
-    await using verifier = new FileVerifier();
+    await using verifier = this.#parts.content.openVerifier();
     let place = this.#place()?.place ?? "";
     let rememberedMs = state.now();
     try {
@@ -111,7 +111,7 @@ export class Scrubber {
     this.#remember("", state.now());
   }
 
-  async #check(blob: BlobRow, verifier: FileVerifier, options: ScrubOptions): Promise<void> {
+  async #check(blob: BlobRow, verifier: BlobVerifier, options: ScrubOptions): Promise<void> {
     const inspect = (): Promise<Finding | undefined> => this.#inspect(blob, verifier, options);
     if ((await inspect()) === undefined) return;
     // Once more while nobody stores or removes it: it may have been collected, and pushed again, at that very moment.
@@ -123,12 +123,11 @@ export class Scrubber {
 
   async #inspect(
     { digest, size_bytes }: BlobRow,
-    verifier: FileVerifier,
+    verifier: BlobVerifier,
     { bytesPerSecond, signal, onProblem }: ScrubOptions,
   ): Promise<Finding | undefined> {
-    const { content, neededBy } = this.#parts;
-    const task = { path: content.path(digest), algorithm: digestAlgorithm(digest), bytesPerSecond };
-    const found = await verifier.verify(task, signal === undefined ? {} : { signal });
+    const { neededBy } = this.#parts;
+    const found = await verifier.verify({ digest, sizeBytes: size_bytes }, { bytesPerSecond, signal });
     if ("digest" in found) {
       if (found.digest === digest) return undefined;
       const finding = `its ${found.sizeBytes} of ${size_bytes} bytes hash to ${found.digest}`;

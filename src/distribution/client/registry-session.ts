@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { jittered } from "../../platform/backoff.ts";
 import { Authorizer, type RegistryCredentials } from "./authorizer.ts";
-import { jittered } from "./backoff.ts";
 import {
   cancelledError,
   exchange,

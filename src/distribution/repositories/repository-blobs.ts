@@ -1,3 +1,4 @@
+import type { BlobSpan } from "../../content/blob-storage.ts";
 import type { ContentStore } from "../../content/content-store.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
@@ -36,9 +37,14 @@ export class RepositoryBlobs {
     throw new RegistryError("BLOB_UNKNOWN", `repository ${repository} has no blob ${digest}`, { detail: { digest } });
   }
 
-  /** Where the bytes of a held blob are, to be sent. */
-  path(digest: Digest): string {
-    return this.#content.path(digest);
+  /** Bytes of a held blob, to be sent; from `start` to before `end`. @throws `data-loss`, `unavailable` */
+  async body(digest: Digest, span: BlobSpan): Promise<Blob | ReadableStream<Uint8Array>> {
+    return await this.#content.body(digest, span);
+  }
+
+  /** Where a client is to get a held blob, if not from here. */
+  async redirect(digest: Digest): Promise<string | undefined> {
+    return await this.#content.redirect(digest);
   }
 
   /**

@@ -150,7 +150,8 @@ export class Uploads {
   }
 
   /**
-   * Ends an upload: verified, durable, and held by the repository, at once. Whatever it comes to, the upload is over.
+   * Ends an upload: verified, durable, and held by the repository, at once. Whatever it comes to, the upload is over, unless the store cannot
+   * be used at this moment: then it is as before, and may be ended again.
    *
    * @throws RegistryError DIGEST_INVALID if the bytes do not hash to `digest`; then nothing is left. BLOB_UPLOAD_INVALID (409) while a
    *   request still writes; then nothing has changed.
@@ -192,7 +193,7 @@ export class Uploads {
       });
       return blob;
     } catch (cause) {
-      await unlink(session.path).catch(() => undefined);
+      if (!isGantryError(cause, "unavailable")) await unlink(session.path).catch(() => undefined);
       throw diskError(`cannot store ${digest}`, cause);
     } finally {
       // Not before: it would be taken up again from its file.

@@ -49,5 +49,6 @@ export async function collectRepositories(
   const uploads = isDryRun ? 0 : await repositories.uploads.sweep(options.uploadsIdleMs);
   const { removed, freedBytes } = await content.collect({ isDryRun });
   for (const digest of removed) options.onBlob?.(digest);
+  if (!isDryRun) await content.reconcile(options.signal);
   return { links, blobs: removed.length, freedBytes, uploads };
 }

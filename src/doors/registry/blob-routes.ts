@@ -1,6 +1,7 @@
 import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
+import type { BlobDownload } from "../../distribution/upstream/blob-download.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { fileBody } from "../../platform/http-server.ts";
+import { streamOf } from "../../platform/stream-of.ts";
 import { parseRange } from "./byte-range.ts";
 import { entityTag, isNotModified, requireMatch } from "./http-conditions.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
@@ -11,7 +12,7 @@ interface BlobTarget {
   readonly digest: Digest;
 }
 
-/** distribution-spec, "Pulling blobs"; the bytes are sent by the kernel. */
+/** distribution-spec, "Pulling blobs"; files are sent by the kernel. */
 export async function getBlob(
   { request, parts, tell, cache }: RegistryExchange,
   target: BlobTarget,
@@ -40,41 +41,35 @@ export async function getBlob(
   if (range === "unsatisfiable") {
     return new Response(null, { status: 416, headers: { ...headers, "content-range": `bytes */${sizeBytes}` } });
   }
+  const { start, end } =
+    range === undefined ? { start: 0, end: sizeBytes } : { start: range.start, end: range.end + 1 };
+  const elsewhere = isHead || download !== undefined ? undefined : await parts.blobs.redirect(digest);
+  const body =
+    isHead || start === end || elsewhere !== undefined
+      ? null
+      : await bytesOf({ start, end }, { download, digest, parts });
   if (!isHead) tell?.("pull", { repository: target.repository, digest, sizeBytes, mediaType: BLOB_TYPE });
-  const bytes = (start: number, end: number): Blob | ReadableStream<Uint8Array> | null => {
-    if (isHead || end === start) return null;
-    return download === undefined
-      ? fileBody(parts.blobs.path(digest), start, end)
-      : streamOf(download.read(start, end));
-  };
-  if (range === undefined) {
-    const length = { "content-length": String(sizeBytes) };
-    return new Response(bytes(0, sizeBytes), { headers: { ...headers, ...length } });
+  if (elsewhere !== undefined) {
+    return new Response(null, { status: 307, headers: { location: elsewhere, "cache-control": "no-store" } });
   }
-  return new Response(bytes(range.start, range.end + 1), {
-    status: 206,
-    headers: {
-      ...headers,
-      "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
-      "content-length": String(range.end - range.start + 1),
-    },
-  });
+  const length = { "content-length": String(end - start) };
+  if (range === undefined) return new Response(body, { headers: { ...headers, ...length } });
+  const contentRange = { "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}` };
+  return new Response(body, { status: 206, headers: { ...headers, ...contentRange, ...length } });
 }
 
-function streamOf(chunks: AsyncGenerator<Uint8Array, void, undefined>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done === true) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await chunks.return();
-      },
-    },
-    { highWaterMark: 0 },
-  );
+interface BytesSource {
+  /** What is on its way here. */
+  readonly download: BlobDownload | undefined;
+  readonly digest: Digest;
+  readonly parts: RegistryExchange["parts"];
+}
+
+async function bytesOf(
+  { start, end }: { readonly start: number; readonly end: number },
+  { download, digest, parts }: BytesSource,
+): Promise<Blob | ReadableStream<Uint8Array>> {
+  return download === undefined ? await parts.blobs.body(digest, { start, end }) : streamOf(download.read(start, end));
 }
 
 /** distribution-spec, "Deleting Blobs". */

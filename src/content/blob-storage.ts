@@ -1,0 +1,35 @@
+import type { Digest } from "../oci/digest.ts";
+import type { StoredBlob } from "./ingest.ts";
+import type { BlobVerifier } from "./scrub/scrub-protocol.ts";
+
+/** A part of a blob, not empty. */
+export interface BlobSpan {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+/**
+ * Where the bytes of blobs lie. Which blobs there are, the database says. Whoever stores or removes has the lock of the digest.
+ *
+ * Reading throws `data-loss` for bytes that are not there, and everything throws `unavailable` while the storage cannot be used.
+ */
+export interface BlobStorage {
+  /** True if the whole blob is there. */
+  holds(blob: StoredBlob): Promise<boolean>;
+  /** Takes a finished, synced file: durable when this returns, and never to be seen in part. On failure the file stays where it was. */
+  take(path: string, blob: StoredBlob): Promise<void>;
+  /** The bytes as they lie, not verified. */
+  read(blob: StoredBlob): AsyncIterable<Uint8Array>;
+  /** Bytes as the body of a response, not verified. When this returns they can be had. */
+  body(blob: StoredBlob, span: BlobSpan): Promise<Blob | ReadableStream<Uint8Array>>;
+  /** Where clients are to get a blob, if not from here. */
+  redirect(digest: Digest): Promise<string | undefined>;
+  /** Removes a blob. Idempotent. */
+  remove(digest: Digest): Promise<void>;
+  openVerifier(): BlobVerifier;
+  /** Where a blob's file is or would be. @throws `unsupported` of a storage that has no files */
+  path(digest: Digest): string;
+  /** Everything that is there, page by page, in the order of digests; undefined if what is there was compared with the rows at the start. */
+  list(): AsyncIterable<readonly Digest[]> | undefined;
+}

@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import { unlink } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { type Digest, digestAlgorithm, digestHex, isDigest } from "../../oci/digest.ts";
+import { finishDigest } from "../../oci/hash-digest.ts";
+import { streamOf } from "../../platform/stream-of.ts";
+import type { S3Bucket } from "../../s3/s3-bucket.ts";
+import { S3Error } from "../../s3/s3-error.ts";
+import type { BlobSpan, BlobStorage } from "../blob-storage.ts";
+import type { StoredBlob } from "../ingest.ts";
+import { Pace } from "../scrub/pace.ts";
+import type { BlobVerifier, Verification } from "../scrub/scrub-protocol.ts";
+
+export interface BucketStorageParts {
+  readonly bucket: S3Bucket;
+  /** What keys begin with; "" or ending in a slash. */
+  readonly prefix: string;
+  /** Clients that may read a blob are sent to the bucket, with an address that is good for so long. @default they get it here */
+  readonly redirectSeconds?: number;
+}
+
+const GATHERED_BYTES_MAX = 256 * 1024;
+
+/** Blobs as objects in a bucket: `PREFIXblobs/sha256/…`. To be opened with `openBucketStorage`. */
+export class BucketStorage implements BlobStorage {
+  readonly #parts: BucketStorageParts;
+
+  constructor(parts: BucketStorageParts) {
+    this.#parts = parts;
+  }
+
+  #key(digest: Digest): string {
+    return `${this.#parts.prefix}blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
+  }
+
+  path(digest: Digest): never {
+    throw new GantryError("unsupported", `${digest} is an object in the bucket ${this.#parts.bucket.name}, not a file`);
+  }
+
+  async holds({ digest, sizeBytes }: StoredBlob): Promise<boolean> {
+    return (await this.#parts.bucket.size(this.#key(digest))) === sizeBytes;
+  }
+
+  async take(path: string, { digest, sizeBytes }: StoredBlob): Promise<void> {
+    await this.#parts.bucket.upload({ path, digest, sizeBytes, key: this.#key(digest) });
+    await unlink(path).catch(() => undefined);
+  }
+
+  async *read(blob: StoredBlob): AsyncGenerator<Uint8Array, undefined> {
+    if (blob.sizeBytes > 0) yield* this.#readSpan(blob, { start: 0, end: blob.sizeBytes });
+  }
+
+  async *#readSpan({ digest }: StoredBlob, span: BlobSpan): AsyncGenerator<Uint8Array, undefined> {
+    try {
+      yield* this.#parts.bucket.read(this.#key(digest), span);
+    } catch (cause) {
+      if (!(cause instanceof S3Error) || cause.s3Code !== "NoSuchKey") throw cause;
+      throw new GantryError("data-loss", `${digest} is missing from the bucket`, { cause });
+    }
+  }
+
+  /**
+   * What is small is gathered, and has a length when it is sent: Bun sends none with a stream (measured: `Content-Length` becomes chunks, for
+   * every kind of stream). The rest is streamed through; its first bytes are there when this returns.
+   */
+  async body(blob: StoredBlob, span: BlobSpan): Promise<Blob | ReadableStream<Uint8Array>> {
+    const chunks = this.#readSpan(blob, span);
+    if (span.end - span.start <= GATHERED_BYTES_MAX) return new Blob(await Array.fromAsync(chunks, toBlobPart));
+    return streamOf(continueWith(await chunks.next(), chunks));
+  }
+
+  async redirect(digest: Digest): Promise<string | undefined> {
+    const { bucket, redirectSeconds } = this.#parts;
+    if (redirectSeconds === undefined) return undefined;
+    // Artifacts have whatever type their pusher chose: no browser is to run them.
+    const answerHeaders = { "content-type": "application/octet-stream", "content-disposition": "attachment" };
+    return await bucket.presign(this.#key(digest), { seconds: redirectSeconds, answerHeaders });
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await this.#parts.bucket.remove(this.#key(digest));
+  }
+
+  /** Reads every object: a bucket's own checksums say what it took, not what it should have. */
+  openVerifier(): BlobVerifier {
+    const pace = new Pace({ nowMs: () => performance.now(), sleep: delay });
+    return {
+      verify: (blob, options) => this.#verify(blob, pace, options),
+      async [Symbol.asyncDispose]() {},
+    };
+  }
+
+  async #verify(
+    blob: StoredBlob,
+    pace: Pace,
+    { bytesPerSecond, signal }: Parameters<BlobVerifier["verify"]>[1],
+  ): Promise<Verification> {
+    const algorithm = digestAlgorithm(blob.digest);
+    const hash = createHash(algorithm);
+    let sizeBytes = 0;
+    await pace.opened(bytesPerSecond);
+    try {
+      for await (const chunk of this.read(blob)) {
+        if (signal?.aborted) throw new GantryError("cancelled", "cancelled", { cause: signal.reason });
+        hash.update(chunk);
+        sizeBytes += chunk.byteLength;
+        await pace.read(chunk.byteLength, bytesPerSecond);
+      }
+    } catch (error) {
+      if (!isGantryError(error, "data-loss")) throw error;
+      return { problem: "its object is missing", isLost: true };
+    }
+    return { digest: finishDigest(hash, algorithm), sizeBytes };
+  }
+
+  async *list(): AsyncGenerator<readonly Digest[], undefined> {
+    const { bucket, prefix } = this.#parts;
+    for await (const page of bucket.list(`${prefix}blobs/`)) {
+      yield page.map(({ key }) => key.slice(`${prefix}blobs/`.length).replace("/", ":")).filter(isDigest);
+    }
+  }
+}
+
+async function* continueWith(
+  first: IteratorResult<Uint8Array, undefined>,
+  rest: AsyncGenerator<Uint8Array, undefined>,
+): AsyncGenerator<Uint8Array, undefined> {
+  if (!first.done) yield first.value;
+  yield* rest;
+}
+
+function toBlobPart(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes as Uint8Array<ArrayBuffer>;
+}

@@ -1,0 +1,113 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
+import { open, rename, stat, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { GantryError } from "../errors/gantry-error.ts";
+import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
+import { fileBody } from "../platform/http-server.ts";
+import type { BlobSpan, BlobStorage } from "./blob-storage.ts";
+import { diskError } from "./disk-error.ts";
+import type { StoredBlob } from "./ingest.ts";
+import { FileVerifier } from "./scrub/file-verifier.ts";
+import type { BlobVerifier } from "./scrub/scrub-protocol.ts";
+
+const ALGORITHMS = ["sha256", "sha512"] as const;
+const READ_BYTES = 1 << 18;
+
+function syncDirectoryNow(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Blobs as files, as an OCI image layout has them: `blobs/sha256/…`. */
+export class FolderStorage implements BlobStorage {
+  readonly #directory: string;
+
+  /** @param directory is made as needed: `<root>/content/blobs` */
+  constructor(directory: string) {
+    this.#directory = directory;
+    const made = ALGORITHMS.map((name) => mkdirSync(join(directory, name), { recursive: true }));
+    // What is put there later lasts only if they do; the database's name beside them as well.
+    const folders = made.some((path) => path !== undefined)
+      ? [directory, dirname(directory), dirname(dirname(directory))]
+      : [];
+    for (const folder of folders) syncDirectoryNow(folder);
+  }
+
+  /** Removes every file that is not known. Before anything is stored. @returns what is known and not there */
+  sweep(known: Iterable<Digest>): ReadonlySet<Digest> {
+    const missing = new Set(known);
+    for (const algorithm of ALGORITHMS) {
+      const folder = join(this.#directory, algorithm);
+      for (const file of readdirSync(folder)) {
+        if (!missing.delete(`${algorithm}:${file}` as Digest)) rmSync(join(folder, file), { force: true });
+      }
+    }
+    return missing;
+  }
+
+  path(digest: Digest): string {
+    return join(this.#directory, digestAlgorithm(digest), digestHex(digest));
+  }
+
+  async holds({ digest }: StoredBlob): Promise<boolean> {
+    return (await stat(this.path(digest)).catch(() => undefined)) !== undefined;
+  }
+
+  async take(path: string, { digest }: StoredBlob): Promise<void> {
+    await rename(path, this.path(digest));
+    await using folder = await open(join(this.#directory, digestAlgorithm(digest)), "r");
+    await folder.sync();
+  }
+
+  async *read({ digest }: StoredBlob): AsyncGenerator<Uint8Array, undefined> {
+    let file: Awaited<ReturnType<typeof open>>;
+    try {
+      file = await open(this.path(digest), "r");
+    } catch (cause) {
+      throw new GantryError("data-loss", `${digest} is missing from the store`, { cause });
+    }
+    try {
+      for (;;) {
+        const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Sent by the kernel. */
+  async body({ digest }: StoredBlob, { start, end }: BlobSpan): Promise<Blob> {
+    return fileBody(this.path(digest), start, end);
+  }
+
+  async redirect(): Promise<undefined> {
+    return undefined;
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await unlink(this.path(digest)).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "ENOENT") throw diskError(`cannot remove ${digest}`, cause);
+    });
+  }
+
+  openVerifier(): BlobVerifier {
+    const verifier = new FileVerifier();
+    return {
+      verify: ({ digest }, { bytesPerSecond, signal }) => {
+        const task = { path: this.path(digest), algorithm: digestAlgorithm(digest), bytesPerSecond };
+        return verifier.verify(task, signal === undefined ? {} : { signal });
+      },
+      [Symbol.asyncDispose]: () => verifier[Symbol.asyncDispose](),
+    };
+  }
+
+  list(): undefined {
+    return undefined;
+  }
+}

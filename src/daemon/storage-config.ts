@@ -1,0 +1,128 @@
+/** Where `registry.toml` wants blobs to be: `[storage.s3]`. Paths are absolute. */
+export interface StorageConfig {
+  readonly bucket: string;
+  /** `https://s3.example.org`; undefined for Amazon's of the region. */
+  readonly endpoint?: string;
+  /** Undefined for what the environment says. */
+  readonly region?: string;
+  /** "" or ending in a slash. */
+  readonly prefix: string;
+  readonly isPathStyle: boolean;
+  readonly redirects: boolean;
+  /** Files that hold one of the credentials each; undefined for the environment's. */
+  readonly credentialFiles?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+const KEYS: readonly string[] = [
+  "bucket",
+  "endpoint",
+  "region",
+  "prefix",
+  "path-style",
+  "redirect",
+  "access-key-id-file",
+  "secret-access-key-file",
+  "session-token-file",
+];
+/** Amazon S3 user guide, "Bucket naming rules"; other servers allow more, and names of the old rules have capitals. */
+const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/;
+/** Of the characters that are safe in keys, those that need no escape in an address. */
+const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*\/?$/;
+const ENDPOINT = /^https?:\/\/[^/?#@\s]+$/;
+const REGION = /^[A-Za-z0-9-]{1,50}$/;
+
+/**
+ * Reads `[storage]` of `registry.toml`.
+ *
+ * ```toml
+ * [storage.s3]
+ * bucket = "images"
+ * endpoint = "https://s3.example.org"       # default: Amazon's of the region
+ * region = "eu-central-1"                   # default: AWS_REGION, or us-east-1
+ * prefix = "registry/"
+ * path-style = true                         # default: true where endpoint is set
+ * redirect = true                           # clients get blobs from the bucket; default: through the registry
+ * access-key-id-file = "keys/id"            # relative to this file; default: AWS_ACCESS_KEY_ID,
+ * secret-access-key-file = "keys/secret"    # AWS_SECRET_ACCESS_KEY
+ * session-token-file = "keys/token"         # and AWS_SESSION_TOKEN
+ * ```
+ *
+ * @param problems what is wrong is added here, each with its place.
+ * @param resolvePath makes a path of the file absolute
+ */
+export function parseStorage(
+  value: unknown,
+  problems: string[],
+  resolvePath: (path: string) => string,
+): StorageConfig | undefined {
+  const s3 = isTable(value) ? value.s3 : undefined;
+  if (!isTable(value) || !isTable(s3)) {
+    problems.push("storage is no table with a table s3 in it: write [storage.s3]");
+    return undefined;
+  }
+  const before = problems.length;
+  for (const key of Object.keys(value)) if (key !== "s3") problems.push(`storage.${key} is not known (s3 is)`);
+  for (const key of Object.keys(s3)) {
+    if (!KEYS.includes(key)) problems.push(`storage.s3.${key} is not known (${KEYS.join(", ")} are)`);
+  }
+  const text = (key: string, pattern: RegExp, what: string): string | undefined => {
+    const item = s3[key];
+    if (item === undefined || (typeof item === "string" && pattern.test(item))) return item;
+    problems.push(`storage.s3.${key} is no ${what}`);
+    return undefined;
+  };
+  const flag = (key: string, otherwise: boolean): boolean => {
+    const item = s3[key] ?? otherwise;
+    if (typeof item !== "boolean") problems.push(`storage.s3.${key} is neither true nor false`);
+    return item === true;
+  };
+  if (s3.bucket === undefined) problems.push("storage.s3 needs a bucket");
+  const bucket = text("bucket", BUCKET, "name of a bucket");
+  const endpoint = text("endpoint", ENDPOINT, "address without a path, as https://s3.example.org");
+  const region = text("region", REGION, "name of a region, as eu-central-1");
+  const prefix = text("prefix", PREFIX, "prefix of letters, digits and ._-/, as registry/") ?? "";
+  const isPathStyle = flag("path-style", endpoint !== undefined);
+  const redirects = flag("redirect", false);
+  const credentialFiles = readCredentialFiles(text, resolvePath, problems);
+  if (bucket === undefined || problems.length > before) return undefined;
+  return {
+    bucket,
+    prefix: prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`,
+    isPathStyle,
+    redirects,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(credentialFiles === undefined ? {} : { credentialFiles }),
+  };
+}
+
+function readCredentialFiles(
+  text: (key: string, pattern: RegExp, what: string) => string | undefined,
+  resolvePath: (path: string) => string,
+  problems: string[],
+): StorageConfig["credentialFiles"] {
+  const file = (name: string): string | undefined => {
+    const path = text(`${name}-file`, /./, "path of a file");
+    return path === undefined ? undefined : resolvePath(path);
+  };
+  const accessKeyId = file("access-key-id");
+  const secretAccessKey = file("secret-access-key");
+  const sessionToken = file("session-token");
+  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
+    return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+  }
+  if ((accessKeyId ?? secretAccessKey ?? sessionToken) !== undefined) {
+    problems.push("storage.s3 needs both access-key-id-file and secret-access-key-file, or neither");
+  }
+  return undefined;
+}
+
+function isTable(value: unknown): value is Table {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

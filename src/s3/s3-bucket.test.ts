@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { S3Double, type S3Fault } from "../../test/support/s3-double.ts";
+import { formatError, isGantryError } from "../errors/gantry-error.ts";
+import { digestOf } from "../oci/hash-digest.ts";
+import { S3Bucket } from "./s3-bucket.ts";
+
+const PART_BYTES = 64 * 1024;
+const KEY = "r/blobs/sha256/x";
+let folder: string;
+let server: S3Double;
+let bucket: S3Bucket;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gantry-s3-"));
+  server = new S3Double();
+  bucket = new S3Bucket({
+    endpoint: server.endpoint,
+    bucket: "images",
+    region: "us-east-1",
+    isPathStyle: true,
+    credentials: () => ({ accessKeyId: "id", secretAccessKey: "secret" }),
+    retryDelaysMs: [1, 1],
+    responseTimeoutMs: 300,
+    partBytes: PART_BYTES,
+  });
+});
+afterEach(() => {
+  server[Symbol.dispose]();
+  rmSync(folder, { recursive: true });
+});
+
+function upload(bytes: Uint8Array, digest = digestOf(bytes)): Promise<void> {
+  const path = join(folder, "file");
+  writeFileSync(path, bytes);
+  return bucket.upload({ path, sizeBytes: bytes.length, digest, key: KEY });
+}
+
+async function read(start: number, end: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bucket.read(KEY, { start, end })) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** What a promise fails with, in one sentence, and its code. */
+async function failure(promise: Promise<unknown>): Promise<readonly [string, string]> {
+  const error = await promise.then(
+    () => new Error("it did not fail"),
+    (reason: unknown) => reason,
+  );
+  return [isGantryError(error) ? error.code : "none", formatError(error)];
+}
+
+const slowDown: S3Fault["fault"] = {
+  kind: "refuse",
+  status: 503,
+  code: "SlowDown",
+  text: "Please reduce your request rate.",
+};
+const denied: S3Fault["fault"] = { kind: "refuse", status: 403, code: "AccessDenied", text: "Access Denied" };
+const small = randomBytes(1000);
+const large = randomBytes(5 * PART_BYTES + 17);
+
+describe("a file becomes an object", () => {
+  test.each([
+    ["in one request", small],
+    ["in parts", large],
+    ["without a byte", Buffer.alloc(0)],
+    ["of exactly one part", randomBytes(PART_BYTES)],
+  ])("%s", async (_how, bytes) => {
+    await upload(bytes);
+    expect(digestOf(server.objects.get(KEY) ?? "none")).toBe(digestOf(bytes));
+    expect(server.uploads.size).toBe(0);
+  });
+
+  test.each([
+    ["PUT", small],
+    ["POST .*uploads", large],
+    ["PUT .*partNumber=3", large],
+    ["POST .*uploadId", large],
+  ])(
+    "%s is tried again when the bucket asks for slower, when it is silent, and when the answer is lost",
+    async (at, bytes) => {
+      for (const fault of [slowDown, { kind: "silence" }, { kind: "done" }] as const) {
+        server.objects.clear();
+        server.fail({ at: new RegExp(`^${at}`), fault });
+        await upload(bytes);
+        expect(digestOf(server.objects.get(KEY) ?? "none")).toBe(digestOf(bytes));
+      }
+    },
+  );
+
+  test("not if the bucket goes on refusing: then nothing is there, neither whole nor in part", async () => {
+    server.fail({ at: /partNumber=4/, fault: denied });
+    expect(await failure(upload(large))).toEqual([
+      "unavailable",
+      `cannot store ${KEY} in the bucket images: it answered 403 AccessDenied (Access Denied) (the access key needs the rights to get, put, delete and list in this bucket)`,
+    ]);
+    expect([server.objects.size, server.uploads.size]).toEqual([0, 0]);
+    server.fail({ at: /^PUT/, times: 99, fault: slowDown });
+    expect(await failure(upload(small))).toEqual([
+      "unavailable",
+      `cannot store ${KEY} in the bucket images: it answered 503 SlowDown (Please reduce your request rate)`,
+    ]);
+    expect(server.requests.filter((request) => request.startsWith(`PUT /images/${KEY}`)).length).toBeGreaterThan(3);
+    expect(server.objects.size).toBe(0);
+  });
+
+  test("not if S3 says so after it has answered 200", async () => {
+    server.fail({
+      at: /^POST .*uploadId/,
+      times: 3,
+      fault: { kind: "refuse", status: 200, code: "InternalError", text: "We failed" },
+    });
+    expect(await failure(upload(large))).toEqual([
+      "unavailable",
+      `cannot store ${KEY} in the bucket images: it answered 200 InternalError (We failed)`,
+    ]);
+    expect([server.objects.size, server.uploads.size]).toEqual([0, 0]);
+  });
+
+  test.each([small, large])("not if the file rotted since it was hashed", async (bytes) => {
+    const [code, sentence] = await failure(upload(bytes, digestOf("something else")));
+    expect([code, sentence]).toEqual(["data-loss", expect.stringContaining("was damaged on disk")]);
+    expect([server.objects.size, server.uploads.size]).toEqual([0, 0]);
+  });
+});
+
+describe("an object is read", () => {
+  beforeEach(() => void server.objects.set(KEY, large));
+
+  test("whole, and in any range", async () => {
+    expect(digestOf(await read(0, large.length))).toBe(digestOf(large));
+    expect(digestOf(await read(1000, 70_000))).toBe(digestOf(large.subarray(1000, 70_000)));
+  });
+
+  test("to its end over an answer that breaks, where it stood", async () => {
+    server.fail({ at: /^GET/, fault: { kind: "cut", afterBytes: 100_000 } });
+    expect(digestOf(await read(10, large.length))).toBe(digestOf(large.subarray(10)));
+    expect(server.requests.length).toBe(2);
+  });
+
+  test("not if it is not there, and not from a bucket that is silent: who waits is told", async () => {
+    server.objects.clear();
+    expect(await failure(read(0, 1))).toEqual(["unavailable", expect.stringContaining("404 NoSuchKey (no & no)")]);
+    server.fail({ at: /^GET/, times: 3, fault: { kind: "silence" } });
+    expect(await failure(read(0, 1))).toEqual([
+      "unavailable",
+      `cannot read ${KEY} in the bucket images: no answer within 1 s`,
+    ]);
+  });
+});
+
+test("objects are listed over pages, and removing one that is not there is no error", async () => {
+  for (const name of ["a", "b", "c", "d", "e"]) server.objects.set(`r/${name}`, Buffer.from(name));
+  server.objects.set("other", Buffer.from(""));
+  await bucket.remove("r/c");
+  await bucket.remove("r/c");
+  const keys: string[] = [];
+  for await (const page of bucket.list("r/")) keys.push(...page.map(({ key }) => key));
+  expect(keys).toEqual(["r/a", "r/b", "r/d", "r/e"]);
+});
+
+test("nobody listens there: one sentence", async () => {
+  server[Symbol.dispose]();
+  const [code, sentence] = await failure(bucket.size(KEY));
+  expect([code, sentence]).toEqual(["unavailable", expect.stringMatching(/^cannot look at .* in the bucket images: /)]);
+});

@@ -1,0 +1,119 @@
+import { type ByteSpan, readObject } from "./read-object.ts";
+import { elementsOf, textOf } from "./read-xml.ts";
+import { readText, S3Connection, type S3ConnectionOptions } from "./s3-connection.ts";
+import { S3Error } from "./s3-error.ts";
+import { Slots } from "./slots.ts";
+import { abortUpload, sizeOfObject, type UploadFileOptions, uploadFile } from "./upload-file.ts";
+
+export interface S3Object {
+  readonly key: string;
+  readonly sizeBytes: number;
+}
+
+export interface S3BucketOptions extends S3ConnectionOptions {
+  /** How many parts are in memory at once, among all uploads. @default 4 */
+  readonly partsAtOnce?: number;
+  /** @default 8 MiB */
+  readonly partBytes?: number;
+}
+
+const PARTS_AT_ONCE = 4;
+const LIST_BYTES_MAX = 16 << 20;
+const SMALL_BYTES_MAX = 1 << 16;
+
+/** Objects in one bucket of an S3 server. Everything throws S3Error when the bucket cannot be used. */
+export class S3Bucket {
+  readonly #connection: S3Connection;
+  readonly #slots: Slots;
+  readonly #partBytes: number | undefined;
+
+  constructor(options: S3BucketOptions) {
+    this.#connection = new S3Connection(options);
+    this.#slots = new Slots(options.partsAtOnce ?? PARTS_AT_ONCE);
+    this.#partBytes = options.partBytes;
+  }
+
+  get name(): string {
+    return this.#connection.bucket;
+  }
+
+  /** See `uploadFile`. */
+  async upload(file: Omit<UploadFileOptions, "slots" | "partBytes">): Promise<void> {
+    const partBytes = this.#partBytes === undefined ? {} : { partBytes: this.#partBytes };
+    await uploadFile(this.#connection, { ...file, slots: this.#slots, ...partBytes });
+  }
+
+  /** See `readObject`. */
+  read(key: string, span: ByteSpan): AsyncGenerator<Uint8Array, undefined> {
+    return readObject(this.#connection, key, span);
+  }
+
+  /** The size of an object, or undefined if there is none. */
+  async size(key: string): Promise<number | undefined> {
+    return await sizeOfObject(this.#connection, key);
+  }
+
+  /** Removes an object. Idempotent. */
+  async remove(key: string): Promise<void> {
+    const request = { method: "DELETE", key, doing: `cannot remove ${key}` } as const;
+    await this.#connection.send(request, (response) => response.body?.cancel());
+  }
+
+  /** A small object as text, or undefined if there is none. */
+  async readSmall(key: string): Promise<string | undefined> {
+    try {
+      const request = { method: "GET", key, doing: `cannot read ${key}` } as const;
+      return await this.#connection.send(request, (response) => readText(response, SMALL_BYTES_MAX));
+    } catch (error) {
+      if (error instanceof S3Error && error.s3Code === "NoSuchKey") return undefined;
+      throw error;
+    }
+  }
+
+  /** Stores a small object, unless there is one already: then, on a server that knows conditions, it is left alone. */
+  async createSmall(key: string, text: string): Promise<void> {
+    const headers = { "if-none-match": "*" };
+    try {
+      const request = { method: "PUT", key, headers, body: text, doing: `cannot store ${key}` } as const;
+      await this.#connection.send(request, (response) => response.body?.cancel());
+    } catch (error) {
+      if (!(error instanceof S3Error) || error.status !== 412) throw error;
+    }
+  }
+
+  /** The objects whose keys begin so, page by page, in the order of keys. */
+  async *list(prefix: string): AsyncGenerator<readonly S3Object[], undefined> {
+    for (let token: string | undefined = ""; token !== undefined; ) {
+      const query = { "list-type": "2", prefix, ...(token === "" ? {} : { "continuation-token": token }) };
+      const answer = await this.#listing(query);
+      yield elementsOf(answer, "Contents").map((item) => ({
+        key: textOf(item, "Key") ?? "",
+        sizeBytes: Number(textOf(item, "Size")),
+      }));
+      token = textOf(answer, "IsTruncated") === "true" ? textOf(answer, "NextContinuationToken") : undefined;
+    }
+  }
+
+  /** Gives up the uploads in parts that somebody began below a prefix and did not end. @returns how many */
+  async abortUploads(prefix: string): Promise<number> {
+    const answer = await this.#listing({ uploads: "", prefix });
+    const unfinished = elementsOf(answer, "Upload");
+    for (const upload of unfinished) {
+      await abortUpload(this.#connection, textOf(upload, "Key") ?? "", textOf(upload, "UploadId") ?? "");
+    }
+    return unfinished.length;
+  }
+
+  async #listing(query: Readonly<Record<string, string>>): Promise<string> {
+    const request = { method: "GET", key: "", query, doing: "cannot list objects" } as const;
+    return await this.#connection.send(request, (response) => readText(response, LIST_BYTES_MAX));
+  }
+
+  /** An address at which anybody may read an object for so long. */
+  async presign(
+    key: string,
+    options: { readonly seconds: number; readonly answerHeaders: Readonly<Record<string, string>> },
+  ): Promise<string> {
+    return await this.#connection.presign(key, options);
+  }
+}

@@ -1,0 +1,61 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "./daemon.ts";
+
+export const S3_TEST_BUCKET = "images";
+export const S3_TEST_ENVIRONMENT = { AWS_ACCESS_KEY_ID: "gantry-test", AWS_SECRET_ACCESS_KEY: "gantry-test-secret" };
+
+/** What `scripts/install-s3-server.sh` builds. */
+export function findS3Server(): string | undefined {
+  return (
+    Bun.which("s3s-fs", { PATH: `${process.env.PATH ?? ""}:${join(homedir(), ".cache/gantry-s3/bin")}` }) ?? undefined
+  );
+}
+
+/** A real S3 server (s3s-fs, in Rust) with one bucket, until it is disposed. */
+export class S3Server implements AsyncDisposable {
+  readonly endpoint: string;
+  readonly folder: string;
+  readonly #child: Bun.Subprocess;
+
+  private constructor(endpoint: string, folder: string, child: Bun.Subprocess) {
+    this.endpoint = endpoint;
+    this.folder = folder;
+    this.#child = child;
+  }
+
+  static async start(program: string): Promise<S3Server> {
+    const folder = mkdtempSync(join(tmpdir(), "gantry-s3-server-"));
+    mkdirSync(join(folder, S3_TEST_BUCKET));
+    const port = await freePort();
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = S3_TEST_ENVIRONMENT;
+    const keys = ["--access-key", AWS_ACCESS_KEY_ID, "--secret-key", AWS_SECRET_ACCESS_KEY];
+    const child = Bun.spawn([program, "--host", "127.0.0.1", "--port", String(port), ...keys, folder], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    const endpoint = `http://127.0.0.1:${port}`;
+    const server = new S3Server(endpoint, folder, child);
+    await until("the S3 server listens", async () => {
+      const answer = await fetch(endpoint).catch(() => undefined);
+      await answer?.body?.cancel();
+      return answer !== undefined;
+    });
+    return server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill();
+    await this.#child.exited;
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
