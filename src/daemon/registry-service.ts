@@ -22,7 +22,6 @@ import { GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { State } from "../state/state.ts";
-import { openRegistryDoor } from "./open-registry-door.ts";
 import { isExternalUrl, type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
 import { performUpkeep } from "./registry-upkeep.ts";
 import type { StorageConfig } from "./storage-config.ts";
@@ -93,6 +92,8 @@ export class RegistryService implements AsyncDisposable {
     const config = registryConfigOf(request);
     requireStorage(config, this.#parts);
     if (request.Config !== undefined) this.#settings.use(request.Config);
+    // Loaded for those who serve: a daemon that does not is smaller without it.
+    const { openRegistryDoor } = await import("./open-registry-door.ts");
     const opened = new AsyncDisposableStack();
     try {
       const addresses = await openRegistryDoor(

@@ -7,7 +7,8 @@ import { SYS, syscall } from "../platform/libc.ts";
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const RETRY_MS = 10;
-const ATTEMPTS = 1000;
+/** Half a minute: making an interface takes a second on a host where many begin at once. */
+const ATTEMPTS = 3000;
 
 /**
  * Runs `action` while no other gantry on this host does the same (DESIGN 9: choosing a subnet takes a host-wide lock).
