@@ -25,16 +25,25 @@ export async function openPeers(): Promise<BenchPeers> {
   const seed = await seedBusybox();
   const archive = join(folder, "busybox.tar");
   await archiveSeed(seed, "docker-archive", archive, "busybox:latest");
-  const engines: EnginePeer[] = [];
-  for (const start of [startDocker, openPodman]) {
-    const peer = await unlessAbsent(() => start(archive));
-    if (peer !== undefined) engines.push(stack.use(peer));
-  }
+  const engines = await openContenders<EnginePeer>([() => startDocker(archive), () => openPodman(archive)], stack);
   const bundle = await unlessAbsent(() => makeBundle(seed.rootfs));
   if (bundle !== undefined) stack.use(bundle);
   const gantry = stack.use(startGantry(archive));
   const owned = stack.move();
   return { gantry, engines, bundle, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Starts those that are there, to be ended with `stack`; who is not is told and left out. */
+export async function openContenders<T extends AsyncDisposable>(
+  starts: readonly (() => T | Promise<T>)[],
+  stack: AsyncDisposableStack,
+): Promise<readonly T[]> {
+  const peers: T[] = [];
+  for (const start of starts) {
+    const peer = await unlessAbsent(start);
+    if (peer !== undefined) peers.push(stack.use(peer));
+  }
+  return peers;
 }
 
 async function unlessAbsent<T>(start: () => T | Promise<T>): Promise<T | undefined> {

@@ -1,21 +1,29 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
+/** Of times and sizes less is better, of what is done in a second more. */
+export type Unit = "ms" | "MB" | "MB/s" | "/s";
+
 /** One line of the table: what was measured, for whom how much, and what was aimed at. */
 export interface Row {
   readonly what: string;
-  readonly unit: "ms" | "MB";
+  readonly unit: Unit;
   /** By contender. */
   readonly values: Readonly<Record<string, number>>;
   /** `1/15 of docker`; left out: no aim. */
   readonly target?: { readonly text: string; readonly limit: number };
 }
 
-const COLUMNS = ["gantry", "docker", "podman", "runc", "crun", "bare"];
+const COLUMNS = ["gantry", "docker", "podman", "runc", "crun", "bare", "docker-registry", "distribution", "zot"];
 
-function format(value: number | undefined, unit: Row["unit"]): string {
+function format(value: number | undefined, unit: Unit): string {
   if (value === undefined || Number.isNaN(value)) return "";
   const digits = value < 10 ? 1 : 0;
   return `${value.toFixed(digits)} ${unit}`;
+}
+
+function reaches(own: number, limit: number, unit: Unit): "reached" | "missed" {
+  const isReached = unit === "ms" || unit === "MB" ? own <= limit : own >= limit;
+  return isReached ? "reached" : "missed";
 }
 
 /** A table in Markdown. */
@@ -27,7 +35,7 @@ export function formatTable(rows: readonly Row[]): string {
     line(["---", ...columns.map(() => "---:"), "---", "---"]),
     ...rows.map(({ what, unit, values, target }) => {
       const own = values.gantry;
-      const isReached = target === undefined || own === undefined ? "" : own <= target.limit ? "reached" : "missed";
+      const isReached = target === undefined || own === undefined ? "" : reaches(own, target.limit, unit);
       const aim = target === undefined ? "" : `${target.text}: ${format(target.limit, unit)}`;
       return line([what, ...columns.map((name) => format(values[name], unit)), aim, isReached]);
     }),

@@ -1,0 +1,101 @@
+import { run } from "../../test/support/command.ts";
+import { summarize } from "../alternate.ts";
+import { openContenders } from "../bench-peers.ts";
+import { peakBytes, processorSeconds, resetPeak } from "../registry/process-use.ts";
+import type { LoadBlob } from "../registry/registry-client.ts";
+import {
+  type RegistryPeer,
+  startDistribution,
+  startDockerRegistry,
+  startGantryRegistry,
+  startZot,
+} from "../registry/registry-peer.ts";
+import { type Scenario, scenarios } from "../registry/scenarios.ts";
+import { judgeByZb } from "../registry/zb.ts";
+import type { Row } from "../report.ts";
+
+const MEGABYTE = 1e6;
+const FASTER = 1.5;
+const PEAK_MEGABYTES = 150;
+
+/** What one round of a scenario gave for one registry. */
+interface Sample {
+  readonly value: number;
+  /** Of processors, by the server. */
+  readonly usedMs: number;
+  readonly peakMegabytes: number;
+}
+
+/** Who syncs what it wrote is not to write to the disk what the one before left in memory. */
+async function settleDisk(): Promise<void> {
+  await run(["sync"]);
+}
+
+async function sample(scenario: Scenario, peer: RegistryPeer, blobs: readonly LoadBlob[]): Promise<Sample> {
+  await settleDisk();
+  resetPeak(peer.pid);
+  const [usedBefore, beganAt] = [processorSeconds(peer.pid), performance.now()];
+  const own = await scenario.run(peer.host, blobs);
+  return {
+    value: own ?? performance.now() - beganAt,
+    usedMs: (processorSeconds(peer.pid) - usedBefore) * 1000,
+    peakMegabytes: peakBytes(peer.pid) / MEGABYTE,
+  };
+}
+
+async function measure(scenario: Scenario, peers: readonly RegistryPeer[]): Promise<readonly Row[]> {
+  const samples = peers.map((peer) => ({ peer, of: [] as Sample[] }));
+  for (let round = -1; round < scenario.rounds; round++) {
+    const blobs = scenario.blobs();
+    for (const { peer, of } of samples) {
+      if (round === -1) await scenario.prepare?.(peer.host, blobs);
+      const one = await sample(scenario, peer, blobs);
+      if (round >= 0) of.push(one);
+    }
+  }
+  const medians = (pick: (one: Sample) => number): Readonly<Record<string, number>> =>
+    Object.fromEntries(samples.map(({ peer, of }) => [peer.name, summarize(peer.name, of.map(pick)).medianMs]));
+  const { what, unit, work, showsPeak = false } = scenario;
+  const values = medians(({ value }) => value);
+  const rows: Row[] = [{ what, unit, values, ...aimOf(unit, values["docker-registry"]) }];
+  if (work !== undefined) {
+    const used = medians(({ usedMs }) => usedMs / work.amount);
+    rows.push({ what: `… processor of the server, ${work.of}`, unit: "ms", values: used });
+  }
+  if (showsPeak) {
+    const peaks = samples.map(({ peer, of }) => [peer.name, Math.max(...of.map((one) => one.peakMegabytes))]);
+    const target = { text: "fixed", limit: PEAK_MEGABYTES };
+    rows.push({ what: "… its peak meanwhile (resident)", unit: "MB", values: Object.fromEntries(peaks), target });
+  }
+  return rows;
+}
+
+function aimOf(unit: Scenario["unit"], theirs: number | undefined): Pick<Row, "target"> {
+  if (theirs === undefined) return {};
+  return { target: { text: `${FASTER} × docker-registry`, limit: unit === "ms" ? theirs / FASTER : theirs * FASTER } };
+}
+
+/** What the numbers do not say. Found with `strace -f -e trace=fsync,fdatasync,rename`. */
+export const REGISTRY_NOTE = `\
+Registries, each as it is without settings. On the disk before the 201 of a blob: with gantry its bytes, its folder and its row; with docker-registry \
+and distribution its bytes and the links that make a repository hold it; with zot nothing (\`commit\` is off).`;
+
+/** The registry beside others, each with a process and storage of its own, over plain HTTP on the loopback. */
+export async function benchRegistry(): Promise<{
+  readonly rows: readonly Row[];
+  readonly peers: readonly { readonly name: string; readonly version: string }[];
+}> {
+  await using stack = new AsyncDisposableStack();
+  const starts = [startGantryRegistry, startDockerRegistry, startDistribution, startZot];
+  const peers = await openContenders(starts, stack);
+  const rows: Row[] = [];
+  for (const scenario of scenarios()) {
+    process.stderr.write(`bench: registry: ${scenario.what}…\n`);
+    rows.push(...(await measure(scenario, peers)));
+  }
+  const judged = await judgeByZb(peers);
+  for (const { what, values } of judged) {
+    rows.push({ what, unit: "/s", values, ...aimOf("/s", values["docker-registry"]) });
+  }
+  return { rows, peers: peers.map(({ name, version }) => ({ name, version })) };
+}
