@@ -96,6 +96,21 @@ describe.skipIf(skip !== undefined)("the registry over the engine's own store", 
     expect((await daemon.gantry(["run", "--rm", "busybox", "echo", "still here"])).stdout).toBe("still here\n");
   });
 
+  test("upkeep is asked of the daemon that has the root, says what it came to, and ends", async () => {
+    expect(await daemon.gantry(["registry", "collect"])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/removed \d+ blobs of \d+ bytes, and \d+ idle uploads\n$/),
+    });
+    expect(await daemon.gantry(["registry", "scrub", "--rate", "0"])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/verified [1-9]\d* blobs of \d+ bytes: 0 were damaged, 0 of them repaired\n$/),
+    });
+    expect(await daemon.gantry(["registry", "retention", "--dry-run"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("there is no rule of retention (write [[retention]] in registry.toml"),
+    });
+  }, 60_000);
+
   test("a daemon that is told to has it open by itself, and says where", async () => {
     const places = new TestDaemon();
     const [file = "", ...first] = checkoutProgram;

@@ -54,6 +54,7 @@ async function upkeep(exchange: Exchange, { registry }: DoorParts): Promise<void
   };
   await registry.upkeep(request, { tell, signal: exchange.signal });
   await written;
+  stream.end();
 }
 
 function parseUpkeepRequest(body: unknown): RegistryUpkeepRequest {
