@@ -12,7 +12,7 @@ import { RegistryMetrics } from "../doors/registry/registry-metrics.ts";
 import { serveMetrics } from "../doors/registry/serve-metrics.ts";
 import { serveRegistry } from "../doors/registry/serve-registry.ts";
 import { formatError } from "../errors/gantry-error.ts";
-import { type Access, openAccess } from "../identity/index.ts";
+import { type Access, type Identity, openAccess } from "../identity/index.ts";
 import { accessPath } from "./access-path.ts";
 import { openLineLog } from "./line-log.ts";
 import type { RegistryConfig } from "./registry-config.ts";
@@ -31,6 +31,8 @@ export interface OpenRegistryDoorParts extends RegistryServiceParts {
 
 /** Nobody else's before its owner says so: without users everybody who can connect may do everything. */
 const DEFAULT_LISTEN = "127.0.0.1:5000";
+
+const ANONYMOUS: Identity = { name: undefined, groups: [], method: "anonymous", address: "" };
 
 /**
  * Puts a registry's door together, as its configuration says: rights, copies of other registries, logs, metrics, notifications.
@@ -54,7 +56,10 @@ export async function openRegistryDoor(
     upkeep: parts.counters,
   });
   const now = (): number => performance.timeOrigin + performance.now();
-  const cache = upstreams.length === 0 ? undefined : new UpstreamCache({ ...parts, rules: upstreams, now, warn });
+  const access = await openRights(config, parts, openLog(config.auditLog, parts, opened));
+  const isPublic = (name: string): boolean => access.visible(ANONYMOUS, [name]).length > 0;
+  const copying = { ...parts, rules: upstreams, now, isPublic, warn };
+  const cache = upstreams.length === 0 ? undefined : new UpstreamCache(copying);
   if (cache !== undefined) {
     parts.caches.add(cache);
     opened.defer(() => void parts.caches.delete(cache));
@@ -64,7 +69,7 @@ export async function openRegistryDoor(
       listen: config.listen ?? parseListenAddress(DEFAULT_LISTEN),
       ...(tls === undefined ? {} : { tls }),
       repositories,
-      access: await openRights(config, parts, openLog(config.auditLog, parts, opened)),
+      access,
       settings: { allowsSparse, ...(externalUrl === undefined ? {} : { externalUrl }) },
       now,
       randomId: randomUUID,

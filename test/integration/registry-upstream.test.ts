@@ -183,4 +183,25 @@ describe("a copy of another registry's repository", () => {
     expect((await fetch(`${url}/hub/app/blobs/${sha256("nothing refers to it")}`)).status).toBe(404);
     expect((await fetch(`${url}/hub/app/manifests/none`)).status).toBe(404);
   });
+
+  test("shows no blob of another repository that its own manifest only names", async () => {
+    const pushed = await fetch(`${url}/private/app/blobs/uploads/?digest=${sha256(layer)}`, {
+      method: "POST",
+      body: layer,
+    });
+    expect(pushed.status).toBe(201);
+    // From now on everybody may read the copies, and nobody what is private.
+    writeFileSync(
+      join(folder, "root", "access.toml"),
+      '[[rights]]\nanonymous = true\nrepositories = ["hub/**"]\nactions = ["pull"]\n',
+    );
+    expect((await fetch(`${url}/hub/app/manifests/v1`)).status).toBe(200);
+    upstream.state.blob = new Uint8Array(layer.length);
+    const got = await (await fetch(blobUrl())).bytes().catch(() => new Uint8Array());
+    expect(got.some((byte) => byte !== 0)).toBe(false);
+    expect((await fetch(`${url}/private/app/blobs/${sha256(layer)}`)).status).toBe(401);
+    // Whoever has its bytes may give them.
+    upstream.state.blob = layer;
+    expect(sha256(await (await fetch(blobUrl())).bytes())).toBe(sha256(layer));
+  });
 });

@@ -19,6 +19,8 @@ export interface UpstreamCacheParts {
   readonly content: ContentStore;
   readonly registries: Pick<RegistryConnections, "sources">;
   readonly now: () => number;
+  /** True if everybody may read what the repository holds. */
+  readonly isPublic: (repository: RepositoryName) => boolean;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;
 }
@@ -28,6 +30,8 @@ type Named = { readonly tag: Tag } | { readonly digest: Digest };
 /** How many answers are remembered that save asking again. */
 const REMEMBERED_MAX = 20_000;
 const TAGS_MAX = 100_000;
+/** How many repositories that hold a blob are looked at. */
+const HOLDERS_MAX = 100;
 /** Whoever waits could have what is here: the other registry is asked once, and not waited for long. */
 const IMPATIENT = { retryDelaysMs: [] as readonly number[], responseTimeoutMs: 5000 };
 /** How soon what was not there, or could not be asked for, is asked for again. */
@@ -40,7 +44,7 @@ const RETRY_MS = 5000;
 export class UpstreamCache {
   readonly #parts: UpstreamCacheParts;
   readonly #flights = new Flights();
-  readonly #downloads = new Map<Digest, Promise<BlobDownload>>();
+  readonly #downloads = new Map<string, Promise<BlobDownload>>();
   /** When what was asked for is to be asked for again, in the order of asking. */
   readonly #askAgainMs = new Map<string, number>();
   readonly #isOffline = new Set<string>();
@@ -137,7 +141,10 @@ export class UpstreamCache {
     if (upstream === undefined || blobs.stat(repository, digest) !== undefined) return undefined;
     const descriptor = await findDescriptor(this.#parts.repositories.manifests, repository, digest);
     if (descriptor === undefined) return undefined;
-    const running = this.#downloads.get(digest);
+    // A manifest from elsewhere may name whatever it likes: a blob that not everybody may read comes with nothing but its own bytes.
+    const isPublic = this.#parts.isPublic(repository);
+    const key = isPublic ? digest : `${repository} ${digest}`;
+    const running = this.#downloads.get(key);
     if (running !== undefined) {
       const download = await running;
       download.done.then(
@@ -146,13 +153,17 @@ export class UpstreamCache {
       );
       return download;
     }
-    // Another repository has it: only this one's right to read it was in question, and its own manifest names it.
-    if (blobs.link(repository, digest)) return undefined;
+    if (this.#hasPublic(digest) && blobs.link(repository, digest)) return undefined;
     const starting = this.#startDownload(upstream, repository, descriptor);
-    this.#downloads.set(digest, starting);
-    const forget = (): void => void this.#downloads.delete(digest);
+    this.#downloads.set(key, starting);
+    const forget = (): void => void this.#downloads.delete(key);
     starting.then((download) => download.done.then(forget, forget), forget);
     return await starting;
+  }
+
+  #hasPublic(digest: Digest): boolean {
+    const holders = this.#parts.repositories.blobs.holders(digest);
+    return holders.slice(0, HOLDERS_MAX).some((holder) => this.#parts.isPublic(holder));
   }
 
   async #startDownload(
@@ -166,6 +177,7 @@ export class UpstreamCache {
     const download = await BlobDownload.begin({
       descriptor,
       path: file.path,
+      storedPath: content.path(descriptor.digest),
       source: openFromSources(sources, descriptor),
       store: (blob) =>
         content.adopt(file, blob, { also: () => void repositories.blobs.link(repository, descriptor.digest) }),
