@@ -14,6 +14,7 @@ import { makeFolder } from "./make-folder.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { type Environment, openConfiguredStorage } from "./open-bucket.ts";
 import { openRegistryConnections } from "./open-registry-connections.ts";
+import { keepOffProxies } from "./proxies.ts";
 import { readRegistryConfig } from "./registry-config.ts";
 import { RegistryService, registryConfigOf } from "./registry-service.ts";
 import type { StorageConfig } from "./storage-config.ts";
@@ -78,6 +79,7 @@ async function withRegistry(
   { root, warn, storage, environment }: RegistryRoot,
   work: (service: RegistryService) => Promise<void>,
 ): Promise<boolean> {
+  keepOffProxies();
   makeFolder(root, "--root");
   if (isRootLocked(root)) return false;
   using _root = lockRoot(root);

@@ -293,7 +293,7 @@ describe("tokens", () => {
     expect(header).toEqual({ typ: "JWT", alg: "EdDSA", kid: expect.any(String) });
     const iat = START_MS / 1000;
     expect(claims).toEqual({
-      iss: "registry.lan",
+      iss: expect.stringMatching(/^registry\.lan\/[0-9a-f]{16}$/),
       sub: "alice",
       aud: "registry.lan",
       iat,
@@ -319,6 +319,16 @@ describe("tokens", () => {
     );
     nowMs += 1000;
     expect(await failure(access.authenticate(bearer(token)))).toBeInstanceOf(WrongCredentials);
+  });
+
+  test("are those of one file of rules: another one of the same root may call somebody else alice", async () => {
+    const first = await open(RULES);
+    const { token } = await get(first, "scope=repository:alice/app:pull");
+    const path = join(folder, "other.toml");
+    writeFileSync(path, RULES);
+    const other = await openAccess({ path, folder, state, service: "registry.lan", randomBytes, warn: () => {} });
+    expect(await failure(other.authenticate(bearer(token)))).toBeInstanceOf(WrongCredentials);
+    expect((await first.authenticate(bearer(token))).name).toBe("alice");
   });
 
   test("give nothing more once the rules or the user are gone", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { isGantryError } from "../errors/gantry-error.ts";
 import type { Access, MayStoreOptions } from "./access.ts";
@@ -45,7 +46,9 @@ export class RegistryAccess implements Access {
     this.#options = options;
     this.#rules = rules;
     this.#passwords = new PasswordCheck({ now, randomBytes });
-    this.#tokens = new TokenService({ keys, service, now, randomBytes });
+    // Doors of one root share its keys: whom the rules of one call alice may be somebody else by those of another.
+    const issuer = `${service}/${createHash("sha256").update(options.path).digest("hex").slice(0, 16)}`;
+    this.#tokens = new TokenService({ keys, service, issuer, now, randomBytes });
     this.#refreshTokens = new RefreshTokens(state, randomBytes);
     this.#owners = new RepositoryOwners(state);
     this.#limiter = new RateLimiter(now);

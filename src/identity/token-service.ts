@@ -14,8 +14,10 @@ const VERIFIED_LENGTH_MAX = 4096;
 
 export interface TokenServiceOptions {
   readonly keys: TokenKeys;
-  /** Issuer and audience: the registry's name. */
+  /** The audience: the registry's name. */
   readonly service: string;
+  /** Tokens of another issuer are no good, though it may have the same keys and name. */
+  readonly issuer: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
@@ -42,13 +44,13 @@ export class TokenService {
   }
 
   async issue({ name, scopes }: TokenClaims): Promise<{ readonly token: string; readonly issuedAtMs: number }> {
-    const { keys, service, now, randomBytes } = this.#options;
+    const { keys, service, issuer, now, randomBytes } = this.#options;
     const key = await keys.current();
     const issuedAtMs = now();
     const issuedAt = Math.floor(issuedAtMs / 1000);
     const token = await new SignJWT({ access: encodeAccess(scopes) })
       .setProtectedHeader({ typ: "JWT", alg: TOKEN_ALGORITHM, kid: key.id })
-      .setIssuer(service)
+      .setIssuer(issuer)
       .setSubject(name ?? "")
       .setAudience(service)
       .setIssuedAt(issuedAt)
@@ -63,7 +65,7 @@ export class TokenService {
   async verify(token: string): Promise<TokenClaims> {
     const known = this.#verified.get(token);
     if (known !== undefined && this.#options.now() < known.endsAtMs) return known;
-    const { keys, service, now } = this.#options;
+    const { keys, service, issuer, now } = this.#options;
     try {
       const { payload } = await jwtVerify(
         token,
@@ -73,7 +75,7 @@ export class TokenService {
           return key.publicKey;
         },
         {
-          issuer: service,
+          issuer,
           audience: service,
           algorithms: [TOKEN_ALGORITHM],
           requiredClaims: ["exp", "nbf", "sub", "access"],

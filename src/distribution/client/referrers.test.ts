@@ -86,6 +86,21 @@ describe("referrers", () => {
     expect(await client().referrers("app", subject.digest).then(String, formatError)).toContain("at another host");
   });
 
+  test("without an end are an error, before they fill the memory", async () => {
+    let page = 0;
+    const entries = Array.from({ length: 10_000 }, (_, index) => ({ ...subject, digest: digestOf(String(index)) }));
+    const body = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: entries });
+    registry.intercept = (request, response) => {
+      if (!request.url?.includes("/referrers/")) return false;
+      page += 1;
+      response.setHeader("link", `</v2/app/referrers/${subject.digest}?last=${page}>; rel="next"`);
+      response.end(body);
+      return true;
+    };
+    expect(await client().referrers("app", subject.digest).then(String, formatError)).toContain("longer than");
+    expect(page).toBe(6);
+  });
+
   test("that may not be read are an error, not an empty list", async () => {
     registry.intercept = (_request, response) => {
       refuse(response, 403, "DENIED", "no");

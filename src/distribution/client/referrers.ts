@@ -20,6 +20,8 @@ export interface ReferrersSubject {
 }
 
 const PAGES_MAX = 1000;
+/** Of all pages together: more is no list that anybody reads. */
+const REFERRERS_MAX = 50_000;
 
 /** The tag that lists the referrers of a digest where the registry does not (distribution-spec, "Referrers Tag Schema"). */
 export function referrersTag(digest: Digest): string {
@@ -72,7 +74,10 @@ async function readList(
       throw new GantryError(code, `cannot list the ${what}: ${problem.text}`);
     }
     seen.add(url.href);
-    found.push(...(await readIndex(response, what, body)));
+    for (const descriptor of await readIndex(response, what, body)) found.push(descriptor);
+    if (found.length > REFERRERS_MAX) {
+      throw new GantryError("data-loss", `the list of ${what} is longer than ${REFERRERS_MAX} entries`);
+    }
     target = nextPage(response, url);
     if (target !== undefined && (seen.has(target.href) || seen.size >= PAGES_MAX)) {
       throw new GantryError("data-loss", `the list of ${what} does not end: its pages lead in a circle`);

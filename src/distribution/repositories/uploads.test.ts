@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { OwnRegistry } from "../../../test/support/own-registry.ts";
+import { RegistryStore } from "../../../test/support/registry-store.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import { RegistryError } from "./registry-error.ts";
 import { openRepositories } from "./repositories.ts";
@@ -92,4 +93,23 @@ test("a sweep removes what nobody went on with, and leaves what is young", async
   expect(await uploads.offset(repository, old)).toBe(3);
   expect(await uploads.sweep(-1000)).toBe(1);
   expect(await refused(uploads.offset(repository, old))).toBe("BLOB_UPLOAD_UNKNOWN");
+});
+
+test("uploads count until they are over, and those to which nothing comes any more can be given up", async () => {
+  await using store = new RegistryStore();
+  const { uploads } = store.repositories;
+  const id = uploads.begin(repository);
+  await uploads.append(repository, id, once(randomBytes(1000)));
+  const other = uploads.begin(repository);
+  await uploads.append(repository, other, once(randomBytes(10)));
+  const everything = (): boolean => true;
+  expect(uploads.pendingBytes(everything, other)).toBe(1000);
+  expect(uploads.pendingBytes((name) => name !== repository)).toBe(0);
+  uploads.giveUpPaused(repository, other);
+  expect(await uploads.offset(repository, id)).toBe(1000);
+  store.nowMs += 60_000;
+  uploads.giveUpPaused(repository, other);
+  expect(uploads.pendingBytes(everything)).toBe(10);
+  expect(await refused(uploads.offset(repository, id))).toBe("BLOB_UPLOAD_UNKNOWN");
+  expect(await uploads.offset(repository, other)).toBe(10);
 });

@@ -42,6 +42,9 @@ export interface AppendOptions {
 /** How many sessions are kept in memory; more are read again from their files. */
 const SESSIONS_IN_MEMORY = 10_000;
 
+/** An upload to which nothing came for so long makes room for others, where there is none. */
+const PAUSED_MS = 30_000;
+
 /**
  * Blobs on their way into repositories, over several requests. What came is kept over a broken connection and a killed process; a
  * client that asks where it stands can go on.
@@ -78,6 +81,31 @@ export class Uploads {
   /** How many are known at this moment. */
   get count(): number {
     return this.#sessions.size;
+  }
+
+  /**
+   * What has come of uploads that are not finished, in repositories that `matches` says yes to.
+   *
+   * @param except leaves one out
+   */
+  pendingBytes(matches: (repository: string) => boolean, except?: string): number {
+    let bytes = 0;
+    for (const [id, { repository, offsetBytes, isOver }] of this.#sessions) {
+      if (offsetBytes > 0 && !isOver && id !== except && matches(repository)) bytes += offsetBytes;
+    }
+    return bytes;
+  }
+
+  /** Gives up what nobody has sent for a while in a repository: a client that lost its connection begins anew more often than it goes on. */
+  giveUpPaused(repository: RepositoryName, except: string): void {
+    for (const [id, session] of this.#sessions) {
+      if (session.repository !== repository || id === except) continue;
+      if (session.writing !== undefined || session.isOver || session.touchedMs > this.#parts.now() - PAUSED_MS)
+        continue;
+      session.isOver = true;
+      this.#sessions.delete(id);
+      void unlink(session.path).catch(() => undefined);
+    }
   }
 
   /** How many bytes have come. @throws RegistryError BLOB_UPLOAD_UNKNOWN */
@@ -266,11 +294,10 @@ export class Uploads {
   #remember(id: string, session: UploadSession): void {
     this.#sessions.set(id, session);
     if (this.#sessions.size <= SESSIONS_IN_MEMORY) return;
-    for (const [oldest, { writing, isOver }] of this.#sessions) {
-      if (writing !== undefined || isOver) continue;
-      this.#sessions.delete(oldest);
-      return;
-    }
+    const idle = [...this.#sessions].filter(([, { writing, isOver }]) => writing === undefined && !isOver);
+    // Those with bytes count for quotas for as long as they are known.
+    const [oldest] = idle.find(([, { offsetBytes }]) => offsetBytes === 0) ?? idle[0] ?? [];
+    if (oldest !== undefined) this.#sessions.delete(oldest);
   }
 
   /** The file's name binds it to its repository, so that the upload of one cannot be finished in another. */

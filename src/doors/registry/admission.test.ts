@@ -33,7 +33,8 @@ beforeAll(async () => {
     `[users.alice]\npassword = "${hash}"\n[users.bob]\npassword = "${hash}"\n
      [[rights]]\nusers = ["alice"]\nrepositories = ["team/**"]\nactions = ["pull", "push", "delete"]\n
      [[rights]]\nusers = ["bob"]\nrepositories = ["bob/*"]\nactions = ["pull", "push"]\n
-     [[quotas]]\nrepositories = ["team/small"]\nmax_bytes = "1 kB"\n`,
+     [[quotas]]\nrepositories = ["team/small"]\nmax_bytes = "1 kB"\n
+     [[quotas]]\nrepositories = ["team/parallel"]\nmax_bytes = "1 kB"\n`,
   );
   const migrations = [...CONTENT_MIGRATIONS, ...REGISTRY_MIGRATIONS, ...IDENTITY_MIGRATIONS];
   const state = cleanup.use(State.open(join(root, "state.db"), { migrations, now: Date.now }));
@@ -146,6 +147,18 @@ describe("a registry with users", () => {
     const mounting = await ask("POST", `/v2/team/small/blobs/uploads/?mount=${digestOf("a secret of alice's")}`, alice);
     expect(mounting.status).toBe(403);
     expect(readdirSync(join(root, "uploads"))).toEqual([]);
+  });
+
+  test("a quota counts what comes in uploads that nobody finishes", async () => {
+    const begin = async (): Promise<string> =>
+      (await ask("POST", "/v2/team/parallel/blobs/uploads/", alice)).headers.get("location") ?? "";
+    const [first, second] = [await begin(), await begin()];
+    expect((await ask("PATCH", first, alice, "x".repeat(700))).status).toBe(202);
+    expect((await ask("PATCH", second, alice, "x".repeat(700))).status).toBe(403);
+    expect((await ask("DELETE", first, alice)).status).toBe(204);
+    const third = await begin();
+    expect((await ask("PATCH", third, alice, "x".repeat(700))).status).toBe(202);
+    expect((await ask("PUT", `${third}?digest=${digestOf("x".repeat(700))}`, alice)).status).toBe(201);
   });
 
   test("lists only what one may pull", async () => {

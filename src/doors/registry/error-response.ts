@@ -1,5 +1,5 @@
 import { RegistryError, type RegistryErrorCode } from "../../distribution/repositories/registry-error.ts";
-import { type ErrorCode, formatError, isGantryError } from "../../errors/gantry-error.ts";
+import { type ErrorCode, formatError, GantryError, isGantryError } from "../../errors/gantry-error.ts";
 
 /** The status of each of the specification's codes (distribution-spec, "Error Codes" and the endpoints' failures). */
 const REGISTRY_STATUS: Readonly<Record<RegistryErrorCode, number>> = {
@@ -39,12 +39,19 @@ const OTHER: Readonly<
 /** The response that tells an error: `{"errors":[{"code","message","detail"}]}` (distribution-spec, "Error Codes"). */
 export function errorResponse(error: unknown): Response {
   const { status, code, detail } = classify(error);
-  const message = isGantryError(error) ? formatError(error) : "the registry failed, and its log says why";
+  const message = isGantryError(error) ? sentenceOf(error) : "the registry failed, and its log says why";
   const body = { errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] };
   return new Response(JSON.stringify(body), {
     status,
     headers: { ...(error instanceof RegistryError ? error.headers : {}), "content-type": "application/json" },
   });
+}
+
+/** Causes of what failed here name files and hosts of ours: they are for the operator. */
+function sentenceOf(error: GantryError): string {
+  if (error instanceof RegistryError) return formatError(error);
+  const { code, message, hint } = error;
+  return formatError(new GantryError(code, message, hint === undefined ? {} : { hint }));
 }
 
 function classify(error: unknown): { readonly status: number; readonly code: string; readonly detail?: unknown } {

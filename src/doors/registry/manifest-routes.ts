@@ -49,7 +49,7 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
   const { repository, named } = target;
   const tags = "tag" in named ? [named.tag] : readTags(query);
   const bytes = await readManifestBody(request);
-  requireRoom(exchange, repository, bytes.byteLength);
+  requireRoom(exchange, repository, { bytes: bytes.byteLength });
   const stored = await parts.manifests.put(repository, bytes, {
     ...("digest" in named ? { digest: named.digest } : {}),
     tags,

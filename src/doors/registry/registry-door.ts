@@ -2,7 +2,7 @@ import type { EventOutbox } from "../../distribution/notifications/event-outbox.
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
 import type { UpstreamCache } from "../../distribution/upstream/upstream-cache.ts";
-import { isGantryError } from "../../errors/gantry-error.ts";
+import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import { type Access, readPeerCertificate } from "../../identity/index.ts";
 import type { HttpPeer } from "../../platform/http-server.ts";
 import { admit } from "./admission.ts";
@@ -58,11 +58,12 @@ export async function answerRegistry(
   try {
     response = await answer({ request, peer, url, known }, options);
   } catch (error) {
-    if (!isGantryError(error) && !request.signal.aborted) {
-      const what = `${request.method} ${url.pathname.slice(0, 200)}`;
-      options.warn(`${what} failed: ${error instanceof Error ? error.stack : error}`);
-    }
     response = errorResponse(error);
+    if (isForOperator(error, response.status) && !request.signal.aborted) {
+      const what = `${request.method} ${url.pathname.slice(0, 200)}`;
+      const why = isGantryError(error) ? formatError(error) : error instanceof Error ? error.stack : error;
+      options.warn(`${what} failed: ${why}`);
+    }
   }
   for (const [name, value] of Object.entries(COMMON_HEADERS)) {
     if (!response.headers.has(name)) response.headers.set(name, value);
@@ -81,6 +82,11 @@ export async function answerRegistry(
     sentBytes: request.method === "HEAD" ? 0 : lengthOf(response.headers),
   });
   return response;
+}
+
+/** True for what is wrong with us, not with the request: the client is told less of it. Full disks and other registries are told of elsewhere. */
+function isForOperator(error: unknown, status: number): boolean {
+  return !(error instanceof RegistryError) && (status === 500 || isGantryError(error, "permission-denied"));
 }
 
 function lengthOf(headers: Headers): number {

@@ -1,16 +1,27 @@
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
+import type { StorageUsage } from "../../identity/index.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
+
+interface UploadTarget {
+  readonly repository: RepositoryName;
+  readonly id: string;
+}
 
 type Asking = Pick<RegistryExchange, "access" | "identity" | "parts">;
 
 /**
  * Asks whether quotas leave room for so many more bytes. Whoever is let store in a repository that is not there yet has made it.
  *
+ * @param options.bytes none asks whether what is there fits. @default 0
  * @throws RegistryError DENIED
  */
-export function requireRoom({ access, identity, parts }: Asking, repository: RepositoryName, bytes: number): void {
-  const decision = access.mayStore(identity, repository, { bytes, usage: parts.usage });
+export function requireRoom(
+  { access, identity, parts }: Asking,
+  repository: RepositoryName,
+  { bytes = 0, usage = parts.usage }: { readonly bytes?: number; readonly usage?: StorageUsage } = {},
+): void {
+  const decision = access.mayStore(identity, repository, { bytes, usage });
   if (decision.isAllowed) return;
   throw new RegistryError("DENIED", decision.reason, { hint: "delete something first, or ask for more room" });
 }
@@ -18,12 +29,30 @@ export function requireRoom({ access, identity, parts }: Asking, repository: Rep
 /** How many bytes of a stream come between two questions: a question may go through all repositories. */
 const ASK_EVERY_BYTES = 8 * 1024 * 1024;
 
-/** Watches a body whose size is not known before. @returns what is called with the size that the blob has by then */
-export function watchRoom(asking: Asking, repository: RepositoryName): (sizeBytes: number) => void {
+/**
+ * Watches a body whose size is not known before. Other uploads that are not finished count too, or any number of them could be begun for
+ * the same room; those of the repository to which nothing comes make room first.
+ *
+ * @returns what is called with the size that the blob has by then
+ */
+export function watchRoom(asking: Asking, { repository, id }: UploadTarget): (sizeBytes: number) => void {
+  const { uploads, usage } = asking.parts;
+  const withUploads: StorageUsage = {
+    hasRepository: (name) => usage.hasRepository(name),
+    ofRepositories(matches) {
+      const { repositories, bytes } = usage.ofRepositories(matches);
+      return { repositories, bytes: bytes + uploads.pendingBytes(matches, id) };
+    },
+  };
   let askedBytes = 0;
   return (sizeBytes) => {
     if (sizeBytes < askedBytes) return;
-    requireRoom(asking, repository, sizeBytes);
+    try {
+      requireRoom(asking, repository, { bytes: sizeBytes, usage: withUploads });
+    } catch {
+      uploads.giveUpPaused(repository, id);
+      requireRoom(asking, repository, { bytes: sizeBytes, usage: withUploads });
+    }
     askedBytes = sizeBytes + ASK_EVERY_BYTES;
   };
 }

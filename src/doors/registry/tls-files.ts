@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, type Stats, statSync } from "node:fs";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { ServerTls } from "../../platform/http-server.ts";
 
@@ -37,9 +37,18 @@ export function readTlsFiles(files: TlsFiles): ServerTls {
 /** Changes when one of the files does. */
 export function stampOfTlsFiles({ certificate, key, clientAuthority }: TlsFiles): string {
   return [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])]
-    .map((path) => statSync(path, { throwIfNoEntry: false }))
+    .map(statOf)
     .map((found) => (found === undefined ? "-" : `${found.mtimeMs} ${found.size} ${found.ino}`))
     .join(",");
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // No access any more, links in a circle: as if it were not there.
+    return undefined;
+  }
 }
 
 function read(path: string): string {

@@ -38,7 +38,7 @@ export async function beginUpload(exchange: RegistryExchange, repository: Reposi
   if (mount !== null && tryMount(exchange, repository, parseDigest(mount))) {
     return created(repository, parseDigest(mount));
   }
-  requireRoom(exchange, repository, 0);
+  requireRoom(exchange, repository);
   const whole = mount === null ? query.get("digest") : null;
   if (whole !== null) {
     const digest = parseDigest(whole);
@@ -87,10 +87,10 @@ function tryMount(exchange: RegistryExchange, repository: RepositoryName, digest
       });
   if (readable === undefined) return false;
   // Whoever mounts into a repository that is not there makes it.
-  requireRoom(exchange, repository, 0);
+  requireRoom(exchange, repository);
   return parts.transaction(() => {
     if (!parts.blobs.link(repository, digest)) return false;
-    requireRoom(exchange, repository, 0);
+    requireRoom(exchange, repository);
     const { sizeBytes } = parts.blobs.require(repository, digest);
     tell?.("mount", { repository, digest, sizeBytes, mediaType: BLOB_TYPE, fromRepository: readable });
     return true;
@@ -122,7 +122,7 @@ async function finish(exchange: RegistryExchange, target: UploadTarget, digest: 
   await exchange.parts.uploads.finish(target, digest, {
     also: ({ sizeBytes }) => {
       // Several at once may have been let in for the same room: now it counts, and the last one is too much.
-      requireRoom(exchange, repository, 0);
+      requireRoom(exchange, repository);
       exchange.tell?.("push", { repository, digest, sizeBytes, mediaType: BLOB_TYPE });
     },
   });
@@ -146,7 +146,7 @@ async function append(exchange: RegistryExchange, target: UploadTarget): Promise
     );
   }
   const { repository, id } = target;
-  const watch = watchRoom(exchange, repository);
+  const watch = watchRoom(exchange, target);
   try {
     // Before its bytes are sent, where it says how many there are.
     if (lengthBytes !== null) watch((await parts.uploads.offset(repository, id)) + Number(lengthBytes));

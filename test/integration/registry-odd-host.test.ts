@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { OwnRegistry } from "../support/own-registry.ts";
+import { pushImage } from "../support/push-content.ts";
+import { RegistryProcess } from "../support/registry-process.ts";
+
+/** Nobody listens there: what is asked by way of it fails. */
+const PROXIES = ["HTTP_PROXY=http://127.0.0.1:9", "http_proxy=http://127.0.0.1:9"];
+
+test("a registry whose environment has a proxy, a narrow umask and an odd root reaches others on this host, and tells them", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry odd höst 'quoted' "));
+  await using upstream = await OwnRegistry.start();
+  await pushImage(`${upstream.url}/v2/app`, "v1");
+  const told = Promise.withResolvers<string>();
+  using hook = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      told.resolve(await request.text());
+      return new Response();
+    },
+  });
+  const config = join(folder, "registry.toml");
+  writeFileSync(
+    config,
+    `[[upstream]]\nprefix = "copy"\nregistry = "${upstream.host}"\n
+     [[notifications]]\nname = "hook"\nurl = "http://127.0.0.1:${hook.port}/"\n`,
+  );
+  const before = ["env", "-u", "NO_PROXY", "-u", "no_proxy", ...PROXIES, "sh", "-c", 'umask 077 && exec "$0" "$@"'];
+  {
+    await using registry = await RegistryProcess.start({
+      root: join(folder, "root"),
+      args: ["--config", config],
+      before,
+    });
+    expect((await fetch(`${registry.url}/v2/copy/app/manifests/v1`)).status).toBe(200);
+    await pushImage(`${registry.url}/v2/own/app`, "v1");
+    expect(await told.promise).toContain("events");
+  }
+  rmSync(folder, { recursive: true });
+});
