@@ -11,7 +11,7 @@ async function download(bytes: string, expected = bytes) {
   const begun = await BlobDownload.begin({
     descriptor: { mediaType: "application/octet-stream", digest: digestOf(expected), size: bytes.length },
     path,
-    storedPath,
+    readStored: async (start, end) => Bun.file(storedPath).slice(start, end).stream(),
     source: (async function* () {
       yield Buffer.from(bytes);
     })(),

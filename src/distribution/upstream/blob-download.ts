@@ -11,8 +11,8 @@ export interface BlobDownloadOptions {
   readonly descriptor: Descriptor;
   /** Where the bytes are gathered; the file is made. */
   readonly path: string;
-  /** Where `store` puts them. */
-  readonly storedPath: string;
+  /** A part of what `store` has taken. */
+  readonly readStored: (start: number, end: number) => Promise<ReadableStream<Uint8Array>>;
   readonly source: AsyncIterable<Uint8Array>;
   /** Takes the verified, synced file. */
   readonly store: (blob: StoredBlob) => Promise<void>;
@@ -29,7 +29,7 @@ export class BlobDownload {
   /** Ends when the blob is stored; fails if it cannot be. */
   readonly done: Promise<void>;
   readonly #path: string;
-  readonly #storedPath: string;
+  readonly #readStored: BlobDownloadOptions["readStored"];
   #offsetBytes = 0;
   #isVerified = false;
   #failure: unknown;
@@ -38,7 +38,7 @@ export class BlobDownload {
   private constructor(options: BlobDownloadOptions, file: FileHandle) {
     this.sizeBytes = options.descriptor.size;
     this.#path = options.path;
-    this.#storedPath = options.storedPath;
+    this.#readStored = options.readStored;
     this.done = this.#run(options, file);
     this.done.catch(() => undefined);
   }
@@ -89,19 +89,15 @@ export class BlobDownload {
     if (actual !== digest) throw new GantryError("data-loss", `wrong digest: expected ${digest}, got ${actual}`);
   }
 
-  /** Where the bytes are: a small blob may be stored, or have failed, before its reader begins. */
-  async #open(): Promise<FileHandle> {
-    try {
-      return await open(this.#path, "r");
-    } catch {
-      await this.done;
-      return await open(this.#storedPath, "r");
-    }
-  }
-
   /** The bytes from `start` to `end` (exclusive) as they come. */
   async *read(start = 0, end = this.sizeBytes): AsyncGenerator<Uint8Array, void, undefined> {
-    const file = await this.#open();
+    const file = await open(this.#path, "r").catch(() => undefined);
+    if (file === undefined) {
+      // A small blob may be stored, or have failed, before its reader begins.
+      await this.done;
+      if (start < end) yield* await this.#readStored(start, end);
+      return;
+    }
     try {
       for (let place = start; place < end; ) {
         const progress = this.#progress.promise;

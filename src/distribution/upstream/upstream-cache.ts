@@ -177,7 +177,10 @@ export class UpstreamCache {
     const download = await BlobDownload.begin({
       descriptor,
       path: file.path,
-      storedPath: content.path(descriptor.digest),
+      readStored: async (start, end) => {
+        const body = await content.body(descriptor.digest, { start, end });
+        return body instanceof Blob ? body.stream() : body;
+      },
       source: openFromSources(sources, descriptor),
       store: (blob) =>
         content.adopt(file, blob, { also: () => void repositories.blobs.link(repository, descriptor.digest) }),
