@@ -227,7 +227,7 @@ export class ContentStore implements AsyncDisposable {
   /** Makes a blob known whose bytes are in their place. On failure they go, unless it was known before. */
   async #record(blob: StoredBlob, also: (() => void) | undefined): Promise<void> {
     try {
-      this.#state.transaction(() => {
+      await this.#state.transactionTogether(() => {
         // Even if it was there: a collection may have dropped its row meanwhile, and leaves the bytes to whoever has a row.
         this.#state.db.run("INSERT OR IGNORE INTO blobs (digest, size_bytes, created_ms) VALUES (?, ?, ?)", [
           blob.digest,

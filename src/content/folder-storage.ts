@@ -9,6 +9,7 @@ import { diskError } from "./disk-error.ts";
 import type { StoredBlob } from "./ingest.ts";
 import { FileVerifier } from "./scrub/file-verifier.ts";
 import type { BlobVerifier } from "./scrub/scrub-protocol.ts";
+import { SharedRun } from "./shared-run.ts";
 
 const ALGORITHMS = ["sha256", "sha512"] as const;
 const READ_BYTES = 1 << 18;
@@ -25,6 +26,8 @@ function syncDirectoryNow(path: string): void {
 /** Blobs as files, as an OCI image layout has them: `blobs/sha256/…`. */
 export class FolderStorage implements BlobStorage {
   readonly #directory: string;
+  /** Many blobs that come at once wait for one sync of their folder. */
+  readonly #syncs = { sha256: this.#syncOf("sha256"), sha512: this.#syncOf("sha512") } as const;
 
   /** @param directory is made as needed: `<root>/content/blobs` */
   constructor(directory: string) {
@@ -49,6 +52,13 @@ export class FolderStorage implements BlobStorage {
     return missing;
   }
 
+  #syncOf(algorithm: (typeof ALGORITHMS)[number]): SharedRun {
+    return new SharedRun(async () => {
+      await using folder = await open(join(this.#directory, algorithm), "r");
+      await folder.sync();
+    });
+  }
+
   path(digest: Digest): string {
     return join(this.#directory, digestAlgorithm(digest), digestHex(digest));
   }
@@ -59,8 +69,7 @@ export class FolderStorage implements BlobStorage {
 
   async take(path: string, { digest }: StoredBlob): Promise<void> {
     await rename(path, this.path(digest));
-    await using folder = await open(join(this.#directory, digestAlgorithm(digest)), "r");
-    await folder.sync();
+    await this.#syncs[digestAlgorithm(digest)].run();
   }
 
   async *read({ digest }: StoredBlob): AsyncGenerator<Uint8Array, undefined> {

@@ -1,6 +1,7 @@
 import { GantryError, isGantryError } from "../errors/gantry-error.ts";
 import { Database } from "../platform/sqlite.ts";
 import { EVENT_MIGRATION, type EventLog, StoredEventLog } from "./event-log.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { applyMigrations, type Migration } from "./migration.ts";
 import { keepSpareRoom } from "./spare-room.ts";
 
@@ -19,12 +20,17 @@ export class State implements Disposable {
   readonly events: EventLog;
   readonly now: () => number;
   readonly #log: StoredEventLog;
+  readonly #group: GroupCommit;
 
   private constructor(db: Database, now: () => number) {
     this.db = db;
     this.now = now;
     this.#log = new StoredEventLog(db, now);
     this.events = this.#log;
+    this.#group = new GroupCommit({
+      transaction: (work) => this.transaction(work),
+      isOpen: () => db.inTransaction,
+    });
   }
 
   /**
@@ -67,6 +73,14 @@ export class State implements Disposable {
     } catch (error) {
       throw isDiskFull(error) ? diskFull(error) : error;
     }
+  }
+
+  /**
+   * As `transaction`, a moment later, and in one commit with whatever else is asked for in this turn: many at once wait for the disk
+   * once. Work that throws is rolled back alone.
+   */
+  transactionTogether<T>(work: () => T): Promise<T> {
+    return this.#group.run(work);
   }
 
   /** Ends all subscriptions and closes the database. Idempotent. */
