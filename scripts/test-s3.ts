@@ -3,6 +3,7 @@
  * first, which takes minutes; without it, it has to be there.
  */
 import { join } from "node:path";
+import { inTestBucket } from "../test/support/bucket-root.ts";
 import { findS3Server, S3Server } from "../test/support/s3-server.ts";
 
 const root = join(import.meta.dir, "..");
@@ -23,6 +24,6 @@ await using server = await S3Server.start(program);
 const tests = Bun.spawn([process.execPath, "test", "--timeout=60000", ...FILES.map((path) => `./${path}`)], {
   cwd: root,
   stdio: ["ignore", "inherit", "inherit"],
-  env: { ...process.env, GANTRY_TEST_S3: server.endpoint },
+  env: { ...process.env, ...inTestBucket(server) },
 });
 process.exitCode = await tests.exited;

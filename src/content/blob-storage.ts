@@ -9,6 +9,9 @@ export interface BlobSpan {
   readonly end: number;
 }
 
+/** A file, or bytes as they come. */
+export type BlobBody = Blob | AsyncGenerator<Uint8Array, unknown, undefined>;
+
 /**
  * Where the bytes of blobs lie. Which blobs there are, the database says. Whoever stores or removes has the lock of the digest.
  *
@@ -22,7 +25,7 @@ export interface BlobStorage {
   /** The bytes as they lie, not verified. */
   read(blob: StoredBlob): AsyncIterable<Uint8Array>;
   /** Bytes as the body of a response, not verified. When this returns they can be had. */
-  body(blob: StoredBlob, span: BlobSpan): Promise<Blob | ReadableStream<Uint8Array>>;
+  body(blob: StoredBlob, span: BlobSpan): Promise<BlobBody>;
   /** Where clients are to get a blob, if not from here. */
   redirect(digest: Digest): Promise<string | undefined>;
   /** Removes a blob. Idempotent. */

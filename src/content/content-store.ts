@@ -7,7 +7,7 @@ import { type Digest, digestAlgorithm } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
 import { streamOf } from "../platform/stream-of.ts";
 import type { State } from "../state/state.ts";
-import type { BlobSpan, BlobStorage } from "./blob-storage.ts";
+import type { BlobBody, BlobSpan, BlobStorage } from "./blob-storage.ts";
 import { type Collected, collectGarbage } from "./collect-garbage.ts";
 import { DigestLock } from "./digest-lock.ts";
 import { diskError } from "./disk-error.ts";
@@ -120,7 +120,7 @@ export class ContentStore implements AsyncDisposable {
    *
    * @throws `not-found`, `data-loss`, `unavailable`
    */
-  async body(digest: Digest, span: BlobSpan): Promise<Blob | ReadableStream<Uint8Array>> {
+  async body(digest: Digest, span: BlobSpan): Promise<BlobBody> {
     return await this.#storage.body(this.#require(digest), span);
   }
 

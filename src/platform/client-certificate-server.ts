@@ -1,7 +1,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
-import { finished } from "node:stream/promises";
+import { pipeline } from "node:stream/promises";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { HttpPeer, HttpServer, HttpServerOptions, ServerTls } from "./http-server.ts";
 
@@ -84,7 +84,7 @@ async function answer(
     outgoing.writeHead(response.status, [...[...response.headers].flat(), ...length]);
     if (bytes !== undefined) outgoing.end(bytes);
     else if (response.body === null) outgoing.end();
-    else await finished(Readable.fromWeb(response.body as never).pipe(outgoing), { signal: gone.signal });
+    else await pipeline(Readable.fromWeb(response.body as never), outgoing, { signal: gone.signal });
   } catch {
     // The client went, or the file did in the middle of the answer: it sees a broken one.
     outgoing.destroy();

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { canMakeCertificates, makeAuthority } from "../../test/support/certificates.ts";
-import { type HttpServer, type HttpServerOptions, type ServerTls, serveHttp } from "./http-server.ts";
+import { type HttpServer, type HttpServerOptions, madeBody, type ServerTls, serveHttp } from "./http-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-http-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -130,4 +130,33 @@ describe.skipIf(!canMakeCertificates())("a server that asks for certificates", (
     expect(await Promise.race([server.close(), pause(3000)])).toBeUndefined();
     silent.destroy();
   });
+});
+
+test("an answer that fails in the middle ends the connection, and its reason is told", async () => {
+  const reasons: unknown[] = [];
+  async function* failing(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(10);
+    await pause(20);
+    throw new Error("the source broke");
+  }
+  const handle = async (): Promise<Response> =>
+    new Response(
+      madeBody(failing(), (error) => void reasons.push(error)),
+      { headers: { "content-length": "20" } },
+    );
+  const servers = [await serveHttp({ hostname: "127.0.0.1", port: 0, handle })];
+  const client = async (server: HttpServer, scheme: string): Promise<void> => {
+    const options = { tls: { rejectUnauthorized: false } };
+    const answer = await fetch(`${scheme}://127.0.0.1:${server.port}/`, options);
+    expect(answer.status).toBe(200);
+    await expect(answer.bytes()).rejects.toThrow();
+  };
+  for (const server of servers) await client(server, "http");
+  if (canMakeCertificates()) {
+    // The server that asks for certificates is another one.
+    servers.push(await serve(makeTls(), handle));
+    await client(servers[1] as HttpServer, "https");
+  }
+  expect(reasons.map(String)).toEqual(servers.map(() => "Error: the source broke"));
+  for (const server of servers) await server.close();
 });

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { streamOf } from "./stream-of.ts";
 
 /** What node:tls says of a client's certificate that it has verified. */
 export interface HttpPeerCertificate {
@@ -100,4 +101,18 @@ function listen({ hostname, port, tls, handle }: HttpServerOptions): Bun.Server<
 export function fileBody(path: string, start?: number, end?: number): Blob {
   const file = Bun.file(path);
   return start === undefined ? file : file.slice(start, end);
+}
+
+/**
+ * Bytes that are made while they are sent, as the body of a response. If that fails the connection ends, so that no client takes what it has
+ * for the whole; the reason is told to `onFailure` alone, since Bun would print its stack.
+ */
+export function madeBody(
+  chunks: AsyncGenerator<Uint8Array, unknown, undefined>,
+  onFailure: (failure: unknown) => void,
+): ReadableStream<Uint8Array> {
+  return streamOf(chunks, (failure) => {
+    onFailure(failure);
+    return undefined;
+  });
 }

@@ -1,8 +1,8 @@
+import { PartBuffers } from "./part-buffers.ts";
 import { type ByteSpan, readObject } from "./read-object.ts";
 import { elementsOf, textOf } from "./read-xml.ts";
 import { readText, S3Connection, type S3ConnectionOptions } from "./s3-connection.ts";
 import { S3Error } from "./s3-error.ts";
-import { Slots } from "./slots.ts";
 import { abortUpload, sizeOfObject, type UploadFileOptions, uploadFile } from "./upload-file.ts";
 
 export interface S3Object {
@@ -13,24 +13,23 @@ export interface S3Object {
 export interface S3BucketOptions extends S3ConnectionOptions {
   /** How many parts are in memory at once, among all uploads. @default 4 */
   readonly partsAtOnce?: number;
-  /** @default 8 MiB */
+  /** Larger files go in parts of this. @default 8 MiB; S3 wants 5 MiB at least */
   readonly partBytes?: number;
 }
 
 const PARTS_AT_ONCE = 4;
+const PART_BYTES = 8 << 20;
 const LIST_BYTES_MAX = 16 << 20;
 const SMALL_BYTES_MAX = 1 << 16;
 
 /** Objects in one bucket of an S3 server. Everything throws S3Error when the bucket cannot be used. */
 export class S3Bucket {
   readonly #connection: S3Connection;
-  readonly #slots: Slots;
-  readonly #partBytes: number | undefined;
+  readonly #buffers: PartBuffers;
 
   constructor(options: S3BucketOptions) {
     this.#connection = new S3Connection(options);
-    this.#slots = new Slots(options.partsAtOnce ?? PARTS_AT_ONCE);
-    this.#partBytes = options.partBytes;
+    this.#buffers = new PartBuffers(options.partsAtOnce ?? PARTS_AT_ONCE, options.partBytes ?? PART_BYTES);
   }
 
   get name(): string {
@@ -38,9 +37,8 @@ export class S3Bucket {
   }
 
   /** See `uploadFile`. */
-  async upload(file: Omit<UploadFileOptions, "slots" | "partBytes">): Promise<void> {
-    const partBytes = this.#partBytes === undefined ? {} : { partBytes: this.#partBytes };
-    await uploadFile(this.#connection, { ...file, slots: this.#slots, ...partBytes });
+  async upload(file: Omit<UploadFileOptions, "buffers">): Promise<void> {
+    await uploadFile(this.#connection, { ...file, buffers: this.#buffers });
   }
 
   /** See `readObject`. */

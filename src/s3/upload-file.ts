@@ -3,10 +3,10 @@ import { type FileHandle, open } from "node:fs/promises";
 import { GantryError } from "../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
+import type { PartBuffers } from "./part-buffers.ts";
 import { textOf } from "./read-xml.ts";
 import { readText, type S3Connection } from "./s3-connection.ts";
 import { parseS3Failure, S3Error } from "./s3-error.ts";
-import type { Slots } from "./slots.ts";
 
 export interface UploadFileOptions {
   readonly path: string;
@@ -15,13 +15,10 @@ export interface UploadFileOptions {
   readonly digest: Digest;
   /** Where it goes. */
   readonly key: string;
-  /** Bound how many parts are in memory, among all uploads. */
-  readonly slots: Slots;
-  /** Larger files go in parts of this. @default 8 MiB; S3 wants 5 MiB at least */
-  readonly partBytes?: number;
+  /** Larger files go in parts of their size. */
+  readonly buffers: PartBuffers;
 }
 
-const PART_BYTES = 8 << 20;
 /** S3 takes no more parts of one object. */
 const PARTS_MAX = 10_000;
 const READ_BYTES = 1 << 20;
@@ -36,7 +33,7 @@ const ANSWER_BYTES_MAX = 1 << 20;
 export async function uploadFile(connection: S3Connection, options: UploadFileOptions): Promise<void> {
   const file = await open(options.path, "r");
   try {
-    const { partBytes = PART_BYTES } = options;
+    const partBytes = options.buffers.sizeBytes;
     if (options.sizeBytes <= partBytes) await putWhole(connection, file, options);
     else
       await new PartedUpload(connection, file, options).run(
@@ -49,9 +46,9 @@ export async function uploadFile(connection: S3Connection, options: UploadFileOp
 
 async function putWhole(connection: S3Connection, file: FileHandle, options: UploadFileOptions): Promise<void> {
   const { key, digest } = options;
-  using _slot = await options.slots.take();
+  using buffer = await options.buffers.take(options.sizeBytes);
   const whole = createHash(digestAlgorithm(digest));
-  const part = await readPart(file, { start: 0, sizeBytes: options.sizeBytes }, whole);
+  const part = await readPart(file, { start: 0, bytes: buffer.bytes }, whole);
   requireDigest(whole, digest);
   await connection.send(
     { method: "PUT", key, body: part.bytes, bodySha256: part.sha256, doing: `cannot store ${key}` },
@@ -102,20 +99,20 @@ class PartedUpload {
 
   /** Reads the parts one after the other, and sends several at once. @returns the hash of all of them */
   async #sendParts(uploadId: string, partBytes: number, sending: Promise<StoredPart>[]): Promise<Hash> {
-    const { sizeBytes, digest, slots } = this.#options;
+    const { sizeBytes, digest, buffers } = this.#options;
     const whole = createHash(digestAlgorithm(digest));
     let hasFailed = false;
     for (let start = 0, number = 1; start < sizeBytes && !hasFailed; start += partBytes, number += 1) {
-      const slot = await slots.take();
+      const buffer = await buffers.take(Math.min(partBytes, sizeBytes - start));
       try {
-        const part = await readPart(this.#file, { start, sizeBytes: Math.min(partBytes, sizeBytes - start) }, whole);
-        const sent = this.#sendPart(uploadId, number, part).finally(() => slot[Symbol.dispose]());
+        const part = await readPart(this.#file, { start, bytes: buffer.bytes }, whole);
+        const sent = this.#sendPart(uploadId, number, part).finally(() => buffer[Symbol.dispose]());
         sent.catch(() => {
           hasFailed = true;
         });
         sending.push(sent);
       } catch (error) {
-        slot[Symbol.dispose]();
+        buffer[Symbol.dispose]();
         throw error;
       }
     }
@@ -193,10 +190,10 @@ interface ReadPart {
 
 async function readPart(
   file: FileHandle,
-  { start, sizeBytes }: { readonly start: number; readonly sizeBytes: number },
+  { start, bytes }: { readonly start: number; readonly bytes: Uint8Array },
   whole: Hash,
 ): Promise<ReadPart> {
-  const bytes = new Uint8Array(sizeBytes);
+  const sizeBytes = bytes.byteLength;
   const hash = createHash("sha256");
   for (let done = 0; done < sizeBytes; ) {
     const { bytesRead } = await file.read(bytes, done, Math.min(READ_BYTES, sizeBytes - done), start + done);

@@ -3,6 +3,7 @@
  *
  *     npm run conformance -- registry                           opencontainers/distribution-spec (needs Go)
  *     npm run conformance -- registry --url http://HOST:PORT    against another registry
+ *     npm run conformance -- registry --s3                      with blobs in a bucket (see scripts/install-s3-server.sh)
  *     npm run conformance -- runtime                            opencontainers/runtime-tools (needs Go)
  *     npm run conformance -- runtime hooks                      only its programs whose names have the word
  *     npm run conformance -- runtime --runtime /usr/sbin/runc   against another runtime
@@ -14,7 +15,7 @@ import { runRuntimeSuite } from "./runtime/run-suite.ts";
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
-  options: { runtime: { type: "string" }, url: { type: "string" } },
+  options: { runtime: { type: "string" }, url: { type: "string" }, s3: { type: "boolean" } },
   allowPositionals: true,
 });
 
@@ -30,7 +31,10 @@ async function runtime(words: readonly string[]): Promise<boolean> {
 
 /** There is nothing that our registry may skip. */
 async function registry(): Promise<boolean> {
-  const { passed, failed, skipped } = await runRegistrySuite(values.url === undefined ? {} : { url: values.url });
+  const { passed, failed, skipped } = await runRegistrySuite({
+    ...(values.url === undefined ? {} : { url: values.url }),
+    isInBucket: values.s3 === true,
+  });
   process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
   return failed === 0 && skipped === 0;
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inTestBucket } from "../support/bucket-root.ts";
 import { run } from "../support/command.ts";
 import { daemonSkipReason, TestDaemon } from "../support/daemon.ts";
 import { type MadeLayer, makeArchive, makeLayer } from "../support/layers.ts";
 import { registrySkipReason, startRegistry } from "../support/registry.ts";
+import { requireS3Server, S3Server } from "../support/s3-server.ts";
 import { CrashRun } from "./crash-run.ts";
 import { crashRegistry } from "./registry-crash.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -58,9 +60,18 @@ function layer(folder: string, count: number, sizeBytes: number): MadeLayer {
   ]);
 }
 
-/** `npm run test:crash -- [registry] [KILLS] [SEED]` */
+/** Blobs of registries are in a bucket from now on. @returns the server, to be ended */
+async function useBucket(): Promise<AsyncDisposable> {
+  const server = await S3Server.start(requireS3Server());
+  Object.assign(process.env, inTestBucket(server));
+  return server;
+}
+
+/** `npm run test:crash -- [registry [--s3]] [KILLS] [SEED]` */
 async function main(): Promise<void> {
-  const [first, ...rest] = process.argv.slice(2);
+  const words = process.argv.slice(2).filter((word) => word !== "--s3");
+  await using _bucket = process.argv.includes("--s3") ? await useBucket() : undefined;
+  const [first, ...rest] = words;
   const isRegistry = first === "registry";
   const skip = isRegistry ? undefined : crashSkipReason();
   if (skip !== undefined) {

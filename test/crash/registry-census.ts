@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Database } from "../../src/platform/sqlite.ts";
+import { blobsFolder } from "../support/bucket-root.ts";
 import { until } from "../support/daemon.ts";
 
 export interface StoreCensusOptions {
@@ -27,7 +28,7 @@ function compareStore(root: string, { isCollected }: StoreCensusOptions): readon
   const rows = new Set(column("SELECT digest FROM blobs"));
   const files = new Set(
     ["sha256", "sha512"].flatMap((algorithm) =>
-      readdirSync(join(root, "content/blobs", algorithm)).map((name) => `${algorithm}:${name}`),
+      listFolder(join(blobsFolder(root), algorithm)).map((name) => `${algorithm}:${name}`),
     ),
   );
   const held = new Set(column("SELECT digest FROM repository_manifests UNION SELECT digest FROM repository_blobs"));
@@ -56,6 +57,11 @@ function difference(left: ReadonlySet<string>, right: ReadonlySet<string>): read
 
 function hashFile(root: string, digest: string): string {
   const [algorithm = "", hex = ""] = digest.split(":");
-  const bytes = readFileSync(join(root, "content/blobs", algorithm, hex));
+  const bytes = readFileSync(join(blobsFolder(root), algorithm, hex));
   return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+}
+
+/** A bucket has no folder of what it has none of. */
+function listFolder(path: string): readonly string[] {
+  return existsSync(path) ? readdirSync(path) : [];
 }

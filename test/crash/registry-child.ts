@@ -11,11 +11,17 @@ import { REGISTRY_ROOTS } from "../../src/distribution/repositories/migrations.t
 import { openRepositories } from "../../src/distribution/repositories/repositories.ts";
 import { collectRepositories } from "../../src/distribution/upkeep/collect-repositories.ts";
 import { State } from "../../src/state/state.ts";
+import { openTestStorage } from "../support/bucket-root.ts";
 
 const root = process.argv[2] ?? "";
 mkdirSync(root, { recursive: true });
 const state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
-const content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
+const content = ContentStore.open({
+  directory: join(root, "content"),
+  state,
+  roots: REGISTRY_ROOTS,
+  ...(await openTestStorage(root, state)),
+});
 const warn = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
 const service = new RegistryService({ root, state, content, registries: openRegistryConnections(), warn });
 const { address } = await service.serve({ Listen: "127.0.0.1:0" }, ({ kind, ...rest }) => {

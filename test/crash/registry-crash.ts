@@ -6,6 +6,7 @@ import { REGISTRY_ROOTS } from "../../src/distribution/repositories/migrations.t
 import { openRepositories } from "../../src/distribution/repositories/repositories.ts";
 import { collectRepositories } from "../../src/distribution/upkeep/collect-repositories.ts";
 import { State } from "../../src/state/state.ts";
+import { inTestBucket, openTestStorage, testBucket } from "../support/bucket-root.ts";
 import { RegistryProcess } from "../support/registry-process.ts";
 import { takeStoreCensus } from "./registry-census.ts";
 import { RegistryCrashRun } from "./registry-crash-run.ts";
@@ -14,7 +15,11 @@ import { SeededRandom } from "./seeded-random.ts";
 /** Kills a registry so many times, then collects what nobody needs. @returns what was broken off, and how often */
 export async function crashRegistry(kills: number, seed: number): Promise<ReadonlyMap<string, number>> {
   const program = [process.execPath, join(import.meta.dirname, "registry-child.ts")];
-  await using registry = await RegistryProcess.start({ program });
+  const bucket = testBucket();
+  await using registry = await RegistryProcess.start({
+    program,
+    env: bucket === undefined ? {} : inTestBucket(bucket),
+  });
   const crashes = new RegistryCrashRun(registry, new SeededRandom(seed));
   let round = 0;
   try {
@@ -33,7 +38,8 @@ export async function crashRegistry(kills: number, seed: number): Promise<Readon
 async function collectAll(root: string): Promise<void> {
   using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: () => Date.now() + 10_000 });
   const directory = join(root, "content");
-  await using content = ContentStore.open({ directory, state, roots: REGISTRY_ROOTS });
+  const storage = await openTestStorage(root, state);
+  await using content = ContentStore.open({ directory, state, roots: REGISTRY_ROOTS, ...storage });
   const uploadsDirectory = join(root, "uploads");
   const repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID, graceMs: () => 0 });
   await collectRepositories({ state, content, repositories }, { uploadsIdleMs: 0 });

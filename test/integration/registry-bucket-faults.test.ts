@@ -11,6 +11,7 @@ import { S3Double, type S3Fault } from "../support/s3-double.ts";
 let folder: string;
 let server: S3Double;
 let url: string;
+const warnings: string[] = [];
 const end = new AbortController();
 let ended: Promise<unknown>;
 
@@ -26,6 +27,7 @@ beforeAll(async () => {
     environment: { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" },
     signal: end.signal,
     tell: (notice) => {
+      if (notice.kind === "warning") warnings.push(notice.sentence);
       if (notice.kind === "listening") listening.resolve(`http://${notice.address}`);
     },
   });
@@ -116,4 +118,7 @@ test("a blob that ends in the middle ends the connection: no client takes it for
   const response = await fetch(`${url}/blobs/${digestOf(bytes)}`);
   expect(response.status).toBe(200);
   await expect(response.bytes()).rejects.toThrow();
+  expect(warnings).toEqual([
+    expect.stringMatching(/^the answer with sha256:.* ended early: cannot read .* it answered 403/),
+  ]);
 });

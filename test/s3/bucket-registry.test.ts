@@ -6,12 +6,9 @@ import { join } from "node:path";
 import { type RunRegistryOptions, runRegistry } from "../../src/daemon/run-registry.ts";
 import { formatError } from "../../src/errors/gantry-error.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
-import { findS3Server, S3_TEST_BUCKET, S3_TEST_ENVIRONMENT, S3Server } from "../support/s3-server.ts";
+import { requireS3Server, S3_TEST_BUCKET, S3_TEST_ENVIRONMENT, S3Server } from "../support/s3-server.ts";
 
 /** `gantry registry serve --config` on a bucket of a real server that is the test's own, to be stopped and restarted. */
-const program = findS3Server();
-if (program === undefined) throw new Error("there is no S3 server: npm run test:s3 says so before it comes to this");
-
 let folder: string;
 let server: S3Server;
 const large = randomBytes(20 * 1024 * 1024 + 5);
@@ -19,7 +16,7 @@ const digest = digestOf(large);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "gantry-bucket-registry-"));
-  server = await S3Server.start(program);
+  server = await S3Server.start(requireS3Server());
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();

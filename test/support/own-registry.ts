@@ -1,17 +1,15 @@
-import { createHash, randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../src/api/registry.ts";
 import type { BlobStorage } from "../../src/content/blob-storage.ts";
 import { ContentStore } from "../../src/content/content-store.ts";
 import { MIGRATIONS } from "../../src/daemon/migrations.ts";
-import { openConfiguredStorage } from "../../src/daemon/open-bucket.ts";
 import { openRegistryConnections } from "../../src/daemon/open-registry-connections.ts";
 import { RegistryService } from "../../src/daemon/registry-service.ts";
 import { REGISTRY_ROOTS } from "../../src/distribution/repositories/migrations.ts";
 import { State } from "../../src/state/state.ts";
-import { S3_TEST_BUCKET, S3_TEST_ENVIRONMENT } from "./s3-server.ts";
+import { blobsFolder, openTestStorage, testBucket } from "./bucket-root.ts";
 
 export interface OwnRegistryOptions {
   /** @default false */
@@ -27,39 +25,25 @@ export interface OwnRegistryOptions {
 interface OpenedRoot {
   readonly root: string;
   readonly state: State;
-  readonly storage: BlobStorage | undefined;
+  readonly storage?: BlobStorage;
 }
 
-/** Blobs are files, and in a bucket where `npm run test:s3` says so. */
 async function openRoot(options: OwnRegistryOptions): Promise<OpenedRoot> {
   const root = options.root ?? mkdtempSync(join(tmpdir(), "gantry-own-registry-"));
   const state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: options.now ?? Date.now });
-  const endpoint = process.env.GANTRY_TEST_S3;
-  if (endpoint === undefined) return { root, state, storage: undefined };
-  const storage = await openConfiguredStorage(
-    {
-      endpoint,
-      bucket: S3_TEST_BUCKET,
-      prefix: `${createHash("sha256").update(root).digest("hex").slice(0, 16)}/`,
-      isPathStyle: true,
-      redirects: false,
-    },
-    { state, environment: S3_TEST_ENVIRONMENT, randomId: randomUUID, warn: () => undefined },
-  );
-  return { root, state, storage };
+  return { root, state, ...(await openTestStorage(root, state)) };
 }
 
-/** Gantry's registry on a loopback port, in this process. Where its blobs are, see `openRoot`. */
+/** Gantry's registry on a loopback port, in this process. Where its blobs are, see `openTestStorage`. */
 export class OwnRegistry implements AsyncDisposable {
   /** True where tests keep their blobs in a bucket. */
-  static readonly isInBucket = process.env.GANTRY_TEST_S3 !== undefined;
+  static readonly isInBucket = testBucket() !== undefined;
   readonly root: string;
   readonly state: State;
   readonly content: ContentStore;
   /** What the operator was told. */
   readonly warnings: string[] = [];
   readonly #service: RegistryService;
-  readonly #storage: BlobStorage | undefined;
   readonly #isOwnRoot: boolean;
   #host = "";
 
@@ -67,7 +51,6 @@ export class OwnRegistry implements AsyncDisposable {
     this.#isOwnRoot = options.root === undefined;
     this.root = opened.root;
     this.state = opened.state;
-    this.#storage = opened.storage;
     const directory = join(this.root, "content");
     const bytes = opened.storage === undefined ? {} : { storage: opened.storage };
     this.content = ContentStore.open({ directory, state: this.state, roots: REGISTRY_ROOTS, ...bytes });
@@ -104,12 +87,10 @@ export class OwnRegistry implements AsyncDisposable {
   }
 
   /** The blobs that are where blobs are, whether or not there is a row of them. */
-  async stored(): Promise<readonly string[]> {
-    const digests: string[] = [];
-    for await (const page of this.#storage?.list() ?? []) digests.push(...page);
-    if (this.#storage !== undefined) return digests;
+  stored(): readonly string[] {
+    const folder = blobsFolder(this.root);
     return ["sha256", "sha512"].flatMap((algorithm) =>
-      readdirSync(join(this.root, "content/blobs", algorithm)).map((name) => `${algorithm}:${name}`),
+      listFolder(join(folder, algorithm)).map((name) => `${algorithm}:${name}`),
     );
   }
 
@@ -127,4 +108,9 @@ export class OwnRegistry implements AsyncDisposable {
     this.state.close();
     if (this.#isOwnRoot) rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+/** A bucket has no folder of what it has none of. */
+function listFolder(path: string): readonly string[] {
+  return existsSync(path) ? readdirSync(path) : [];
 }

@@ -9,6 +9,8 @@ export interface RegistryProcessOptions {
   readonly args?: readonly string[];
   /** Another program that says where it serves; the root is its last argument. @default `gantry registry serve` of this checkout */
   readonly program?: readonly string[];
+  /** Of the program, beside PATH and HOME. */
+  readonly env?: Readonly<Record<string, string>>;
   /** What the program is started by, as `strace …`. */
   readonly before?: readonly string[];
   /** Where it keeps everything; it is left alone at the end. @default a folder of its own */
@@ -74,7 +76,7 @@ export class RegistryProcess implements AsyncDisposable {
     const [file = "", ...rest] = [...before, ...(program === undefined ? serve : [...program, this.root])];
     const child = spawn(file, rest, {
       stdio: ["ignore", "ignore", "pipe"],
-      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "/", NO_COLOR: "1" },
+      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "/", NO_COLOR: "1", ...this.#options.env },
     });
     this.#child = child;
     this.#log = "";

@@ -6,7 +6,7 @@ export interface S3Fault {
   readonly at: RegExp;
   /** How many requests meet it. @default 1 */
   readonly times?: number;
-  /** `refuse` answers with an error of S3; `silence` never answers; `cut` breaks a body after so many bytes; `done` does it, and loses the answer. */
+  /** `refuse` answers with an error of S3; `silence` never answers; `cut` ends a body after so many bytes; `done` does it, and loses the answer. */
   readonly fault:
     | { readonly kind: "refuse"; readonly status: number; readonly code: string; readonly text?: string }
     | { readonly kind: "silence" }
@@ -62,7 +62,8 @@ export class S3Double implements Disposable {
     if (request.headers.get("x-amz-content-sha256") !== hash) return refusal(400, "XAmzContentSHA256Mismatch");
     const response = this.#perform(request, url, body);
     if (fault?.kind === "done") return refusal(500, "InternalError", "the answer was lost");
-    return fault?.kind === "cut" ? cutShort(response, fault.afterBytes) : response;
+    if (fault?.kind !== "cut") return response;
+    return new Response((await response.bytes()).slice(0, fault.afterBytes), { status: response.status });
   }
 
   #perform({ method, headers }: Request, url: URL, body: Uint8Array): Response {
@@ -156,20 +157,4 @@ function xml(text: string): Response {
 function refusal(status: number, code: string, text = "no &amp; no"): Response {
   const answer = xml(`<Error><Code>${code}</Code><Message>${text}</Message></Error>`);
   return new Response(answer.body, { status, headers: answer.headers });
-}
-
-/** A body that breaks off without an end. */
-function cutShort(response: Response, afterBytes: number): Response {
-  const whole = response.body ?? new ReadableStream<Uint8Array>();
-  const reader = whole.getReader();
-  let left = afterBytes;
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      if (left === 0) return controller.error(new Error("cut"));
-      const { value = new Uint8Array() } = await reader.read();
-      controller.enqueue(value.subarray(0, left));
-      left = Math.max(0, left - value.length);
-    },
-  });
-  return new Response(body, { status: response.status });
 }

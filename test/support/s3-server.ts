@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,13 @@ export function findS3Server(): string | undefined {
   return (
     Bun.which("s3s-fs", { PATH: `${process.env.PATH ?? ""}:${join(homedir(), ".cache/gantry-s3/bin")}` }) ?? undefined
   );
+}
+
+/** As `findS3Server`. @throws what to do where there is none */
+export function requireS3Server(): string {
+  const program = findS3Server();
+  if (program !== undefined) return program;
+  throw new Error("there is no S3 server here: scripts/install-s3-server.sh builds one");
 }
 
 /** A real S3 server (s3s-fs, in Rust) with one bucket, until it is disposed. */
@@ -50,6 +57,19 @@ export class S3Server implements AsyncDisposable {
     await this.#child.exited;
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** A `registry.toml` whose blobs are in the server's bucket, with its keys. */
+export function writeBucketConfig({ endpoint, folder }: S3Server, lines = ""): string {
+  const file = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const id = file("access-key-id", S3_TEST_ENVIRONMENT.AWS_ACCESS_KEY_ID);
+  const secret = file("secret-access-key", S3_TEST_ENVIRONMENT.AWS_SECRET_ACCESS_KEY);
+  const keys = `access-key-id-file = "${id}"\nsecret-access-key-file = "${secret}"\n`;
+  return file("registry.toml", `[storage.s3]\nbucket = "${S3_TEST_BUCKET}"\nendpoint = "${endpoint}"\n${keys}${lines}`);
 }
 
 async function freePort(): Promise<number> {

@@ -4,10 +4,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm, digestHex, isDigest } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
-import { streamOf } from "../../platform/stream-of.ts";
 import type { S3Bucket } from "../../s3/s3-bucket.ts";
 import { S3Error } from "../../s3/s3-error.ts";
-import type { BlobSpan, BlobStorage } from "../blob-storage.ts";
+import type { BlobBody, BlobSpan, BlobStorage } from "../blob-storage.ts";
 import type { StoredBlob } from "../ingest.ts";
 import { Pace } from "../scrub/pace.ts";
 import type { BlobVerifier, Verification } from "../scrub/scrub-protocol.ts";
@@ -64,10 +63,10 @@ export class BucketStorage implements BlobStorage {
    * What is small is gathered, and has a length when it is sent: Bun sends none with a stream (measured: `Content-Length` becomes chunks, for
    * every kind of stream). The rest is streamed through; its first bytes are there when this returns.
    */
-  async body(blob: StoredBlob, span: BlobSpan): Promise<Blob | ReadableStream<Uint8Array>> {
+  async body(blob: StoredBlob, span: BlobSpan): Promise<BlobBody> {
     const chunks = this.#readSpan(blob, span);
     if (span.end - span.start <= GATHERED_BYTES_MAX) return new Blob(await Array.fromAsync(chunks, toBlobPart));
-    return streamOf(continueWith(await chunks.next(), chunks));
+    return continueWith(await chunks.next(), chunks);
   }
 
   async redirect(digest: Digest): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import type { BlobSpan } from "../../content/blob-storage.ts";
+import type { BlobBody, BlobSpan } from "../../content/blob-storage.ts";
 import type { ContentStore } from "../../content/content-store.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
@@ -38,7 +38,7 @@ export class RepositoryBlobs {
   }
 
   /** Bytes of a held blob, to be sent; from `start` to before `end`. @throws `data-loss`, `unavailable` */
-  async body(digest: Digest, span: BlobSpan): Promise<Blob | ReadableStream<Uint8Array>> {
+  async body(digest: Digest, span: BlobSpan): Promise<BlobBody> {
     return await this.#content.body(digest, span);
   }
 

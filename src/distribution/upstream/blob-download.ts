@@ -12,7 +12,7 @@ export interface BlobDownloadOptions {
   /** Where the bytes are gathered; the file is made. */
   readonly path: string;
   /** A part of what `store` has taken. */
-  readonly readStored: (start: number, end: number) => Promise<ReadableStream<Uint8Array>>;
+  readonly readStored: (start: number, end: number) => Promise<AsyncIterable<Uint8Array>>;
   readonly source: AsyncIterable<Uint8Array>;
   /** Takes the verified, synced file. */
   readonly store: (blob: StoredBlob) => Promise<void>;

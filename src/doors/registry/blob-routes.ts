@@ -1,7 +1,9 @@
+import type { BlobSpan } from "../../content/blob-storage.ts";
 import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
 import type { BlobDownload } from "../../distribution/upstream/blob-download.ts";
+import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { streamOf } from "../../platform/stream-of.ts";
+import { madeBody } from "../../platform/http-server.ts";
 import { parseRange } from "./byte-range.ts";
 import { entityTag, isNotModified, requireMatch } from "./http-conditions.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
@@ -13,10 +15,8 @@ interface BlobTarget {
 }
 
 /** distribution-spec, "Pulling blobs"; files are sent by the kernel. */
-export async function getBlob(
-  { request, parts, tell, cache }: RegistryExchange,
-  target: BlobTarget,
-): Promise<Response> {
+export async function getBlob(exchange: RegistryExchange, target: BlobTarget): Promise<Response> {
+  const { request, parts, tell, cache } = exchange;
   const { digest } = target;
   const download = await cache?.download(target.repository, digest);
   const { sizeBytes } = download ?? parts.blobs.require(target.repository, digest);
@@ -47,7 +47,7 @@ export async function getBlob(
   const body =
     isHead || start === end || elsewhere !== undefined
       ? null
-      : await bytesOf({ start, end }, { download, digest, parts });
+      : await bytesOf({ start, end }, { download, digest }, exchange);
   if (!isHead) tell?.("pull", { repository: target.repository, digest, sizeBytes, mediaType: BLOB_TYPE });
   if (elsewhere !== undefined) {
     return new Response(null, { status: 307, headers: { location: elsewhere, "cache-control": "no-store" } });
@@ -62,14 +62,18 @@ interface BytesSource {
   /** What is on its way here. */
   readonly download: BlobDownload | undefined;
   readonly digest: Digest;
-  readonly parts: RegistryExchange["parts"];
 }
 
 async function bytesOf(
-  { start, end }: { readonly start: number; readonly end: number },
-  { download, digest, parts }: BytesSource,
+  span: BlobSpan,
+  { download, digest }: BytesSource,
+  { parts, warn }: RegistryExchange,
 ): Promise<Blob | ReadableStream<Uint8Array>> {
-  return download === undefined ? await parts.blobs.body(digest, { start, end }) : streamOf(download.read(start, end));
+  const body = download?.read(span.start, span.end) ?? (await parts.blobs.body(digest, span));
+  if (body instanceof Blob) return body;
+  return madeBody(body, (error) =>
+    warn(`the answer with ${digest} ended early: ${isGantryError(error) ? formatError(error) : error}`),
+  );
 }
 
 /** distribution-spec, "Deleting Blobs". */

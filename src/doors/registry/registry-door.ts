@@ -139,7 +139,9 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
   if (identity.name !== undefined) known.user = identity.name;
   const { outbox } = options;
   const tell = outbox && eventTeller({ ...options, outbox, request, identity, externalUrl });
-  return await dispatch({ request, query: url.searchParams, parts, settings, access, identity, tell, cache }, route);
+  const { warn } = options;
+  const query = url.searchParams;
+  return await dispatch({ request, query, parts, settings, access, identity, tell, cache, warn }, route);
 }
 
 /** What a client means that says from which registry it wants a repository (distribution-spec, "Registry Proxying"). */

@@ -25,4 +25,6 @@ export interface RegistryExchange {
   readonly cache: UpstreamCache | undefined;
   /** Tells whoever listens; undefined if nobody does. */
   readonly tell: TellEvent | undefined;
+  /** Tells the operator one sentence. */
+  readonly warn: (sentence: string) => void;
 }

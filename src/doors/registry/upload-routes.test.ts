@@ -352,7 +352,7 @@ describe("an upload", () => {
       headers: { "content-range": "20000-49999" },
     });
     expect(response.status).toBe(201);
-    expect(await successor.stored()).toContain(digest);
+    expect(successor.stored()).toContain(digest);
   });
 
   test("belongs to the newest of two requests that write to it", async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RegistryProcess } from "../../support/registry-process.ts";
+import { requireS3Server, S3Server, writeBucketConfig } from "../../support/s3-server.ts";
 import { buildRegistrySuite } from "./build-suite.ts";
 import { parseReport, type RegistryReport } from "./parse-report.ts";
 
@@ -22,13 +23,19 @@ const EVERYTHING = {
  * Runs the specification's suite against a registry, and prints each test that does not pass.
  *
  * @param options.url of a registry that runs, `http://HOST:PORT`. @default ours, with a root of its own
+ * @param options.isInBucket keep the blobs of ours in a bucket. @default false
  */
-export async function runRegistrySuite(options: { readonly url?: string }): Promise<RegistryReport> {
+export async function runRegistrySuite(options: {
+  readonly url?: string;
+  readonly isInBucket?: boolean;
+}): Promise<RegistryReport> {
   const program = buildRegistrySuite();
   const results = mkdtempSync(join(tmpdir(), "gantry-conformance-"));
   try {
     if (options.url !== undefined) return await run(program, new URL(options.url).host, results);
-    await using registry = await RegistryProcess.start({ args: ["--allow-sparse"] });
+    await using server = options.isInBucket === true ? await S3Server.start(requireS3Server()) : undefined;
+    const config = server === undefined ? [] : ["--config", writeBucketConfig(server)];
+    await using registry = await RegistryProcess.start({ args: ["--allow-sparse", ...config] });
     return await run(program, registry.host, results);
   } finally {
     rmSync(results, { recursive: true, force: true });
