@@ -74,6 +74,7 @@ const GUESTS: readonly Guest[] = [
       "test/integration/network-namespace.test.ts",
       "test/integration/network-stack.test.ts",
       "test/integration/runtime-exec-groups.test.ts",
+      "test/integration/runtime-foreign-groups.test.ts",
       "test/integration/runtime-mounts.test.ts",
       "test/integration/runtime-mounts-user.test.ts",
       "test/integration/runtime-propagation.test.ts",

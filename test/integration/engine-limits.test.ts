@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroups, findController } from "../../src/linux/cgroupfs/index.ts";
+import { findCgroup2, readCgroup2 } from "../../src/linux/mount/cgroup-options.ts";
 import { EngineFixture } from "./engine-fixture.ts";
 
 const host = detectCgroups();
@@ -45,6 +46,22 @@ const read = (folder: string, file: string): string => readFileSync(join(folder,
 const disk = ["/dev/vda", "/dev/sda", "/dev/nvme0n1"].find((path) => existsSync(path));
 
 describe("limits of a container", () => {
+  test.skipIf(!isSecond)(
+    "leaves the machine the options of its hierarchy, in the machine's cgroup namespace",
+    async () => {
+      const before = readCgroup2();
+      const { stdout } = await fixture.run({
+        command: ["cat", "/proc/self/mountinfo"],
+        namespaces: { cgroup: "host" },
+        autoRemove: true,
+      });
+      expect({ seen: findCgroup2(stdout)?.options, after: readCgroup2() }).toEqual({
+        seen: before?.options,
+        after: before,
+      });
+    },
+  );
+
   test("of each of its processes, and whom the host kills first", async () => {
     const { stdout } = await fixture.run({
       command: ["sh", "-c", "ulimit -n; ulimit -Hn; ulimit -c; cat /proc/self/oom_score_adj"],

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { ContainerCgroup, detectCgroups } from "../../src/linux/cgroupfs/index.ts";
+import { findCgroup2, readCgroup2 } from "../../src/linux/mount/cgroup-options.ts";
 import type { NamespaceType } from "../../src/oci/runtime-spec.ts";
 import { planCgroup } from "../../src/runtime/cgroup/index.ts";
+import { RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
 import { parseMountInfo, tryMounts } from "./runtime-mounts-fixture.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
@@ -35,7 +37,7 @@ async function inContainer(access: "ro" | "rw", isIsolated: boolean, script: str
   const { stdout, stderr } = await tryMounts(fixture, script, {
     mounts: [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options }],
     linux: { namespaces: kinds.map((type) => ({ type })) },
-    plan: { cgroups: group.folders },
+    plan: { cgroups: group.folders, cgroupOptions: readCgroup2()?.options },
   });
   return stdout + stderr;
 }
@@ -72,3 +74,25 @@ describe.each([true, false])("a mount of cgroups, in a namespace of its own: %p"
     expect(new Set(mounts.map(({ propagation }) => propagation))).toEqual(new Set([""]));
   });
 });
+
+test.skipIf(runtimeSkipReason() !== undefined || !isUnified)(
+  "a mount of all of v2 leaves the machine the options of its hierarchy",
+  () => {
+    const before = readCgroup2();
+    using bundle = new RuntimeBundle();
+    bundle.write({
+      process: { args: ["cat", "/proc/self/mountinfo"] },
+      mounts: [
+        { destination: "/proc", type: "proc", source: "proc" },
+        { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"] },
+      ],
+      linux: { namespaces: [{ type: "pid" }, { type: "mount" }] },
+    });
+    const { status, stdout } = bundle.run("run", `gantry-options-${process.pid}`);
+    expect({ status, seen: findCgroup2(stdout)?.options, after: readCgroup2() }).toEqual({
+      status: 0,
+      seen: before?.options,
+      after: before,
+    });
+  },
+);

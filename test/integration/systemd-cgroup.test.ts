@@ -49,6 +49,28 @@ afterEach(async () => {
 });
 
 describe.skipIf(!isSystemd)("a container's group as a unit of systemd", () => {
+  test("goes when it was made before that was recorded, and is left alone when it is another's", async () => {
+    if (host === undefined) return;
+    const scope = await open();
+    using hold = await holdProcess(helper);
+    await scope.create({}, { pid: hold.pid });
+    await scope.removeUnrecorded();
+    expect(scope.group.pids()).toEqual([hold.pid]);
+
+    const name = `gantrytest-a-t${process.pid}.slice`;
+    const openAs = (id: string) =>
+      openCgroup({ host, id, cgroupsPath: `gantrytest-a.slice::${name}`, driver: "systemd" });
+    const slice = await openAs("own");
+    made.push(slice);
+    await slice.create({});
+    const active = { ActiveState: "active", Description: "gantry container own" };
+    await (await openAs("other")).removeUnrecorded();
+    expect(show(name, "ActiveState", "Description")).toEqual(active);
+    await (await openAs("own")).removeUnrecorded();
+    expect(show(name, "LoadState").LoadState).toBe("not-found");
+    expect(slice.group.exists()).toBe(false);
+  });
+
   test("a delegated scope is made, updated and removed", async () => {
     const cgroup = await open();
     using hold = await holdProcess(helper);

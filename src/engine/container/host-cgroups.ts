@@ -29,7 +29,9 @@ export function hostCgroups(host: CgroupHost, options: { readonly rootHash: stri
       const writes = plan(resources, flags);
       const group = open(id, flags.parent);
       // Whose the groups above are is not known: their processes stay where they are.
-      const make = (): void => group.make(writes, { movesNothing: flags.parent !== undefined });
+      const make = (): void => {
+        group.make(writes, { movesNothing: flags.parent !== undefined });
+      };
       try {
         make();
       } catch (error) {

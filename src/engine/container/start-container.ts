@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { readHostCgroupOptions } from "../../runtime/cgroup/host-cgroup-options.ts";
 import { planContainer } from "../../runtime/plan/index.ts";
 import { inSpan, NO_TRACE, type Trace } from "../../trace/trace.ts";
 import type { EngineCgroup, EngineEndpoint, EngineLaunch, EngineMonitor } from "../dependencies.ts";
@@ -91,6 +92,7 @@ async function launch(context: EngineContext, known: ContainerRecord, undo: Undo
   const plan = planContainer(spec, {
     rootfs: { type: "overlay", lower: record.snapshot.lower, upper: paths.upper(id), work: paths.work(id) },
     cgroups: cgroup.folders,
+    cgroupOptions: readHostCgroupOptions(spec),
     ...(facts.seccomp === undefined
       ? {}
       : { seccomp: forProcess(facts.seccomp, { id, status: "creating", bundle: paths.directory(id) }) }),

@@ -6,6 +6,7 @@ import type { CgroupHost, CgroupMount } from "./cgroup-host.ts";
 import type { CgroupFolder } from "./container-cgroup.ts";
 import { enableControllers, v2Base } from "./enable-controllers.ts";
 import { fillCpuset } from "./fill-cpuset.ts";
+import { MARKED_MODE } from "./made-mark.ts";
 
 /** A container's folder in one hierarchy. It need not be there. */
 export interface CgroupPlace {
@@ -71,6 +72,8 @@ export interface MakeFoldersOptions {
   readonly movesNothing?: boolean;
   /** Leave out hierarchies that we may not write. Default: that is `permission-denied`. */
   readonly mayLack?: boolean;
+  /** What is made has the mark until `unmark`, see `made-mark.ts`. Default: it has not. */
+  readonly isMarked?: boolean;
 }
 
 /**
@@ -82,10 +85,10 @@ export function makeFolders({ mount, base, path }: CgroupPlace, options: MakeFol
   const parts = path.slice(base === "/" ? 1 : base.length + 1).split("/");
   let folder = base;
   let isMade = false;
-  for (const part of parts) {
+  for (const [index, part] of parts.entries()) {
     if (mount.version === 2) enableControllers(folder, mount, { movesNothing: options.movesNothing === true });
     folder = join(folder, part);
-    isMade = makeFolder(folder);
+    isMade = makeFolder(folder, options.isMarked === true && index === parts.length - 1 ? MARKED_MODE : 0o755);
     if (mount.version === 1 && mount.controllers.includes("cpuset")) fillCpuset(folder);
   }
   if (!isMade && options.mayExist !== true) {
@@ -94,9 +97,9 @@ export function makeFolders({ mount, base, path }: CgroupPlace, options: MakeFol
   return isMade;
 }
 
-function makeFolder(folder: string): boolean {
+function makeFolder(folder: string, mode: number): boolean {
   try {
-    mkdirSync(folder, { mode: 0o755 });
+    mkdirSync(folder, { mode });
     return true;
   } catch (error) {
     if (errorCode(error) === "EEXIST") return false;

@@ -75,9 +75,10 @@ export class ContainerCgroup {
   /**
    * Makes the folders and writes `writes` into them. On failure no folder that this call made is left.
    *
+   * @returns the folders that this call made.
    * @throws `already-exists` without `mayExist`; `unsupported` when the kernel lacks a file that was asked for.
    */
-  make(writes: readonly CgroupWrite[], options: MakeFoldersOptions = {}): void {
+  make(writes: readonly CgroupWrite[], options: MakeFoldersOptions = {}): readonly string[] {
     const made: string[] = [];
     try {
       for (const place of this.#placed) {
@@ -87,6 +88,7 @@ export class ContainerCgroup {
         if (place.mount.version === 2 && options.movesNothing === true) settleThreads(place.path, writes);
       }
       this.update(writes);
+      return made;
     } catch (error) {
       for (const path of made) tryRemoveTree(path);
       if (error instanceof GantryError) throw error;
@@ -96,6 +98,14 @@ export class ContainerCgroup {
         { cause: error },
       );
     }
+  }
+
+  /** Those of the groups whose folders are in `paths`. */
+  only(paths: readonly string[]): ContainerCgroup {
+    return new ContainerCgroup(
+      this.name,
+      this.#placed.filter(({ path }) => paths.includes(path)),
+    );
   }
 
   /** The groups of a container that was created before, by this daemon or one of before; not all need to be there. */

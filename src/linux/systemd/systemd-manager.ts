@@ -104,6 +104,19 @@ export class SystemdManager implements Disposable {
     await this.resetFailedUnit(unit);
   }
 
+  /** What a unit says of itself; undefined for one that is not loaded. */
+  async unitDescription(unit: string): Promise<string | undefined> {
+    try {
+      const [path] = await this.#call("GetUnit", "s", [unit]);
+      const object = { path: String(path), interface: `${SYSTEMD}.Unit` };
+      const value = await property(this.#connection, "Description", object);
+      return typeof value === "string" ? value : undefined;
+    } catch (error) {
+      if (isNamed(error, "NoSuchUnit")) return undefined;
+      throw explain(error, `look at the unit ${unit}`);
+    }
+  }
+
   /** Lets systemd forget a unit that failed; another is left as it is. */
   async resetFailedUnit(unit: string): Promise<void> {
     try {
@@ -168,13 +181,18 @@ async function listenOnBus(connection: DbusConnection): Promise<void> {
   await connection.call({ ...MANAGER, member: "Subscribe" });
 }
 
-async function property(connection: DbusConnection, name: string): Promise<DbusValue | undefined> {
+async function property(
+  connection: DbusConnection,
+  name: string,
+  object: { readonly path: string; readonly interface: string } = MANAGER,
+): Promise<DbusValue | undefined> {
   const [value] = await connection.call({
-    ...MANAGER,
+    destination: SYSTEMD,
+    path: object.path,
     interface: "org.freedesktop.DBus.Properties",
     member: "Get",
     signature: "ss",
-    body: [MANAGER.interface, name],
+    body: [object.interface, name],
   });
   return (value as Variant | undefined)?.value;
 }

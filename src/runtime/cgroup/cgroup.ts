@@ -22,6 +22,8 @@ export interface Cgroup {
   readonly group: ContainerCgroup;
   /** What the first process has to be put into, once there is something: a user may lack some. */
   readonly folders: readonly CgroupFolder[];
+  /** The folders that `create` made, by this object or as it was told; undefined when neither is so. */
+  readonly made: readonly string[] | undefined;
   /** The path below systemd's or each hierarchy's top, as `state` tells it. */
   readonly path: string;
   /**
@@ -35,6 +37,18 @@ export interface Cgroup {
   update(resources: Resources, options?: UpdateCgroupOptions): Promise<void>;
   /** Puts a process into the group, for who cannot write that itself (a user under systemd). */
   adopt(pid: number): Promise<void>;
-  /** Removes the groups; they must have no process, except with systemd, which ends those. Idempotent. */
+  /** `made` is written down where who removes the groups will find it: their mark goes. */
+  recorded(): void;
+  /**
+   * Removes what `create` made, all where that is not known; it must have no process, except with systemd, which ends
+   * those. Idempotent.
+   */
   remove(): Promise<void>;
+  /** Removes what a killed `create` made before it was recorded, and nothing of another's of that name. Idempotent. */
+  removeUnrecorded(): Promise<void>;
+}
+
+/** All of the groups go with the container: none was there before it. */
+export function madeAll({ folders, made = [] }: Pick<Cgroup, "folders" | "made">): boolean {
+  return folders.every(({ path }) => made.includes(path));
 }

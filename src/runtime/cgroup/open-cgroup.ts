@@ -16,6 +16,8 @@ export interface OpenCgroupOptions {
   readonly cgroupsPath?: string;
   /** What `cgroupsPath` meant when the groups were made. @default found anew */
   readonly folders?: readonly CgroupFolder[];
+  /** Which of these folders were made for the container. @default not known */
+  readonly made?: readonly string[];
   /** @default "plain" */
   readonly driver?: "plain" | "systemd";
   /** Absent: root. A user's systemd is found at its bus (`DBUS_SESSION_BUS_ADDRESS`). */
@@ -31,9 +33,12 @@ export interface OpenCgroupOptions {
  */
 export async function openCgroup(options: OpenCgroupOptions): Promise<Cgroup> {
   const { host, id, rootless } = options;
-  const made = options.folders === undefined ? {} : { folders: options.folders };
+  const known = {
+    ...(options.folders === undefined ? {} : { folders: options.folders }),
+    ...(options.made === undefined ? {} : { made: options.made }),
+  };
   if (options.driver !== "systemd") {
-    return new PlainCgroup({ host, path: options.cgroupsPath || id, isRootless: rootless !== undefined, ...made });
+    return new PlainCgroup({ host, path: options.cgroupsPath || id, isRootless: rootless !== undefined, ...known });
   }
   const [{ SystemdCgroup }, { SYSTEM_SOCKETS }, { parseBusAddress }, { parseUnitAnnotations }] = await Promise.all([
     import("./systemd-cgroup.ts"),
@@ -43,7 +48,7 @@ export async function openCgroup(options: OpenCgroupOptions): Promise<Cgroup> {
   ]);
   const bus = rootless?.busAddress ?? `unix:path=/run/user/${rootless?.uid ?? 0}/bus`;
   return await SystemdCgroup.open({
-    ...{ host, id, isUser: rootless !== undefined, uid: rootless?.uid ?? 0, ...made },
+    ...{ host, id, isUser: rootless !== undefined, uid: rootless?.uid ?? 0, ...known },
     ...(options.cgroupsPath ? { cgroupsPath: options.cgroupsPath } : {}),
     sockets: rootless === undefined ? SYSTEM_SOCKETS : userSockets(parseBusAddress(bus)),
     properties: parseUnitAnnotations(options.annotations ?? {}),

@@ -4,6 +4,7 @@ import { GantryError } from "../../errors/gantry-error.ts";
 import { type CgroupFolder, ContainerCgroup } from "../../linux/cgroupfs/container-cgroup.ts";
 import { delegateGroup } from "../../linux/cgroupfs/delegate-group.ts";
 import type { CgroupHost, CgroupWrite } from "../../linux/cgroupfs/index.ts";
+import { removeMarked, unmark } from "../../linux/cgroupfs/made-mark.ts";
 import type { Resources } from "../../oci/runtime-spec.ts";
 import type { Cgroup, CreateCgroupOptions, UpdateCgroupOptions } from "./cgroup.ts";
 import { planCgroup } from "./plan-cgroup.ts";
@@ -13,6 +14,8 @@ export interface PlainCgroupOptions {
   readonly path: string;
   /** What `path` was found to mean when they were made. @default found now */
   readonly folders?: readonly CgroupFolder[];
+  /** Which of them `create` made, by another process perhaps. @default not known */
+  readonly made?: readonly string[];
   /** Without root's rights: no rules for devices, and hierarchies that may not be written are left out. */
   readonly isRootless: boolean;
 }
@@ -22,10 +25,12 @@ export class PlainCgroup implements Cgroup {
   readonly group: ContainerCgroup;
   readonly path: string;
   readonly #options: PlainCgroupOptions;
+  #made: readonly string[] | undefined;
 
   constructor(options: PlainCgroupOptions) {
     this.#options = options;
     this.path = options.path;
+    this.#made = options.made;
     this.group = ContainerCgroup.at(options.host, options.path, options.folders);
   }
 
@@ -33,10 +38,15 @@ export class PlainCgroup implements Cgroup {
     return this.group.folders.filter(({ path }) => existsSync(path));
   }
 
+  get made(): readonly string[] | undefined {
+    return this.#made;
+  }
+
   async create(resources: Resources, options: CreateCgroupOptions = {}): Promise<void> {
     requireUnused(this.group);
     const writes = this.#plan(resources);
-    this.group.make(writes, { mayExist: true, movesNothing: true, mayLack: this.#options.isRootless });
+    const mayLack = this.#options.isRootless;
+    this.#made = this.group.make(writes, { mayExist: true, movesNothing: true, mayLack, isMarked: true });
     delegate(this.group, options.ownerUid);
   }
 
@@ -56,8 +66,16 @@ export class PlainCgroup implements Cgroup {
     }
   }
 
+  recorded(): void {
+    unmark(this.#made ?? []);
+  }
+
   async remove(): Promise<void> {
-    await this.group.remove();
+    await (this.#made === undefined ? this.group : this.group.only(this.#made)).remove();
+  }
+
+  async removeUnrecorded(): Promise<void> {
+    for (const { path } of this.group.folders) removeMarked(path);
   }
 
   #plan(resources: Resources): readonly CgroupWrite[] {

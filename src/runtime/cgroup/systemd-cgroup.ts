@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { type CgroupFolder, ContainerCgroup } from "../../linux/cgroupfs/container-cgroup.ts";
 import type { CgroupHost, CgroupWrite } from "../../linux/cgroupfs/index.ts";
+import { removeMarked, unmark } from "../../linux/cgroupfs/made-mark.ts";
 import { SystemdManager, type SystemdSocket } from "../../linux/systemd/systemd-manager.ts";
 import { parseUnitAddress, type UnitAddress } from "../../linux/systemd/unit-address.ts";
 import { planUnit, type UnitProperty } from "../../linux/systemd/unit-properties.ts";
@@ -15,6 +16,8 @@ export interface SystemdCgroupOptions {
   readonly cgroupsPath?: string;
   /** Where the unit was found to be when it was made. @default found now */
   readonly folders?: readonly CgroupFolder[];
+  /** The folders of a unit that `create` made, by another process perhaps. @default not known */
+  readonly made?: readonly string[];
   readonly sockets: readonly SystemdSocket[];
   readonly uid: number;
   /** A user's own systemd. */
@@ -32,10 +35,13 @@ export class SystemdCgroup implements Cgroup {
   readonly path: string;
   readonly #options: SystemdCgroupOptions;
   readonly #address: UnitAddress;
+  #made: readonly string[] | undefined;
+  #marked: readonly string[] = [];
 
   private constructor(options: SystemdCgroupOptions, address: UnitAddress, above: string) {
     this.#options = options;
     this.#address = address;
+    this.#made = options.made;
     this.path = `${above === "/" ? "" : above}${address.path}`;
     this.group = ContainerCgroup.at(options.host, this.path, options.folders);
   }
@@ -55,6 +61,10 @@ export class SystemdCgroup implements Cgroup {
     return this.group.folders.filter(({ path }) => existsSync(path));
   }
 
+  get made(): readonly string[] | undefined {
+    return this.#made;
+  }
+
   async create(resources: Resources, options: CreateCgroupOptions = {}): Promise<void> {
     requireUnused(this.group);
     const { unit } = this.#address;
@@ -63,7 +73,9 @@ export class SystemdCgroup implements Cgroup {
     await manager.startTransientUnit(unit, [...this.#basicProperties(options.pid, resources), ...plan.properties]);
     try {
       // systemd makes the folders of the controllers that it knows.
-      this.group.make(plan.writes, { mayExist: true, movesNothing: true });
+      this.#marked = this.group.make(plan.writes, { mayExist: true, movesNothing: true, isMarked: true });
+      // The unit was not there before, or it would have been refused.
+      this.#made = this.group.folders.map(({ path }) => path);
       delegate(this.group, options.ownerUid);
     } catch (error) {
       await manager.stopUnit(unit).catch(() => undefined);
@@ -93,11 +105,24 @@ export class SystemdCgroup implements Cgroup {
     await manager.attachProcesses(this.#address.unit, [pid]);
   }
 
+  recorded(): void {
+    unmark(this.#marked);
+  }
+
   async remove(): Promise<void> {
     using manager = await this.#connect();
     await manager.stopUnit(this.#address.unit);
     // What systemd does not know: hierarchies of v1, groups inside of versions before 240.
     await this.group.remove();
+  }
+
+  /** A scope ended with the process that it began with; a slice has none, and stays. */
+  async removeUnrecorded(): Promise<void> {
+    if (this.group.pids().length > 0) return;
+    using manager = await this.#connect();
+    const { unit } = this.#address;
+    if ((await manager.unitDescription(unit)) === this.#description) await manager.stopUnit(unit);
+    for (const { path } of this.group.folders) removeMarked(path);
   }
 
   /** systemd denies all devices of a v1 group for a moment when it is told new rules: nobody may be there to see it. */
@@ -110,6 +135,10 @@ export class SystemdCgroup implements Cgroup {
     } finally {
       await this.group.thaw();
     }
+  }
+
+  get #description(): string {
+    return `gantry container ${this.#options.id}`;
   }
 
   #connect(): Promise<SystemdManager> {
@@ -131,7 +160,7 @@ export class SystemdCgroup implements Cgroup {
     const isSecond = this.#options.host.mode === "v2";
     const killsAll = resources.unified?.["memory.oom.group"]?.trim();
     return [
-      text("Description", `gantry container ${this.#options.id}`),
+      text("Description", this.#description),
       ...(isSlice
         ? [["Wants", { signature: "as", value: [slice] }] as const]
         : [

@@ -19,6 +19,11 @@ export interface CgroupRecord {
    * another. Absent in what releases before wrote.
    */
   readonly folders?: readonly CgroupFolder[];
+  /**
+   * Those of them that were made for the container, and go with it. Absent until they are there: a killed `create` may
+   * have made none, and another container may have groups of that name by now. Absent too in what releases before wrote.
+   */
+  readonly made?: readonly string[];
 }
 
 /** What `state.json` says besides the configuration and who init is. */

@@ -1,6 +1,7 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Process, Resources, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { readBootId, readStartTime } from "../../platform/process-identity.ts";
+import { madeAll } from "../cgroup/cgroup.ts";
 import { cgroupOwner } from "../cgroup/cgroup-owner.ts";
 import { holdProcess } from "../cgroup/hold-process.ts";
 import { DEFAULT_DEVICE_RULES } from "../cgroup/plan-devices.ts";
@@ -96,7 +97,6 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
   let hasGroups = false;
   let hasClass = false;
   try {
-    const launch = launchOptions(bundle, options, { folder, preservedFds: fds.count });
     const identity: Omit<ContainerIdentity, "late"> = {
       version: 1,
       id,
@@ -110,8 +110,11 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
       descriptors: readOwnStreams(planned.process),
       creator: { pid: process.pid, startTime: readStartTime(process.pid) ?? 0 },
     };
-    const early = stateText({ ...identity, late: { from: 0, steps: [] } }, bundle.config);
-    writeStateFile(folder, `${early.head}${NO_INIT}${early.tail}`);
+    const record = (known: typeof identity): void => {
+      const { head, tail } = stateText({ ...known, late: { from: 0, steps: [] } }, bundle.config);
+      writeStateFile(folder, `${head}${NO_INIT}${tail}`);
+    };
+    record(identity);
     using program = await openHelperProgram();
     using held = options.usesSystemd ? await holdProcess(program.path) : undefined;
     const owner = cgroupOwner(spec);
@@ -120,6 +123,14 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
       ...(owner === undefined ? {} : { ownerUid: owner }),
     });
     hasGroups = true;
+    const known = { ...identity, cgroup: { ...identity.cgroup, made: cgroup.made ?? [] } };
+    record(known);
+    cgroup.recorded();
+    const launch = launchOptions(bundle, options, {
+      folder,
+      preservedFds: fds.count,
+      ownsGroups: madeAll(cgroup),
+    });
     const resctrl = createIntelRdt(spec, { id });
     hasClass = true;
     const draft = planContainer(planned, {
@@ -133,7 +144,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
     const from = draft.steps.findIndex(({ op }) => op === "await-start") + 1;
     const late = mode === "create" ? { from, steps: explainedSteps(draft, from) } : { from: 0, steps: [] };
     const { command, outcomeAt } = options.again(draft);
-    const state = stateText({ ...identity, late }, bundle.config);
+    const state = stateText({ ...known, late }, bundle.config);
     const first = planLaunch({ ...launch, state, again: command, outcomeAt, holdPid: held?.pid ?? 0 });
     const plan = { steps: [first, ...draft.steps.slice(1)] };
     return launchInPlace(plan, program, { environment: options.environment, preservedFds: fds.count });
@@ -148,14 +159,15 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
 function launchOptions(
   { spec }: Bundle,
   options: CreateOptions,
-  made: { readonly folder: string; readonly preservedFds: number },
+  made: { readonly folder: string; readonly preservedFds: number; readonly ownsGroups: boolean },
 ): LaunchOptions {
   const { mode, pidFile, consoleSocket } = options;
   const hasPoststop = (spec.hooks?.poststop ?? []).length > 0;
-  const isPlain = !hasPoststop && !options.usesSystemd && spec.linux?.intelRdt === undefined;
+  const { ownsGroups, ...place } = made;
+  const isPlain = ownsGroups && !hasPoststop && !options.usesSystemd && spec.linux?.intelRdt === undefined;
   const size = spec.process?.consoleSize;
   return {
-    ...made,
+    ...place,
     isForeground: mode === "run",
     awaitsStart: mode === "create",
     isSubreaper: mode === "run" && options.isSubreaper !== false,

@@ -17,21 +17,30 @@ export function killInit(record: ContainerRecord): void {
 }
 
 /** True when nobody was in the groups, and no group, and they are gone: there is nothing to wait for. */
-function removeEmptyGroups({ driver, folders }: CgroupRecord): boolean {
-  if (driver !== "plain" || folders === undefined) return false;
+function removeEmptyGroups({ driver, folders, made }: CgroupRecord): boolean {
+  if (driver !== "plain" || folders === undefined || (made !== undefined && made.length < folders.length)) return false;
   const failures = folders.map(({ path }) => -removeRawFolder(path));
   return failures.every((failure) => failure === 0 || failure === ERRNO.ENOENT);
 }
 
+/** Whoever is in groups that were not made for the container is its own only when its init has been in them. */
 async function removeGroups(container: FoundContainer): Promise<void> {
-  if (removeEmptyGroups(container.record.cgroup)) return;
+  const { init, cgroup: placed } = container.record;
+  if (!isUnrecorded(container.record) && removeEmptyGroups(placed)) return;
   const { cgroup } = await container.open();
-  await cgroup.group.kill();
+  if (isUnrecorded(container.record)) return await cgroup.removeUnrecorded();
+  await (init === undefined ? cgroup.group.only(cgroup.made ?? []) : cgroup.group).kill();
   await cgroup.remove();
 }
 
+/** What was made before the record said so is told by its mark alone. */
+function isUnrecorded({ init, cgroup }: ContainerRecord): boolean {
+  return init === undefined && cgroup.made === undefined;
+}
+
 async function removeResctrl(container: FoundContainer): Promise<void> {
-  if (container.record.config.linux?.intelRdt === undefined) return;
+  // A class is made after the groups are recorded.
+  if (container.record.config.linux?.intelRdt === undefined || isUnrecorded(container.record)) return;
   const [{ state }, { removeIntelRdt }] = await Promise.all([container.open(), import("./intel-rdt.ts")]);
   removeIntelRdt(state.spec, { id: state.id });
 }

@@ -18,7 +18,7 @@ export async function openCgroupOf(
   state: Pick<ContainerState, "id" | "cgroup">,
   annotations: Readonly<Record<string, string>> | undefined,
 ): Promise<Cgroup> {
-  const { driver, path, busAddress, folders } = state.cgroup;
+  const { driver, path, busAddress, folders, made } = state.cgroup;
   const uid = process.geteuid?.() ?? 0;
   return await openCgroup({
     host: detectCgroups(),
@@ -26,6 +26,7 @@ export async function openCgroupOf(
     driver,
     ...(path === "" ? {} : { cgroupsPath: path }),
     ...(folders === undefined ? {} : { folders }),
+    ...(made === undefined ? {} : { made }),
     ...(uid === 0 ? {} : { rootless: { uid, ...(busAddress === undefined ? {} : { busAddress }) } }),
     ...(annotations === undefined ? {} : { annotations }),
   });

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from "node:
 import { join } from "node:path";
 import { readSecurityFacts } from "../../linux/security/security-facts.ts";
 import type { NamespaceType, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { readHostCgroupOptions } from "../cgroup/host-cgroup-options.ts";
 import type { ContainerPlanOptions } from "../plan/plan-container.ts";
 import { findKernelMounts } from "../plan/plan-root.ts";
 import type { Caller } from "../plan/plan-user-namespace.ts";
@@ -99,6 +100,7 @@ export async function readPlanFacts(bundle: Bundle, options: PlanFactsOptions): 
     rootfs: { type: "bind", path: bundle.rootfs },
     bundle: bundle.path,
     security: readSecurityFacts(),
+    cgroupOptions: readHostCgroupOptions(spec),
     hasKcore: existsSync("/proc/kcore"),
     keyring: options.withoutKeyring ? "none" : options.id,
     ownNamespaces: ownNamespaces(spec),

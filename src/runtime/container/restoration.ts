@@ -27,6 +27,8 @@ export interface RestorationOptions {
   readonly container: OpenContainer;
   readonly console: ConsoleReceiver;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The groups are there: which of them were made is to be written down. */
+  made(folders: readonly string[]): void;
   /** Init is there, and waits: what is known of it is to be written down. */
   known(pid: number): void;
 }
@@ -110,6 +112,8 @@ export class Restoration {
       ...(owner === undefined ? {} : { ownerUid: owner }),
     });
     this.#hasGroups = true;
+    this.#options.made(cgroup.made ?? []);
+    cgroup.recorded();
     const groups = cgroup.folders.map((folder) => join(folder.path, "cgroup.procs"));
     for (const file of [...groups, ...createIntelRdt(spec, { id: state.id })])
       writeFileSync(file, String(pid), { flag: "r+" });

@@ -88,7 +88,7 @@ export async function restoreContainer(bundle: Bundle, flags: RestoreFlags, opti
   requireResctrl(spec);
   readDescriptors(flags.imagePath);
   using receiver = ConsoleReceiver.open(options.consoleSocket);
-  const identity = await identify(bundle, options);
+  let identity = await identify(bundle, options);
   const folder = makeStateFolder(root, id);
   const writeState = (init: string, config: string): void => {
     const { head, tail } = stateText(identity, config);
@@ -105,6 +105,10 @@ export async function restoreContainer(bundle: Bundle, flags: RestoreFlags, opti
       container,
       console: receiver,
       environment: options.environment,
+      made: (folders) => {
+        identity = { ...identity, cgroup: { ...identity.cgroup, made: folders } };
+        writeState(NO_INIT, bundle.config);
+      },
       known: (init) =>
         writeState(
           `"init_process_pid":${init},"init_process_start":${readStartTime(init) ?? 0}`,

@@ -1,3 +1,4 @@
+import { madeAll } from "../cgroup/cgroup.ts";
 import { planCgroups } from "../plan/plan-container.ts";
 import { planLaunch } from "../plan/plan-launch.ts";
 import type { Plan } from "../plan/steps.ts";
@@ -21,7 +22,10 @@ export interface StayOptions {
 export async function stayWith({ state, cgroup }: OpenContainer, options: StayOptions): Promise<never> {
   const { spec } = state;
   const isPlain =
-    (spec.hooks?.poststop ?? []).length === 0 && !options.usesSystemd && spec.linux?.intelRdt === undefined;
+    madeAll(cgroup) &&
+    (spec.hooks?.poststop ?? []).length === 0 &&
+    !options.usesSystemd &&
+    spec.linux?.intelRdt === undefined;
   const size = spec.process?.consoleSize;
   const groups = planCgroups(cgroup.folders);
   const { command, outcomeAt } = options.again({ steps: [] });

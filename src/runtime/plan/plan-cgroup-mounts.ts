@@ -46,15 +46,22 @@ function hasNamespace(linux: Linux, type: "cgroup" | "user"): boolean {
 export function planCgroupMount(
   mount: Mount,
   place: { readonly target: string; readonly options: MountOptions; readonly cause: string },
-  context: { readonly cgroups: readonly CgroupFolder[]; readonly linux: Linux; readonly steps: CgroupMountSteps },
+  context: {
+    readonly cgroups: readonly CgroupFolder[];
+    readonly cgroupOptions?: readonly string[] | undefined;
+    readonly linux: Linux;
+    readonly steps: CgroupMountSteps;
+  },
 ): void {
   const { target, options } = place;
-  const { cgroups, linux, steps } = context;
+  const { cgroups, cgroupOptions = [], linux, steps } = context;
   const unified = cgroups.find(({ version }) => version === 2);
   if (mount.type === "cgroup2" || (unified !== undefined && cgroups.length === 1)) {
     const isIsolated = hasNamespace(linux, "cgroup");
     const isPrivileged = !hasNamespace(linux, "user");
-    if (!isIsolated && isPrivileged) steps.create("cgroup2", target, options);
+    // In the host's cgroup namespace whoever mounts it decides on its options (cgroup-v2.rst, "Mounting").
+    if (!isIsolated && isPrivileged)
+      steps.create("cgroup2", target, { ...options, data: [...new Set([...options.data, ...cgroupOptions])] });
     else if (unified !== undefined) steps.bind(unified.path, target, bound(options));
     else if (isIsolated) steps.create("cgroup2", target, options);
     else planNothing(target, options, steps);

@@ -25,6 +25,8 @@ export interface ContainerPlanOptions {
   readonly rootfs: RootfsSource;
   /** Folders that exist already with their limits written; the process is put into them (v1: several; v2: one). */
   readonly cgroups: readonly CgroupFolder[];
+  /** Options of the host's v2 hierarchy: see `MountContext`. @default none */
+  readonly cgroupOptions?: readonly string[];
   /** The compiled seccomp program, if any. */
   readonly seccomp?: SeccompFilter;
   /**
@@ -103,7 +105,8 @@ export function planContainer(spec: RuntimeSpec, options: ContainerPlanOptions):
   refuseWhatIsMissing(options.launch === undefined ? spec.hooks : undefined);
   const { security = NO_SECURITY_MODULES } = options;
   const label = checkMountLabel(linux, security);
-  const mounts = planMounts(spec.mounts ?? [], { cgroups: options.cgroups, linux, label, bundle: options.bundle });
+  const { cgroups, cgroupOptions, bundle } = options;
+  const mounts = planMounts(spec.mounts ?? [], { cgroups, cgroupOptions, linux, label, bundle });
   const namespaces = planNamespaces(linux, planCgroups(options.cgroups), options.caller);
   if (options.rootfs.type === "overlay" && namespaces.becomeRoot.length > 0)
     throw new GantryError("unsupported", "linux.namespaces: an overlay in a user namespace is not supported");

@@ -180,6 +180,15 @@ describe("cgroups", () => {
     ]);
   });
 
+  test("all of v2 is mounted with the options that the host has it with", () => {
+    const options = ["ro", "nosuid", "nsdelegate"];
+    const context = { cgroups: V2, cgroupOptions: ["nsdelegate", "memory_recursiveprot"] };
+    expect(text([{ ...mount, options }], context)).toEqual([
+      'mount-new slot=0 attributes=3 type="cgroup2" source="cgroup" target="/sys/fs/cgroup" options=["nsdelegate","memory_recursiveprot"]',
+    ]);
+    expect(text([mount], { ...context, linux: isolated }).join()).not.toContain("nsdelegate");
+  });
+
   test("cgroup2 beside v1 is the unified hierarchy", () => {
     const unified: Mount = { ...mount, type: "cgroup2" };
     const cgroups = [...V1, { version: 2, path: "/sys/fs/cgroup/unified/g/1" } as const];

@@ -23,6 +23,8 @@ export interface MountSteps {
 export interface MountContext {
   /** The container's own folders. */
   readonly cgroups: readonly CgroupFolder[];
+  /** What the host's v2 hierarchy was mounted with: a mount of it decides that anew, for the whole machine. @default none */
+  readonly cgroupOptions?: readonly string[] | undefined;
   readonly linux: Linux;
   /** Of SELinux, for the file systems that are made for the container. @default the policy's own */
   readonly label?: string;
@@ -153,14 +155,14 @@ class MountPlanner {
     if (options.isCopyUp && type !== "tmpfs")
       throw new GantryError("invalid-argument", `${cause}.options: "tmpcopyup" is for a tmpfs, not for ${type}`);
     if (type === "cgroup" || type === "cgroup2") {
-      const { cgroups, linux } = this.#context;
+      const { cgroups, cgroupOptions, linux } = this.#context;
       const steps: CgroupMountSteps = {
         bind: (source, place, how) => this.#bind({ destination: place, source, options: [] }, place, how, cause),
         create: (kind, place, how) =>
           this.#create({ ...mount, type: kind, source: kind === "tmpfs" ? kind : mount.source }, place, how, cause),
         add: (step) => this.mounts.push(step),
       };
-      planCgroupMount(mount, { target, options, cause }, { cgroups, linux, steps });
+      planCgroupMount(mount, { target, options, cause }, { cgroups, cgroupOptions, linux, steps });
       return;
     }
     if (target === "/proc" && type !== "proc")

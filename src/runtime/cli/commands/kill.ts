@@ -17,7 +17,9 @@ export const command: RuntimeCommand = {
     const status = await container.status();
     if (flags.has("all")) {
       const { cgroup } = await container.open();
-      for (const pid of cgroup.group.pids()) sendSignal({ pid }, signal);
+      // Before there is an init, whoever is in groups that were there before the container is not its own.
+      const group = init === undefined ? cgroup.group.only(cgroup.made ?? []) : cgroup.group;
+      for (const pid of group.pids()) sendSignal({ pid }, signal);
     } else {
       if (status === "stopped" || status === "creating" || init === undefined)
         throw new GantryError("conflict", "container not running");

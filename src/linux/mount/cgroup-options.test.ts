@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { findCgroup2 } from "./keep-cgroup-options.ts";
+import { findCgroup2 } from "./cgroup-options.ts";
 
 test("the mount of v2 control groups, and its superblock's options", () => {
   const mountinfo = [
