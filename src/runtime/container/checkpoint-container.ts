@@ -8,13 +8,15 @@ import { criuFailure } from "../criu/criu-failure.ts";
 import { CriuProcess } from "../criu/criu-process.ts";
 import { readCriuVersion, requireFeatures, requireVersion } from "../criu/criu-version.ts";
 import { externalPlaces } from "../criu/external-mounts.ts";
+import { freshLog } from "../criu/fresh-log.ts";
 import { openInRoot, pathOf } from "../criu/make-mount-point.ts";
 import { hasUserNamespace, type OpenFolders, openFolders } from "../criu/open-folders.ts";
 import { DUMP_LOG, type DumpFacts, planDump } from "../criu/plan-dump.ts";
 import { destroyContainer } from "./destroy-container.ts";
 import { findContainer } from "./find-container.ts";
+import { readJoinedNamespaces } from "./joined-namespaces.ts";
 import type { OpenContainer } from "./open-container.ts";
-import { writeDescriptors } from "./stream-descriptors.ts";
+import { readStreams, writeDescriptors } from "./stream-descriptors.ts";
 
 /** The freezer of v2 (criu 3.14), and the notification that pages can be asked for (3.15). */
 const MIN_VERSIONS = { freezer2: 31400, statusFd: 31500 } as const;
@@ -68,14 +70,14 @@ function inRootOf<Result>(pid: number, look: (open: (path: string) => number) =>
   }
 }
 
-function readJoined(container: OpenContainer, version: number): DumpFacts["joined"] {
-  const joined: Partial<Record<ExternalNamespace, number>> = {};
-  for (const { type, path } of container.state.spec.linux?.namespaces ?? []) {
-    if (path === undefined || path === "" || (type !== "network" && type !== "pid")) continue;
+function checkJoined(joined: DumpFacts["joined"], version: number): void {
+  for (const type of Object.keys(joined) as ExternalNamespace[])
     requireVersion(version, EXTERNAL_NAMESPACES[type].minVersion, `linux.namespaces: a ${type} namespace by path`);
-    joined[type] = statSync(path).ino;
-  }
-  return joined;
+}
+
+/** What init has by now is the best that is known of one that a release before made. */
+export function descriptorsOf({ state }: Pick<OpenContainer, "state">, pid: number): readonly string[] {
+  return state.descriptors ?? readStreams(pid, state.spec.process);
 }
 
 function readFacts(
@@ -85,6 +87,8 @@ function readFacts(
 ): DumpFacts {
   const { state, cgroup } = container;
   const { pid, version } = criu;
+  const joined = readJoinedNamespaces(state.spec, pid);
+  checkJoined(joined, version);
   const places = externalPlaces(state.spec, { bundle: state.bundle, cgroups: cgroup.folders });
   const resolved = new Map<string, string>();
   const maskedFiles: string[] = [];
@@ -112,7 +116,7 @@ function readFacts(
     places,
     resolved,
     maskedFiles,
-    joined: readJoined(container, version),
+    joined,
     ...(freezer === undefined ? {} : { freezer }),
   };
 }
@@ -125,12 +129,12 @@ async function dump(
   const { state } = container;
   using folders = openFolders(flags, { makesImages: true, hasUsers: hasUserNamespace(state.spec) });
   const planned = planDump(state.spec, flags, readFacts(container, folders, options));
-  if (!flags.preDump) writeDescriptors(flags.imagePath, state.descriptors);
+  if (!flags.preDump) writeDescriptors(flags.imagePath, descriptorsOf(container, options.pid));
   using _options = keepCgroupOptions();
   await using criu = await CriuProcess.start({ environment: options.environment });
   const type = flags.preDump ? "pre-dump" : "dump";
   const task = `checkpoint container "${state.id}"`;
-  const log = { folder: folders.logFolder, file: DUMP_LOG };
+  const log = freshLog(folders.logFolder, DUMP_LOG);
   const answer = await criu
     .ask({ type, options: planned }, async ({ name }) => {
       if (name === "status-ready" && flags.statusFd !== undefined) {

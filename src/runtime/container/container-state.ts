@@ -43,8 +43,8 @@ export interface ContainerIdentity {
   readonly hasKeyring: boolean;
   /** The launcher: while it lives and init is not known, the container is being made. */
   readonly creator: { readonly pid: number; readonly startTime: number };
-  /** What 0 to 2 of init were when it was made (`pipe:[4711]`): `checkpoint` writes it down for `restore`. */
-  readonly descriptors: readonly string[];
+  /** What 0 to 2 of init were when it was made (`pipe:[4711]`): `checkpoint` writes it down for `restore`. Absent in what releases before wrote. */
+  readonly descriptors?: readonly string[];
   /** What is left to do at the start, and which number in the plan the first of it has. */
   readonly late: { readonly from: number; readonly steps: readonly ExplainedStep[] };
 }

@@ -20,7 +20,7 @@ import { planPreservedFds } from "./preserved-fds.ts";
 import { checkTerminal, withVariables } from "./process-rules.ts";
 import type { Bundle } from "./read-bundle.ts";
 import { removeStateFolder } from "./state-folder.ts";
-import { readOwnStreams } from "./stream-descriptors.ts";
+import { readStreams } from "./stream-descriptors.ts";
 import { withUsableCapabilities } from "./usable-capabilities.ts";
 
 export interface CreateOptions {
@@ -107,7 +107,7 @@ export async function createContainer(bundle: Bundle, options: CreateOptions): P
       bootId: readBootId(),
       cgroup: { ...placed, folders: cgroup.group.folders },
       hasKeyring: options.withoutKeyring !== true,
-      descriptors: readOwnStreams(planned.process),
+      descriptors: readStreams("self", planned.process),
       creator: { pid: process.pid, startTime: readStartTime(process.pid) ?? 0 },
     };
     const record = (known: typeof identity): void => {

@@ -12,14 +12,14 @@ import { destroyContainer } from "./destroy-container.ts";
 import { findContainer } from "./find-container.ts";
 import { requireResctrl } from "./intel-rdt.ts";
 import { makeStateFolder, writeStateFile } from "./make-state-folder.ts";
-import { type OpenContainer, openCgroupOf, openContainer } from "./open-container.ts";
+import { openCgroupOf, openContainer } from "./open-container.ts";
 import { checkTerminal } from "./process-rules.ts";
 import type { Bundle } from "./read-bundle.ts";
 import { Restoration } from "./restoration.ts";
 import { restoredConfig } from "./restored-namespaces.ts";
 import { removeStateFolder } from "./state-folder.ts";
 import { stayWith } from "./stay-with.ts";
-import { readDescriptors, readOwnStreams } from "./stream-descriptors.ts";
+import { readDescriptors, readStreams } from "./stream-descriptors.ts";
 import { writePidFile } from "./write-pid-file.ts";
 
 export interface RestoreOptions {
@@ -66,7 +66,7 @@ async function identify(bundle: Bundle, options: RestoreOptions): Promise<Contai
     cgroup: { ...placed, folders: group.folders },
     // criu makes none: its processes have the caller's.
     hasKeyring: false,
-    descriptors: readOwnStreams(spec.process),
+    descriptors: readStreams("self", spec.process),
     creator: { pid: process.pid, startTime: readStartTime(process.pid) ?? 0 },
     late: { from: 0, steps: [] },
   };
@@ -94,13 +94,11 @@ export async function restoreContainer(bundle: Bundle, flags: RestoreFlags, opti
     const { head, tail } = stateText(identity, config);
     writeStateFile(folder, `${head}${init}${tail}`);
   };
-  let container: OpenContainer;
   let restoration: Restoration | undefined;
-  let pid: number;
   try {
     // For others to see, and to clear up.
     writeState(NO_INIT, bundle.config);
-    container = await openContainer(root, id);
+    const container = await openContainer(root, id);
     restoration = new Restoration(bundle, flags, {
       container,
       console: receiver,
@@ -115,15 +113,15 @@ export async function restoreContainer(bundle: Bundle, flags: RestoreFlags, opti
           restoredConfig(bundle, init),
         ),
     });
-    pid = await restoration.run();
+    const pid = await restoration.run();
     if (options.pidFile !== undefined) writePidFile(options.pidFile, pid);
+    if (options.isDetached) return 0;
+    return await stayWith(container, { ...options, pid, master: receiver.master });
   } catch (error) {
     if (restoration?.hasGroups === true) await destroy(options);
     await removeStateFolder(folder);
     throw error;
   }
-  if (options.isDetached) return 0;
-  return await stayWith(container, { ...options, pid, master: receiver.master });
 }
 
 /** Read again: init may be known by now. */

@@ -17,6 +17,7 @@ test("the errors of criu's log, without times", () => {
     "1: Error (criu/cr-dump.c:2053): Dumping FAILED.",
   ]);
   expect(quoteErrors("")).toEqual([]);
+  expect(quoteErrors("(00.1) Error (criu/a.c:1): \u001b]0;title\u0007\n")).toEqual(["Error (criu/a.c:1): ?]0;title?"]);
 });
 
 test("a failure says what criu says, and where its log is; without one, the error number", () => {
