@@ -4,9 +4,11 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -25,6 +27,7 @@ function criuSkipReason(): string | undefined {
   return spawnSync(criu, ["check"]).status === 0 ? undefined : "this kernel lacks what criu needs (criu check)";
 }
 
+const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 const skip = criuSkipReason();
 const id = (name: string): string => `gantry-test-${process.pid}-${name}`;
 
@@ -285,6 +288,72 @@ describe.skipIf(skip !== undefined)("checkpoint and restore", () => {
       pid: false,
     });
     expect(mounts()).toBe(before);
+  });
+
+  test("a restore's hooks mount for the host to see", async () => {
+    const place = mkdtempSync(join(tmpdir(), "gantry-hook-"));
+    const hook = { path: "/bin/sh", args: ["sh", "-c", `mount -t tmpfs gantry-test ${place}`], env: [`PATH=${PATH}`] };
+    using one = new CountingContainer({ spec: { hooks: { createRuntime: [hook] } } });
+    const name = id("hooks");
+    const isMounted = (): boolean => mountPoints().some((line) => line.includes(place));
+    await started(one, name);
+    expect(spawnSync("umount", [place]).status).toBe(0);
+    expect(one.run("checkpoint", "--image-path", one.path("images"), name).status).toBe(0);
+    expect(isMounted()).toBe(false);
+    await restored(one, "--image-path", one.path("images"), name);
+    expect(isMounted()).toBe(true);
+    spawnSync("umount", [place]);
+    rmSync(place, { recursive: true });
+  });
+
+  test("a release before did not write down what the streams were: the images have what they are", async () => {
+    using one = new CountingContainer();
+    const name = id("before");
+    await started(one, name);
+    const file = join(one.bundle.root, name, "state.json");
+    const { descriptors, ...before } = JSON.parse(readFileSync(file, "utf8"));
+    writeFileSync(file, JSON.stringify(before));
+    expect(one.run("checkpoint", "--image-path", one.path("images"), name)).toMatchObject({ status: 0, stderr: "" });
+    expect(JSON.parse(readFileSync(one.path("images/descriptors.json"), "utf8"))).toEqual(descriptors);
+  });
+
+  test("an images' folder of a stranger's gives no descriptor of ours away, and overwrites nothing", async () => {
+    using one = new CountingContainer();
+    const name = id("hostile");
+    await started(one, name);
+    expect(one.run("checkpoint", "--image-path", one.path("images"), name).status).toBe(0);
+    const restore = ["restore", "--detach", "--image-path", one.path("images")];
+    const list = one.path("images/descriptors.json");
+    const own = readFileSync(list, "utf8");
+    writeFileSync(list, JSON.stringify(["", "", "", "pipe:[1]"]));
+    const refused = one.run(...restore, name);
+    expect({ ...refused, left: one.bundle.left() }).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringContaining("is not a list of at most 3 texts"),
+      left: [],
+    });
+    writeFileSync(list, own);
+    writeFileSync(one.path("precious"), "kept");
+    symlinkSync(one.path("precious"), one.path("images/restore.log"));
+    await restored(one, "--image-path", one.path("images"), name);
+    expect(readFileSync(one.path("precious"), "utf8")).toBe("kept");
+  });
+
+  test("who cannot stay in the foreground leaves nothing", async () => {
+    using one = new CountingContainer();
+    const name = id("stay");
+    await started(one, name);
+    expect(one.run("checkpoint", "--image-path", one.path("images"), name).status).toBe(0);
+    // Too little for the helper, which comes in its place.
+    const command = ["prlimit", "--fsize=100000", "--", ...one.bundle.command, "--root", one.bundle.root, "restore"];
+    const restore = new PipedCommand([...command, "--image-path", one.path("images"), name], {
+      folder: one.bundle.folder,
+      cwd: one.bundle.bundle,
+    });
+    expect(await restore.status()).toBe(1);
+    expect(restore.output).toContain("EFBIG");
+    expect({ left: one.bundle.left(), groups: groupsOf(name) }).toEqual({ left: [], groups: [] });
   });
 
   test("images are runc's too, both ways", async () => {

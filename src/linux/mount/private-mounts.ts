@@ -22,6 +22,23 @@ function must(result: number, task: string): void {
     );
 }
 
+/** Undefined: it has been removed. */
+function workingFolder(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
+}
+
+function enterFolder(folder: string): void {
+  try {
+    process.chdir(folder);
+  } catch {
+    // It is not there, and whoever goes on is in /.
+  }
+}
+
 /**
  * A mount namespace of the calling thread's own, as long as this is held: nobody else sees what is mounted, and all of it
  * is gone with the thread at the latest. Children and threads that it starts meanwhile are inside too; other threads are not.
@@ -74,12 +91,31 @@ export class PrivateMounts implements Disposable {
     if (result !== -ERRNO.EINVAL) must(result, `unmount ${target}`);
   }
 
+  /** Does something where the thread was before, for what others are to see: what a hook mounts. */
+  async outside<Result>(act: () => Promise<Result>): Promise<Result> {
+    const inside = openSync(CURRENT, "r");
+    try {
+      this.#go(this.#home);
+      return await act();
+    } finally {
+      this.#go(inside);
+      closeSync(inside);
+    }
+  }
+
   /**
-   * Back to where the thread was. Threads that it made meanwhile stay inside, and share its working folder, with which
-   * nobody may change namespaces (setns(2)). When that fails the process ends: nothing it did afterwards could be trusted.
+   * Threads that the thread made meanwhile share its working folder, with which nobody may change namespaces, and which a
+   * change sets to / (setns(2)). When it fails the process ends: nothing it did afterwards could be trusted.
    */
+  #go(namespace: number): void {
+    const folder = workingFolder();
+    if (syscall(SYS.unshare, CLONE_FS) < 0 || syscall(SYS.setns, namespace, CLONE_NEWNS) < 0) process.abort();
+    if (folder !== undefined) enterFolder(folder);
+  }
+
+  /** Back to where the thread was. Threads that it made meanwhile stay inside. */
   [Symbol.dispose](): void {
-    if (syscall(SYS.unshare, CLONE_FS) < 0 || syscall(SYS.setns, this.#home, CLONE_NEWNS) < 0) process.abort();
+    this.#go(this.#home);
     closeSync(this.#home);
   }
 }

@@ -9,6 +9,7 @@ import type { RestoreFlags } from "../criu/checkpoint-flags.ts";
 import { criuFailure } from "../criu/criu-failure.ts";
 import { type CriuNotification, CriuProcess } from "../criu/criu-process.ts";
 import { externalPlaces } from "../criu/external-mounts.ts";
+import { freshLog } from "../criu/fresh-log.ts";
 import { makeNullDevice } from "../criu/make-null-device.ts";
 import { hasUserNamespace, openFolders } from "../criu/open-folders.ts";
 import { NULL_DEVICE } from "../criu/plan-dump.ts";
@@ -83,8 +84,8 @@ export class Restoration {
       cgroupRoots: parseCgroupRoots(readFileSync(`/proc/${criu.pid}/cgroup`, "utf8")),
       descriptors,
     });
-    const log = { folder: folders.logFolder, file: RESTORE_LOG };
-    const answer = await criu.ask({ type: "restore", options }, (...told) => this.#listen(...told));
+    const log = freshLog(folders.logFolder, RESTORE_LOG);
+    const answer = await criu.ask({ type: "restore", options }, (...told) => this.#listen(mounts, ...told));
     if (!answer.isSuccess) throw criuFailure(`restore container "${state.id}"`, answer, log);
     return this.#pid;
   }
@@ -119,19 +120,19 @@ export class Restoration {
       writeFileSync(file, String(pid), { flag: "r+" });
   }
 
-  async #listen({ name, pid }: CriuNotification, descriptors: readonly number[]): Promise<void> {
+  async #listen(mounts: PrivateMounts, { name, pid }: CriuNotification, descriptors: readonly number[]): Promise<void> {
     const [first, ...others] = descriptors;
     if (name === "orphan-pts-master" && first !== undefined) this.#options.console.take(first);
     else if (first !== undefined) closeSync(first);
     for (const fd of others) closeSync(fd);
-    if (name === "setup-namespaces") await this.#setUp(pid);
+    if (name === "setup-namespaces") await mounts.outside(() => this.#setUp(pid));
     if (name === "post-restore") {
       this.#pid = pid;
       this.#options.known(pid);
     }
   }
 
-  /** All namespaces are there, and no process runs yet (runc runs the same hooks here). */
+  /** All namespaces are there, and no process runs yet (runc runs the same hooks here, in the mount namespace it was called in). */
   async #setUp(pid: number): Promise<void> {
     const { spec } = this.#bundle;
     await setLoopbackUp(spec, pid);

@@ -31,6 +31,8 @@ function findCriu(environment: CriuProcessOptions["environment"]): string {
   const path = environment.PATH || DEFAULT_PATH;
   const found = path
     .split(":")
+    // Not in whatever working folder we are called in.
+    .filter((folder) => folder.startsWith("/"))
     .map((folder) => join(folder, "criu"))
     .find((candidate) => {
       try {
@@ -44,6 +46,10 @@ function findCriu(environment: CriuProcessOptions["environment"]): string {
   throw new GantryError("unsupported", "criu is not installed: there is none in $PATH", {
     hint: "containers are checkpointed and restored by criu (Debian: apt-get install criu)",
   });
+}
+
+function cannotAsk(failure: number): GantryError {
+  return new GantryError("internal", `cannot ask criu: ${describeErrno(-failure)}`);
 }
 
 /**
@@ -115,13 +121,14 @@ export class CriuProcess implements AsyncDisposable {
       } catch (error) {
         failure ??= error;
       }
-      this.#send({ type: "notify", isNotified: failure === undefined });
+      const sent = sendMessage(this.#socket, encodeRequest({ type: "notify", isNotified: failure === undefined }));
+      if (sent < 0) failure ??= cannotAsk(sent);
     }
   }
 
   #send(request: CriuRequest): void {
     const failure = sendMessage(this.#socket, encodeRequest(request));
-    if (failure < 0) throw new GantryError("internal", `cannot ask criu: ${describeErrno(-failure)}`);
+    if (failure < 0) throw cannotAsk(failure);
   }
 
   #end(): Promise<string> {

@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { PrivateMounts } from "../../linux/mount/private-mounts.ts";
 import type { Mount, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { parseMountOptions } from "../plan/mount-options.ts";
 import { isBindMount } from "../plan/plan-mounts.ts";
 import { isCgroupMount } from "./external-mounts.ts";
 import { makeMountPoint, pathOf } from "./make-mount-point.ts";
@@ -11,12 +12,12 @@ function clean(path: string): string {
   return posix.normalize(`/${path}`).replace(/(?<=.)\/$/, "");
 }
 
-/** What is on a tmpfs comes with its contents, and cgroups with their own file systems. */
+/** What is on a tmpfs comes with its contents, and cgroups with their own file systems; a remount mounts nothing. */
 function isRestored(mount: Mount, mounts: readonly Mount[]): boolean {
   const destination = clean(mount.destination);
   const isBelow = ({ type, destination: above }: Mount): boolean =>
     type === "tmpfs" && destination.startsWith(`${clean(above)}/`);
-  return isCgroupMount(mount.type) || mounts.some(isBelow);
+  return parseMountOptions(mount.options ?? []).isRemount || isCgroupMount(mount.type) || mounts.some(isBelow);
 }
 
 function kindOf(mount: Mount, source: string): "folder" | "file" {
