@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import type { RegistryNotice } from "../api/registry.ts";
 import { deliverEvents } from "../distribution/notifications/deliver-events.ts";
 import type { EventOutbox } from "../distribution/notifications/event-outbox.ts";
@@ -11,7 +12,7 @@ import { formatAccessLine } from "../doors/registry/observation.ts";
 import { RegistryMetrics } from "../doors/registry/registry-metrics.ts";
 import { serveMetrics } from "../doors/registry/serve-metrics.ts";
 import { serveRegistry } from "../doors/registry/serve-registry.ts";
-import { formatError } from "../errors/gantry-error.ts";
+import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { type Access, type Identity, openAccess } from "../identity/index.ts";
 import { accessPath } from "./access-path.ts";
 import { openLineLog } from "./line-log.ts";
@@ -101,12 +102,17 @@ function openLog(
   return opened.use(openLineLog(path, (sentence) => tell({ kind: "warning", sentence }))).write;
 }
 
-function openRights(
+async function openRights(
   { access, externalUrl }: RegistryConfig,
   { root, state, tell }: OpenRegistryDoorParts,
   audit: WriteLine | undefined,
 ): Promise<Access> {
-  return openAccess({
+  if (access !== undefined && !existsSync(access)) {
+    throw new GantryError("invalid-argument", `there is no ${access}: without it everybody could do everything`, {
+      hint: `begin it with \`gantry registry user add --access ${access} NAME\`, or name no file if everybody may`,
+    });
+  }
+  return await openAccess({
     path: access ?? accessPath(root),
     folder: root,
     state,

@@ -108,7 +108,7 @@ describe("registry.toml", () => {
         "tls needs both certificate and key",
       ].join("; "),
     );
-    expect(() => parseRegistryConfig("listen = ", "/r.toml")).toThrow("/r.toml is no TOML");
+    expect(() => parseRegistryConfig("listen = ", "/r.toml")).toThrow(/^\/r\.toml:1 is no TOML: [^\n]+$/);
   });
 
   test("says how what is kept is looked after, and what is not said is as usual", () => {

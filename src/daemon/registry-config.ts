@@ -100,7 +100,11 @@ export function parseRegistryConfig(text: string, path: string): RegistryConfig 
   try {
     table = parse(text);
   } catch (cause) {
-    throw new GantryError("invalid-argument", `${path} is no TOML`, { cause });
+    // The rest of the message is a drawing of the place.
+    const [message = ""] = cause instanceof Error ? cause.message.split("\n") : [];
+    const place = typeof cause === "object" && cause !== null && "line" in cause ? `:${cause.line}` : "";
+    const why = message.replace("Invalid TOML document: ", "");
+    throw new GantryError("invalid-argument", `${path}${place} is no TOML: ${why}`);
   }
   const reader = new ConfigReader(table, dirname(path));
   const config = reader.read();

@@ -152,6 +152,15 @@ describe("a registry's doors", () => {
     }
   });
 
+  test("are not opened to everybody by a name of a file of rights that is not there", async () => {
+    const folder = makeFolder();
+    const opening = startRegistry(folder, `listen = "127.0.0.1:0"\naccess = "acess.toml"\n`);
+    expect(opening).rejects.toThrow(
+      `there is no ${join(folder, "acess.toml")}: without it everybody could do everything`,
+    );
+    await opening.catch(() => undefined);
+  });
+
   test.skipIf(!canMakeCertificates())("take a new certificate when it is there whole, and not before", async () => {
     const folder = makeFolder();
     const authority = makeAuthority(folder);

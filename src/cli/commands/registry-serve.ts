@@ -1,7 +1,9 @@
 import { describeDoor } from "../../api/describe-door.ts";
+import type { EngineApi } from "../../api/engine-api.ts";
 import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
+import { connectToOwner } from "../registry/connect-to-owner.ts";
 import { resolveHostPath } from "../values/host-path.ts";
 
 export const command = defineCommand({
@@ -27,11 +29,9 @@ export const command = defineCommand({
       ...(externalUrl === undefined ? {} : { ExternalUrl: externalUrl.replace(/\/$/, "") }),
     };
     const given = flags.root ?? context.settings.root;
-    if (
-      given === undefined ||
-      !(await serveAlone(context, resolveHostPath(given, context.terminal), request, ended.signal))
-    ) {
-      await askDaemon(context, request, ended.signal);
+    const root = given === undefined ? undefined : resolveHostPath(given, context.terminal);
+    if (root === undefined || !(await serveAlone(context, root, request, ended.signal))) {
+      await askDaemon(context, await connectToOwner(context, root), { request, signal: ended.signal });
     }
     return 0;
   },
@@ -50,11 +50,10 @@ async function serveAlone(
 }
 
 async function askDaemon(
-  { terminal, connect }: CommandContext,
-  request: ServeRegistryRequest,
-  signal: AbortSignal,
+  { terminal }: CommandContext,
+  api: EngineApi,
+  { request, signal }: { readonly request: ServeRegistryRequest; readonly signal: AbortSignal },
 ): Promise<void> {
-  const api = await connect();
   try {
     for await (const notice of await api.serveRegistry(request, { signal })) await show(terminal, notice);
   } catch (error) {

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fakeApi, fakeTerminal, runMain } from "../../../test/support/cli-double.ts";
 import { storeBlobs } from "../../../test/support/registry-store.ts";
 import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../api/registry.ts";
+import type { InfoResponse } from "../../api/system.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
+import { lockRoot } from "../../state/root-lock.ts";
 
 let root: string;
 beforeEach(() => {
@@ -96,5 +98,34 @@ describe("upkeep of what a daemon has", () => {
     expect([failed.status, failed.stderr]).toEqual([1, expect.stringContaining("the disk is full")]);
     const gone = await ask("retention", []);
     expect([gone.status, gone.stderr]).toEqual([1, expect.stringContaining("the daemon ended before it was done")]);
+  });
+});
+
+describe("upkeep of a root that is in use", () => {
+  const ask = async (daemonRoot: string) => {
+    const tasks: string[] = [];
+    const api = fakeApi({
+      info: async () => ({ DockerRootDir: daemonRoot }) as InfoResponse,
+      upkeepRegistry: async ({ Task }) => {
+        tasks.push(Task);
+        return (async function* () {
+          yield { kind: "retained", tags: 0, manifests: 0 } as const;
+        })();
+      },
+    });
+    using _lock = lockRoot(root);
+    const result = await runMain(["registry", "retention", "--root", root], { api });
+    return { tasks, ...result };
+  };
+
+  test("is the daemon's to do that has it, and is not done to the root of another one", async () => {
+    expect(await ask(root)).toMatchObject({ status: 0, tasks: ["retention"] });
+    const link = `${root}.link`;
+    symlinkSync(root, link);
+    expect(await ask(link)).toMatchObject({ status: 0, tasks: ["retention"] });
+    rmSync(link);
+    const other = await ask("/somewhere/else");
+    expect(other).toMatchObject({ status: 1, tasks: [] });
+    expect(other.stderr).toContain(`${root} is in use by another process, and the daemon's root is /somewhere/else`);
   });
 });

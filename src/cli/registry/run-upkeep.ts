@@ -1,8 +1,10 @@
+import type { EngineApi } from "../../api/engine-api.ts";
 import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../api/registry.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { CommandContext } from "../command.ts";
 import { textFlag } from "../flags/flag.ts";
 import { resolveHostPath } from "../values/host-path.ts";
+import { connectToOwner } from "./connect-to-owner.ts";
 
 /** Of every command that looks after what a registry keeps. */
 export const UPKEEP_FLAGS = {
@@ -38,8 +40,9 @@ export async function runUpkeep(
     else result = notice;
   };
   const { signal } = ended;
-  const isDone = root !== undefined && (await runAlone(resolveHostPath(root, terminal), whole, { tell, signal }));
-  if (!isDone) await askDaemon(context, whole, { tell, signal });
+  const path = root === undefined ? undefined : resolveHostPath(root, terminal);
+  const isDone = path !== undefined && (await runAlone(path, whole, { tell, signal }));
+  if (!isDone) await askDaemon(await connectToOwner(context, path), whole, { tell, signal });
   await written;
   if (result !== undefined) return result;
   if (signal.aborted) throw new GantryError("cancelled", "ended before it was done");
@@ -57,12 +60,7 @@ async function runAlone(root: string, request: RegistryUpkeepRequest, listening:
   return await runRegistryUpkeep({ root, request, ...listening, environment: process.env });
 }
 
-async function askDaemon(
-  context: CommandContext,
-  request: RegistryUpkeepRequest,
-  { tell, signal }: Listening,
-): Promise<void> {
-  const api = await context.connect();
+async function askDaemon(api: EngineApi, request: RegistryUpkeepRequest, { tell, signal }: Listening): Promise<void> {
   try {
     for await (const notice of await api.upkeepRegistry(request, { signal })) tell(notice);
   } catch (error) {

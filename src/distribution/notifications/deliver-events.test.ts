@@ -153,6 +153,11 @@ test("[[notifications]] names everything that is wrong", () => {
     "notifications[0].timeout-seconds is not a number from 0 to 300",
     "notifications[0].ignore is not a list of push, pull, mount, delete",
   ]);
+  for (const headers of [{ "a b": "c" }, { a: "c\nd" }]) {
+    const one: string[] = [];
+    parseNotifications([{ name: "a", url: "http://x/", headers }], one);
+    expect(one).toEqual(["notifications[0].headers has a name or a value that HTTP does not allow"]);
+  }
   expect(parseNotifications([{ name: "a", url: "http://x/" }], [])).toEqual([
     { name: "a", url: "http://x/", headers: {}, timeoutMs: 5000, ignoredActions: [] },
   ]);

@@ -59,6 +59,7 @@ function readEndpoint(
   if (typeof name !== "string" || name === "") problems.push(`${place}.name is missing`);
   if (typeof url !== "string" || !isHttpUrl(url)) problems.push(`${place}.url is no http or https address`);
   if (!isTexts(headers)) problems.push(`${place}.headers is not a table of texts`);
+  else if (!areHeaders(headers)) problems.push(`${place}.headers has a name or a value that HTTP does not allow`);
   if (typeof timeout !== "number" || !(timeout > 0 && timeout <= 300)) {
     problems.push(`${place}.timeout-seconds is not a number from 0 to 300`);
   }
@@ -81,6 +82,14 @@ function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
-function isTexts(value: unknown): boolean {
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
   return typeof value === "object" && value !== null && Object.values(value).every((item) => typeof item === "string");
+}
+
+function areHeaders(headers: Readonly<Record<string, string>>): boolean {
+  try {
+    return new Headers(headers) !== undefined;
+  } catch {
+    return false;
+  }
 }
