@@ -100,6 +100,11 @@ describe("gantry registry access check", () => {
       status: 1,
       stdout: "denied: there is no user bob\n",
     });
+    expect(await gantry("access check alice push localhost:5000/Team")).toMatchObject({
+      status: 1,
+      stderr:
+        'gantry: "localhost:5000/Team" is no name of a repository (write it without the registry, in lower case, as team/app)\n',
+    });
   });
 });
 

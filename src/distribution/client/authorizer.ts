@@ -175,7 +175,8 @@ export class Authorizer {
       const message = isRefused
         ? `registry ${host} refuses the credentials: ${problem.text}`
         : `cannot get a token for registry ${host} from ${realm.host}: ${problem.text}`;
-      throw new GantryError(isRefused ? "permission-denied" : "unavailable", message);
+      const hint = isRefused ? { hint: `\`gantry login ${host}\` asks for name and password anew` } : {};
+      throw new GantryError(isRefused ? "permission-denied" : "unavailable", message, hint);
     }
     const token = readToken(await readBodyWithin(response, TOKEN_BYTES_MAX, bodyOptions));
     if (token === undefined) {

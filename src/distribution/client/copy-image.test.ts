@@ -153,4 +153,15 @@ describe("copyImage", () => {
       "what is copied has the digest",
     );
   });
+
+  test("who may push and not pull can copy: that the target does not tell what it has is no refusal", async () => {
+    const { index } = addIndex("app:1");
+    target.intercept = (request, response) => {
+      if (request.method !== "HEAD" || request.url?.includes("/manifests/") !== true)
+        return uploads.take(request, response);
+      response.writeHead(403).end();
+      return true;
+    };
+    expect((await copy()).target).toEqual(index);
+  });
 });

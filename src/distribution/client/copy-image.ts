@@ -191,7 +191,13 @@ class ImageCopy {
   async #isThere(digest: Digest): Promise<boolean> {
     const { client, reference } = this.#target;
     const { registry, repository } = reference;
-    return (await client.describe({ registry, repository, digest }, { signal: this.#options.signal })) !== undefined;
+    try {
+      return (await client.describe({ registry, repository, digest }, { signal: this.#options.signal })) !== undefined;
+    } catch (error) {
+      // Whoever may push there need not be allowed to pull; who may not is told so when it is tried.
+      if (isGantryError(error, "not-found")) return false;
+      throw error;
+    }
   }
 
   async #copyBlob(blob: Descriptor, signal: AbortSignal): Promise<void> {

@@ -453,7 +453,7 @@ describe("authentication", () => {
     );
     const credentials = { kind: "password", username: "u", password: "wrong" } as const;
     expect(await failureOf(client({ credentials }).resolve(reference("app:1")))).toBe(
-      `permission-denied: registry ${registry.host} refuses the credentials: incorrect username or password`,
+      `permission-denied: registry ${registry.host} refuses the credentials: incorrect username or password (\`gantry login ${registry.host}\` asks for name and password anew)`,
     );
     serveToken({ token: "a\r\nx-evil: 1" });
     expect(await failureOf(client().resolve(reference("app:1")))).toContain("answered without one");

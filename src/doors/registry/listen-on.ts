@@ -2,6 +2,14 @@ import { GantryError } from "../../errors/gantry-error.ts";
 import type { HttpServer } from "../../platform/http-server.ts";
 import { formatListenAddress, type ListenAddress } from "./listen-address.ts";
 
+const HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "something else listens there: choose another port",
+  EADDRNOTAVAIL: "this host has no such address: `:PORT` is every address that it has",
+  EACCES: "ports below 1024 are root's: choose a higher one",
+  ENOTFOUND: "there is no host of that name: `:PORT` is every address of this host",
+  EAI_AGAIN: "the name cannot be looked up now: write an address",
+};
+
 /** Says why an address cannot be had. @throws `unavailable` */
 export async function listenOn(
   what: string,
@@ -12,9 +20,9 @@ export async function listenOn(
     return await open();
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const hint = code === "EADDRINUSE" ? { hint: "something else listens there: choose another port" } : {};
+    const hint = typeof code === "string" ? HINTS[code] : undefined;
     throw new GantryError("unavailable", `the ${what} cannot listen on ${formatListenAddress(address)}`, {
-      ...hint,
+      ...(hint === undefined ? {} : { hint }),
       cause,
     });
   }
