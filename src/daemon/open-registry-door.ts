@@ -108,20 +108,11 @@ async function openRights(
   audit: WriteLine | undefined,
 ): Promise<Access> {
   if (access !== undefined && !existsSync(access)) {
-<<<<<<< Updated upstream
     throw new GantryError("invalid-argument", `there is no ${access}: without it everybody could do everything`, {
       hint: `begin it with \`gantry registry user add --access ${access} NAME\`, or name no file if everybody may`,
     });
   }
   return await openAccess({
-=======
-    // A name that was mistyped must not open the registry to everybody.
-    throw new GantryError("invalid-argument", `there is no file of users and rights at ${access}`, {
-      hint: `make it with \`gantry registry user add NAME --access ${access}\`; without that setting everybody may do everything`,
-    });
-  }
-  return openAccess({
->>>>>>> Stashed changes
     path: access ?? accessPath(root),
     folder: root,
     state,

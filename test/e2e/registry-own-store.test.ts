@@ -111,20 +111,6 @@ describe.skipIf(skip !== undefined)("the registry over the engine's own store", 
     });
   }, 60_000);
 
-  test("the daemon is not asked for a root that another process serves", async () => {
-    const root = join(daemon.directory, "another");
-    const other = await serve(daemon, "--root", root);
-    try {
-      for (const words of [["collect"], ["serve", "-l", "127.0.0.1:0"]]) {
-        const asked = await daemon.gantry(["registry", ...words, "--root", root]);
-        expect(asked).toMatchObject({ status: 1, stdout: "" });
-        expect(asked.stderr).toContain(`another process serves ${root}, and the daemon here has ${daemon.root}`);
-      }
-    } finally {
-      other.child.kill("SIGTERM");
-    }
-  }, 60_000);
-
   test("a daemon that is told to has it open by itself, and says where", async () => {
     const places = new TestDaemon();
     const [file = "", ...first] = checkoutProgram;

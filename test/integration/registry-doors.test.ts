@@ -67,12 +67,6 @@ function shownName(address: string): Promise<string> {
 }
 
 describe("a registry's doors", () => {
-  test("stay shut where the file of users that is named is not there, rather than open to everybody", async () => {
-    const folder = makeFolder();
-    const started = startRegistry(folder, 'listen = "127.0.0.1:0"\naccess = "acess.toml"\n');
-    await expect(started).rejects.toThrow(`there is no file of users and rights at ${join(folder, "acess.toml")}`);
-  });
-
   test("log each request, count it, and keep logs over a rotation", async () => {
     const folder = makeFolder();
     const registry = await startRegistry(

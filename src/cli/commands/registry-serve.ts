@@ -3,11 +3,7 @@ import type { EngineApi } from "../../api/engine-api.ts";
 import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
-<<<<<<< Updated upstream
 import { connectToOwner } from "../registry/connect-to-owner.ts";
-=======
-import { requireDaemonRoot } from "../registry/require-daemon-root.ts";
->>>>>>> Stashed changes
 import { resolveHostPath } from "../values/host-path.ts";
 
 export const command = defineCommand({
@@ -33,18 +29,9 @@ export const command = defineCommand({
       ...(externalUrl === undefined ? {} : { ExternalUrl: externalUrl.replace(/\/$/, "") }),
     };
     const given = flags.root ?? context.settings.root;
-<<<<<<< Updated upstream
     const root = given === undefined ? undefined : resolveHostPath(given, context.terminal);
     if (root === undefined || !(await serveAlone(context, root, request, ended.signal))) {
       await askDaemon(context, await connectToOwner(context, root), { request, signal: ended.signal });
-=======
-    if (
-      given === undefined ||
-      !(await serveAlone(context, resolveHostPath(given, context.terminal), request, ended.signal))
-    ) {
-      await requireDaemonRoot(context, flags.root);
-      await askDaemon(context, request, ended.signal);
->>>>>>> Stashed changes
     }
     return 0;
   },

@@ -4,11 +4,7 @@ import { GantryError } from "../../errors/gantry-error.ts";
 import type { CommandContext } from "../command.ts";
 import { textFlag } from "../flags/flag.ts";
 import { resolveHostPath } from "../values/host-path.ts";
-<<<<<<< Updated upstream
 import { connectToOwner } from "./connect-to-owner.ts";
-=======
-import { requireDaemonRoot } from "./require-daemon-root.ts";
->>>>>>> Stashed changes
 
 /** Of every command that looks after what a registry keeps. */
 export const UPKEEP_FLAGS = {
@@ -44,17 +40,9 @@ export async function runUpkeep(
     else result = notice;
   };
   const { signal } = ended;
-<<<<<<< Updated upstream
   const path = root === undefined ? undefined : resolveHostPath(root, terminal);
   const isDone = path !== undefined && (await runAlone(path, whole, { tell, signal }));
   if (!isDone) await askDaemon(await connectToOwner(context, path), whole, { tell, signal });
-=======
-  const isDone = root !== undefined && (await runAlone(resolveHostPath(root, terminal), whole, { tell, signal }));
-  if (!isDone) {
-    await requireDaemonRoot(context, flags.root);
-    await askDaemon(context, whole, { tell, signal });
-  }
->>>>>>> Stashed changes
   await written;
   if (result !== undefined) return result;
   if (signal.aborted) throw new GantryError("cancelled", "ended before it was done");
