@@ -113,3 +113,18 @@ test("uploads count until they are over, and those to which nothing comes any mo
   expect(await refused(uploads.offset(repository, id))).toBe("BLOB_UPLOAD_UNKNOWN");
   expect(await uploads.offset(repository, other)).toBe(10);
 });
+
+test("a chunk's memory is given back once it is written: what many clients send at once does not pile up", async () => {
+  const chunks = [1, 2, 3].map((value) => new Uint8Array(100_000).fill(value));
+  const digest = digestOf(Buffer.concat(chunks));
+  const id = uploads.begin(repository);
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk);
+      controller.close();
+    },
+  });
+  await uploads.append(repository, id, body);
+  expect(chunks.map(({ byteLength }) => byteLength)).toEqual([0, 0, 0]);
+  expect(await uploads.finish({ repository, id }, digest)).toEqual({ digest, sizeBytes: 300_000 });
+});

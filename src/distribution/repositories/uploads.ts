@@ -8,6 +8,7 @@ import type { StoredBlob } from "../../content/ingest.ts";
 import { isGantryError } from "../../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
+import { releaseBytes } from "../../platform/release-bytes.ts";
 import { readUntilAborted } from "./read-until-aborted.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryBlobs } from "./repository-blobs.ts";
@@ -114,7 +115,7 @@ export class Uploads {
   }
 
   /**
-   * Takes bytes. A request that still writes to the same upload is ended before: its client has given it up. On failure the bytes
+   * Takes bytes, and the memory of the body's chunks with them. A request that still writes to the same upload is ended before: its client has given it up. On failure the bytes
    * that came are kept; but on a full disk the upload is over, so that others have its room.
    *
    * @returns how many bytes have come in all.
@@ -165,6 +166,7 @@ export class Uploads {
         options.admit?.(session.offsetBytes + chunk.byteLength);
         file ??= await openForWriting(session.path);
         await writeAndHash(session, file, chunk);
+        releaseBytes(chunk);
       }
     } finally {
       await file?.close();
