@@ -6,7 +6,7 @@
  * an overlay's upper folder cannot be there. The last line counts the tests of all guests.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 interface Guest {
@@ -98,9 +98,19 @@ const GUESTS: readonly Guest[] = [
 /** The part of the checkout that tests need, Bun included. */
 const PROJECT = [
   ...["src", "native", "scripts", "test", "examples", "package.json", "package-lock.json", "tsconfig.json", "gantry"],
-  ...["layers.json", "dist/native", "node_modules/.package-lock.json", "node_modules/bun"],
-  ...["node_modules/smol-toml", "node_modules/pbf", "node_modules/fast-check", "node_modules/pure-rand"],
+  ...["layers.json", "dist/native", "node_modules/.package-lock.json"],
+  ...["node_modules/fast-check", "node_modules/pure-rand"],
+  ...programPackages(),
 ];
+
+/** What the program itself loads, Bun included. */
+function programPackages(): readonly string[] {
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
+  const packages: Readonly<Record<string, { readonly dev?: true; readonly optional?: true }>> = lock.packages;
+  return Object.entries(packages)
+    .filter(([path, { dev, optional }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && !dev && !optional)
+    .map(([path]) => path);
+}
 
 function must(command: readonly string[], options: { readonly cwd?: string } = {}): void {
   const [program = "", ...args] = command;

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
 
 /** The error number's name of a failed file operation, `ENOENT`; undefined for anything else. */
 export function errorCode(error: unknown): string | undefined {
@@ -17,9 +17,17 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
-/** Writes in one write(2) and never creates the file: a cgroup's files are the kernel's. */
+/**
+ * Writes in one write(2) and never creates the file: a cgroup's files are the kernel's. It is not opened for reading, which
+ * an ordinary user may not do with `cgroup.kill`.
+ */
 export function writeExisting(path: string, value: string): void {
-  writeFileSync(path, value, { flag: "r+" });
+  const fd = openSync(path, constants.O_WRONLY);
+  try {
+    writeSync(fd, value);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The number in a file of a single value; `max` and v1's "as much as there is" are undefined, an absent file too. */
