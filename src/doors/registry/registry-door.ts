@@ -6,6 +6,7 @@ import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import { type Access, readPeerCertificate } from "../../identity/index.ts";
 import type { HttpPeer } from "../../platform/http-server.ts";
 import { admit } from "./admission.ts";
+import { addCommonHeaders } from "./common-headers.ts";
 import { dispatch } from "./endpoints.ts";
 import { errorResponse } from "./error-response.ts";
 import type { Observation } from "./observation.ts";
@@ -34,13 +35,6 @@ export interface RegistryDoorOptions {
   readonly warn: (sentence: string) => void;
 }
 
-/** Of every response. Artifacts have whatever type their pusher chose: no browser is to run them. */
-const COMMON_HEADERS = {
-  "docker-distribution-api-version": "registry/2.0",
-  "x-content-type-options": "nosniff",
-  "content-security-policy": "default-src 'none'; sandbox",
-} as const;
-
 /** What becomes known of a request while it is answered. */
 type Known = { -readonly [K in "endpoint" | "repository" | "user"]?: Observation[K] };
 
@@ -65,9 +59,7 @@ export async function answerRegistry(
       options.warn(`${what} failed: ${why}`);
     }
   }
-  for (const [name, value] of Object.entries(COMMON_HEADERS)) {
-    if (!response.headers.has(name)) response.headers.set(name, value);
-  }
+  addCommonHeaders(response.headers);
   options.observe?.({
     timeMs,
     durationMs: performance.now() - began,

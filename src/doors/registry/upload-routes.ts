@@ -1,13 +1,9 @@
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
-import {
-  parseDigest,
-  parseRepositoryName,
-  type RepositoryName,
-} from "../../distribution/repositories/repository-name.ts";
-import { STORE_PROOF_HEADER } from "../../distribution/repositories/store-proof.ts";
+import { parseDigest, type RepositoryName } from "../../distribution/repositories/repository-name.ts";
 import type { DigestAlgorithm } from "../../distribution/repositories/upload-session.ts";
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { parseContentRange } from "./byte-range.ts";
+import { mountBlob } from "./mount-blob.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 import { requireRoom, watchRoom } from "./require-room.ts";
 import { BLOB_TYPE } from "./tell-event.ts";
@@ -35,7 +31,7 @@ function created(repository: RepositoryName, digest: Digest): Response {
 export async function beginUpload(exchange: RegistryExchange, repository: RepositoryName): Promise<Response> {
   const { query, parts } = exchange;
   const mount = query.get("mount");
-  if (mount !== null && tryMount(exchange, repository, parseDigest(mount))) {
+  if (mount !== null && mountBlob(exchange, repository, parseDigest(mount))) {
     return created(repository, parseDigest(mount));
   }
   requireRoom(exchange, repository);
@@ -63,38 +59,6 @@ export async function beginUpload(exchange: RegistryExchange, repository: Reposi
 
 function isAlgorithm(text: string): text is DigestAlgorithm {
   return text === "sha256" || text === "sha512";
-}
-
-/** True if the engine that has this very store asks: what it has, it may push. */
-function isOurEngine({ request, parts }: RegistryExchange, repository: RepositoryName, digest: Digest): boolean {
-  const proof = request.headers.get(STORE_PROOF_HEADER);
-  return proof !== null && parts.storeProof.isGood(proof, repository, digest);
-}
-
-/** How many repositories are tried when a mount does not say from where. */
-const SOURCES_MAX = 100;
-
-/** Makes the repository hold a blob that another one holds which this client may read (distribution-spec, "Mounting a blob"). */
-function tryMount(exchange: RegistryExchange, repository: RepositoryName, digest: Digest): boolean {
-  const { query, parts, access, identity, tell } = exchange;
-  const from = query.get("from");
-  const sources = from === null ? access.visible(identity, parts.blobs.holders(digest)) : [parseRepositoryName(from)];
-  const readable = isOurEngine(exchange, repository, digest)
-    ? repository
-    : sources.slice(0, SOURCES_MAX).find((source) => {
-        if (parts.blobs.stat(source as RepositoryName, digest) === undefined) return false;
-        return source === repository || access.decide(identity, "pull", source).isAllowed;
-      });
-  if (readable === undefined) return false;
-  // Whoever mounts into a repository that is not there makes it.
-  requireRoom(exchange, repository);
-  return parts.transaction(() => {
-    if (!parts.blobs.link(repository, digest)) return false;
-    requireRoom(exchange, repository);
-    const { sizeBytes } = parts.blobs.require(repository, digest);
-    tell?.("mount", { repository, digest, sizeBytes, mediaType: BLOB_TYPE, fromRepository: readable });
-    return true;
-  });
 }
 
 /** GET: where an upload stands. */
