@@ -59,12 +59,12 @@ describe("registry.toml", () => {
     `;
     expect(() => storage(wrong)).toThrow(
       [
-        "invalid /etc/registry.toml: storage.s3.acl is not known (bucket, endpoint, region, prefix, path-style, redirect, access-key-id-file, secret-access-key-file, session-token-file are)",
-        "storage.s3 needs a bucket",
-        "storage.s3.endpoint is no address without a path, as https://s3.example.org",
-        "storage.s3.prefix is no prefix of letters, digits and ._-/, as registry/",
-        "storage.s3.path-style is neither true nor false",
-        "storage.s3 needs both access-key-id-file and secret-access-key-file, or neither",
+        "invalid /etc/registry.toml: line 7: storage.s3.acl is not known (bucket, endpoint, region, prefix, path-style, redirect, access-key-id-file, secret-access-key-file, session-token-file are)",
+        "line 1: storage.s3 needs a bucket",
+        "line 3: storage.s3.endpoint is no address without a path, as https://s3.example.org",
+        "line 4: storage.s3.prefix is no prefix of letters, digits and ._-/, as registry/",
+        "line 5: storage.s3.path-style is neither true nor false",
+        "line 1: storage.s3 needs both access-key-id-file and secret-access-key-file, or neither",
       ].join("; "),
     );
     expect(() => parseRegistryConfig("storage = 1", "/x")).toThrow("storage is no table with a table s3 in it");
@@ -101,11 +101,11 @@ describe("registry.toml", () => {
     `;
     expect(() => parseRegistryConfig(text, "/r.toml")).toThrow(
       [
-        "invalid /r.toml: lisen is not known (listen, external-url, allow-sparse, access, access-log, audit-log, tls, metrics, notifications, upstream, storage, collection, scrub, retention are)",
-        'listen: cannot listen on "localhost:99999" (write it as HOST:PORT, as in 127.0.0.1:5000, [::1]:5000 or :5000)',
-        "external-url is not an address without a path, as https://registry.example.org",
-        "allow-sparse is neither true nor false",
-        "tls needs both certificate and key",
+        "invalid /r.toml: line 5: lisen is not known (listen, external-url, allow-sparse, access, access-log, audit-log, tls, metrics, notifications, upstream, storage, collection, scrub, retention are)",
+        'line 2: listen: cannot listen on "localhost:99999" (write it as HOST:PORT, as in 127.0.0.1:5000, [::1]:5000 or :5000)',
+        "line 3: external-url is not an address without a path, as https://registry.example.org",
+        "line 4: allow-sparse is neither true nor false",
+        "line 6: tls needs both certificate and key",
       ].join("; "),
     );
     expect(() => parseRegistryConfig("listen = ", "/r.toml")).toThrow(/^\/r\.toml:1 is no TOML: [^\n]+$/);
@@ -136,10 +136,10 @@ describe("registry.toml", () => {
     `;
     expect(() => parseRegistryConfig(wrong, "/r.toml")).toThrow(
       [
-        "invalid /r.toml: collection.idle is not known",
-        'collection.grace is not a duration such as "90s" or "12h"',
-        'scrub.rate is not a number of bytes for each second, such as "10MB"',
-        "retention is not a list of tables: write [[retention]]",
+        "invalid /r.toml: line 5: collection.idle is not known",
+        'line 4: collection.grace is not a duration such as "90s" or "12h"',
+        'line 7: scrub.rate is not a number of bytes for each second, such as "10MB"',
+        "line 2: retention is not a list of tables: write [[retention]]",
       ].join("; "),
     );
   });

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parse } from "smol-toml";
 import { type NotificationEndpoint, parseNotifications } from "../distribution/notifications/parse-notifications.ts";
 import { readUpkeep, UPKEEP_KEYS, type UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
 import { parseUpstreams } from "../distribution/upstream/parse-upstreams.ts";
@@ -8,6 +7,8 @@ import type { UpstreamRule } from "../distribution/upstream/upstream-rule.ts";
 import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import type { TlsFiles } from "../doors/registry/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
+import { parseToml } from "../toml/parse-toml.ts";
+import { withTomlLine } from "../toml/toml-line.ts";
 import { parseStorage, type StorageConfig } from "./storage-config.ts";
 
 /** What `registry.toml` says of how a registry is served. Paths are absolute. */
@@ -96,20 +97,16 @@ export function readRegistryConfig(path: string): RegistryConfig {
 
 /** As `readRegistryConfig`, of a text that was read from `path`. */
 export function parseRegistryConfig(text: string, path: string): RegistryConfig {
-  let table: Table;
-  try {
-    table = parse(text);
-  } catch (cause) {
-    // The rest of the message is a drawing of the place.
-    const [message = ""] = cause instanceof Error ? cause.message.split("\n") : [];
-    const place = typeof cause === "object" && cause !== null && "line" in cause ? `:${cause.line}` : "";
-    const why = message.replace("Invalid TOML document: ", "");
-    throw new GantryError("invalid-argument", `${path}${place} is no TOML: ${why}`);
+  const parsed = parseToml(text);
+  if (parsed.kind === "problem") {
+    const place = parsed.line === undefined ? path : `${path}:${parsed.line}`;
+    throw new GantryError("invalid-argument", `${place} is no TOML: ${parsed.problem}`);
   }
-  const reader = new ConfigReader(table, dirname(path));
+  const reader = new ConfigReader(parsed.table, dirname(path));
   const config = reader.read();
   if (reader.problems.length === 0) return config;
-  throw new GantryError("invalid-argument", `invalid ${path}: ${reader.problems.slice(0, 10).join("; ")}`);
+  const problems = reader.problems.slice(0, 10).map((problem) => withTomlLine(text, problem));
+  throw new GantryError("invalid-argument", `invalid ${path}: ${problems.join("; ")}`);
 }
 
 class ConfigReader {

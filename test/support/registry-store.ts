@@ -10,6 +10,7 @@ import type { RepositoryName } from "../../src/distribution/repositories/reposit
 import type { Digest } from "../../src/oci/digest.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
+import { lockRoot } from "../../src/state/root-lock.ts";
 import { State } from "../../src/state/state.ts";
 
 /** What a registry keeps, in a folder of its own and on a clock of its own, for tests. */
@@ -117,3 +118,6 @@ export async function storeBlobs(root: string, texts: readonly string[]): Promis
   for (const text of texts) await content.put(text);
   return (text) => content.path(digestOf(text));
 }
+
+/** Takes a root, as a daemon does that owns it. */
+export const holdRoot = lockRoot;

@@ -3,11 +3,10 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fakeApi, fakeTerminal, runMain } from "../../../test/support/cli-double.ts";
-import { storeBlobs } from "../../../test/support/registry-store.ts";
+import { holdRoot, storeBlobs } from "../../../test/support/registry-store.ts";
 import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../api/registry.ts";
 import type { InfoResponse } from "../../api/system.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
-import { lockRoot } from "../../state/root-lock.ts";
 
 let root: string;
 beforeEach(() => {
@@ -113,7 +112,7 @@ describe("upkeep of a root that is in use", () => {
         })();
       },
     });
-    using _lock = lockRoot(root);
+    using _lock = holdRoot(root);
     const result = await runMain(["registry", "retention", "--root", root], { api });
     return { tasks, ...result };
   };

@@ -1,8 +1,8 @@
-import { parse } from "smol-toml";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { DEFAULT_REGISTRY, parseReference } from "../../oci/reference.ts";
+import { parseToml } from "../../toml/parse-toml.ts";
+import { tomlLine } from "../../toml/toml-line.ts";
 import type { RegistriesConfig, RegistryEntry, RegistryMirror } from "./registries.ts";
-import { tomlLine } from "./toml-line.ts";
 
 /** An hour: whoever waits longer has forgotten it. */
 const SECONDS_MAX = 3600;
@@ -239,13 +239,10 @@ class RegistriesReader {
  * @throws `invalid-argument` naming line and key of everything that is wrong; a key that is not known is refused, never ignored.
  */
 export function parseRegistries(toml: string): RegistriesConfig {
-  let document: unknown;
-  try {
-    document = parse(toml);
-  } catch (cause) {
-    const [message = "it is not TOML"] = cause instanceof Error ? cause.message.split("\n") : [];
-    const line = typeof cause === "object" && cause !== null && "line" in cause ? `line ${cause.line}: ` : "";
-    throw new GantryError("invalid-argument", `${line}${message.replace("Invalid TOML document: ", "")}`);
+  const parsed = parseToml(toml);
+  if (parsed.kind === "problem") {
+    const place = parsed.line === undefined ? "" : `line ${parsed.line}: `;
+    throw new GantryError("invalid-argument", `${place}${parsed.problem}`);
   }
-  return new RegistriesReader(toml).read(document as Table);
+  return new RegistriesReader(toml).read(parsed.table);
 }
