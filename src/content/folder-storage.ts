@@ -72,7 +72,7 @@ export class FolderStorage implements BlobStorage {
     await this.#syncs[digestAlgorithm(digest)].run();
   }
 
-  async *read({ digest }: StoredBlob): AsyncGenerator<Uint8Array, undefined> {
+  async *read({ digest, sizeBytes }: StoredBlob): AsyncGenerator<Uint8Array, undefined> {
     let file: Awaited<ReturnType<typeof open>>;
     try {
       file = await open(this.path(digest), "r");
@@ -80,9 +80,12 @@ export class FolderStorage implements BlobStorage {
       throw new GantryError("data-loss", `${digest} is missing from the store`, { cause });
     }
     try {
-      for (;;) {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES);
+      for (let left = sizeBytes; ; ) {
+        // One more than there should be, for a file that has grown is damaged; and no more, for a manifest is small.
+        const wanted = Math.min(READ_BYTES, left + 1);
+        const { bytesRead, buffer } = await file.read(new Uint8Array(wanted), 0, wanted);
         if (bytesRead === 0) return;
+        left = Math.max(0, left - bytesRead);
         yield buffer.subarray(0, bytesRead);
       }
     } finally {
