@@ -67,10 +67,12 @@ async function post(
       method: "POST",
       headers: { ...endpoint.headers, "content-type": ENVELOPE_TYPE },
       body: formatEnvelope(events, source),
+      // Followed, it would become a GET without the events, or take the headers elsewhere.
+      redirect: "manual",
       signal: AbortSignal.any([signal, AbortSignal.timeout(endpoint.timeoutMs)]),
     });
     await response.body?.cancel();
-    return response.status < 400 ? undefined : `it answered ${response.status}`;
+    return response.ok ? undefined : `it answered ${response.status}`;
   } catch (error) {
     return formatError(error);
   }

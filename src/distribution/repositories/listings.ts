@@ -1,5 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/image.ts";
+import { nextTurn } from "../../platform/next-turn.ts";
 import type { State } from "../../state/state.ts";
 import type { RepositoryName, Tag } from "./repository-name.ts";
 
@@ -26,6 +27,9 @@ interface ReferrerRow {
 /** The most bytes of descriptors in one page of referrers: an index is a manifest, and clients bound these. */
 const REFERRERS_BYTES_MAX = 2 * 1024 * 1024;
 
+/** How many repositories are looked at before others have their turn. */
+const STEP_REPOSITORIES = 200;
+
 /** What repositories there are and what is in them, page by page, in the order of bytes. */
 export class Listings {
   readonly #state: State;
@@ -34,8 +38,8 @@ export class Listings {
     this.#state = state;
   }
 
-  /** The repositories that hold a manifest, those that `isVisible` says no to left out. */
-  repositories(options: PageOptions, isVisible: (name: RepositoryName) => boolean = () => true): Page<RepositoryName> {
+  /** The repositories that hold a manifest. */
+  repositories(options: PageOptions): Page<RepositoryName> {
     const next = this.#state.db.query<{ name: string | null }, [string]>(
       "SELECT min(repository) AS name FROM repository_manifests WHERE repository > ?",
     );
@@ -44,9 +48,26 @@ export class Listings {
       const name = next.get(place)?.name as RepositoryName | null | undefined;
       if (name === null || name === undefined) return { items, hasMore: false };
       place = name;
-      if (!isVisible(name)) continue;
       if (items.length >= options.limit) return { items, hasMore: true };
       items.push(name);
+    }
+  }
+
+  /** As `repositories`, of those that `isVisible` says yes to. In short steps: for who sees few of many, it goes through all. */
+  async visibleRepositories(
+    { after = "", limit }: PageOptions,
+    isVisible: (name: RepositoryName) => boolean,
+  ): Promise<Page<RepositoryName>> {
+    const items: RepositoryName[] = [];
+    for (let place = after; ; await nextTurn()) {
+      const step = this.repositories({ after: place, limit: STEP_REPOSITORIES });
+      for (const name of step.items) {
+        if (!isVisible(name)) continue;
+        if (items.length >= limit) return { items, hasMore: true };
+        items.push(name);
+      }
+      if (!step.hasMore) return { items, hasMore: false };
+      place = step.items.at(-1) ?? place;
     }
   }
 

@@ -10,7 +10,8 @@ import type { RegistryExchange } from "./registry-exchange.ts";
 /** GET /v2/_catalog, as Docker's registry has it. */
 export async function listRepositories({ query, parts, access, identity }: RegistryExchange): Promise<Response> {
   const options = parsePage(query);
-  const page = parts.listings.repositories(options, (name) => access.visible(identity, [name]).length > 0);
+  const isVisible = (name: RepositoryName): boolean => access.visible(identity, [name]).length > 0;
+  const page = await parts.listings.visibleRepositories(options, isVisible);
   return Response.json(
     { repositories: page.items },
     { headers: nextPage("/v2/_catalog", page, { n: String(options.limit) }) },
