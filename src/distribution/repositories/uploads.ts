@@ -53,6 +53,8 @@ const PAUSED_MS = 30_000;
 export class Uploads {
   readonly #parts: UploadsParts;
   readonly #sessions = new Map<string, UploadSession>();
+  /** Those that were begun and may have no bytes yet, the oldest first: what is forgotten first. */
+  readonly #begun = new Set<string>();
 
   constructor(parts: UploadsParts) {
     this.#parts = parts;
@@ -104,7 +106,7 @@ export class Uploads {
       if (session.writing !== undefined || session.isOver || session.touchedMs > this.#parts.now() - PAUSED_MS)
         continue;
       session.isOver = true;
-      this.#sessions.delete(id);
+      this.#forget(id);
       void unlink(session.path).catch(() => undefined);
     }
   }
@@ -144,7 +146,7 @@ export class Uploads {
       if (isDiskFull(error)) {
         session.isOver = true;
         await unlink(session.path).catch(() => undefined);
-        this.#sessions.delete(id);
+        this.#forget(id);
       }
       throw error;
     } finally {
@@ -227,7 +229,7 @@ export class Uploads {
       throw diskError(`cannot store ${digest}`, cause);
     } finally {
       // Not before: it would be taken up again from its file.
-      this.#sessions.delete(id);
+      this.#forget(id);
     }
   }
 
@@ -239,14 +241,14 @@ export class Uploads {
     session.writing?.abort.abort();
     await session.writing?.done;
     await unlink(session.path).catch(() => undefined);
-    this.#sessions.delete(id);
+    this.#forget(id);
   }
 
   /** Removes uploads to which nothing came for so long. @returns how many had bytes. */
   async sweep(idleMs: number): Promise<number> {
     const oldest = this.#parts.now() - idleMs;
     for (const [id, session] of this.#sessions) {
-      if (session.touchedMs < oldest && session.writing === undefined && !session.isOver) this.#sessions.delete(id);
+      if (session.touchedMs < oldest && session.writing === undefined && !session.isOver) this.#forget(id);
     }
     const busy = new Set([...this.#sessions.values()].map((session) => session.path));
     let removed = 0;
@@ -295,11 +297,23 @@ export class Uploads {
 
   #remember(id: string, session: UploadSession): void {
     this.#sessions.set(id, session);
-    if (this.#sessions.size <= SESSIONS_IN_MEMORY) return;
-    const idle = [...this.#sessions].filter(([, { writing, isOver }]) => writing === undefined && !isOver);
-    // Those with bytes count for quotas for as long as they are known.
-    const [oldest] = idle.find(([, { offsetBytes }]) => offsetBytes === 0) ?? idle[0] ?? [];
-    if (oldest !== undefined) this.#sessions.delete(oldest);
+    if (session.offsetBytes === 0) this.#begun.add(id);
+    if (this.#sessions.size > SESSIONS_IN_MEMORY) this.#forgetOldest();
+  }
+
+  #forget(id: string): void {
+    this.#sessions.delete(id);
+    this.#begun.delete(id);
+  }
+
+  /** Of those without bytes first: those with bytes count for quotas for as long as they are known. */
+  #forgetOldest(): void {
+    for (const id of this.#begun) {
+      const session = this.#sessions.get(id);
+      if (session === undefined || session.offsetBytes > 0) this.#begun.delete(id);
+      else if (isIdle(session)) return this.#forget(id);
+    }
+    for (const [id, session] of this.#sessions) if (isIdle(session)) return this.#forget(id);
   }
 
   /** The file's name binds it to its repository, so that the upload of one cannot be finished in another. */
@@ -316,6 +330,10 @@ function unknownUpload(repository: RepositoryName, id: string): RegistryError {
 
 function isDiskFull(error: unknown): boolean {
   return isGantryError(error, "exhausted") && !(error instanceof RegistryError);
+}
+
+function isIdle({ writing, isOver }: UploadSession): boolean {
+  return writing === undefined && !isOver;
 }
 
 /** Another request may have ended the upload while this one waited. */
