@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import packageFile from "../../package.json" with { type: "json" };
 import { findProgram } from "../../test/support/command.ts";
 import { PeerAbsent } from "../peers/peer.ts";
 
@@ -95,9 +96,7 @@ export function startGantryRegistry(): Promise<RegistryPeer> {
   const program = process.env.GANTRY_BENCH_PROGRAM?.split(" ") ?? [join(import.meta.dir, "../../dist/gantry")];
   return launch({
     name: "gantry",
-    version: Bun.spawnSync([...program, "version", "--format", "{{.Client.Version}}"])
-      .stdout.toString()
-      .trim(),
+    version: packageFile.version,
     command: (folder, { hostname, port }) => [
       ...program,
       ...["registry", "serve", "--root", join(folder, "root"), "-l", `${hostname}:${port}`],
