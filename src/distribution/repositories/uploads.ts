@@ -298,7 +298,8 @@ export class Uploads {
   #remember(id: string, session: UploadSession): void {
     this.#sessions.set(id, session);
     if (session.offsetBytes === 0) this.#begun.add(id);
-    if (this.#sessions.size > SESSIONS_IN_MEMORY) this.#forgetOldest();
+    const oldest = this.#sessions.size > SESSIONS_IN_MEMORY ? this.#oldestIdle() : undefined;
+    if (oldest !== undefined) this.#forget(oldest);
   }
 
   #forget(id: string): void {
@@ -307,13 +308,13 @@ export class Uploads {
   }
 
   /** Of those without bytes first: those with bytes count for quotas for as long as they are known. */
-  #forgetOldest(): void {
+  #oldestIdle(): string | undefined {
     for (const id of this.#begun) {
       const session = this.#sessions.get(id);
       if (session === undefined || session.offsetBytes > 0) this.#begun.delete(id);
-      else if (isIdle(session)) return this.#forget(id);
+      else if (isIdle(session)) return id;
     }
-    for (const [id, session] of this.#sessions) if (isIdle(session)) return this.#forget(id);
+    return this.#sessions.entries().find(([, session]) => isIdle(session))?.[0];
   }
 
   /** The file's name binds it to its repository, so that the upload of one cannot be finished in another. */
