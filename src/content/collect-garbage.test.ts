@@ -70,7 +70,7 @@ describe("collection from below", () => {
           state.close();
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 });

@@ -18,6 +18,8 @@ export class ManifestGraph {
   readonly tags = new Map<Digest, ObservedTag[]>();
   /** Tags of what is said about another manifest, which is there. */
   readonly companionTags = new Map<Digest, ObservedTag[]>();
+  /** The same tags by what they are about. */
+  readonly tagsAbout = new Map<Digest, ObservedTag[]>();
   readonly #followers = new Map<Digest, Set<Digest>>();
   readonly #leaders = new Map<Digest, Set<Digest>>();
 
@@ -30,7 +32,10 @@ export class ManifestGraph {
     for (const tag of tags) {
       const subject = subjectOfTag(tag.tag);
       const isCompanion = subject !== undefined && subject !== tag.digest && this.manifests.has(subject);
-      if (isCompanion) this.#follow(tag.digest, subject);
+      if (isCompanion) {
+        this.#follow(tag.digest, subject);
+        this.tagsAbout.set(subject, [...(this.tagsAbout.get(subject) ?? []), tag]);
+      }
       const list = isCompanion ? this.companionTags : this.tags;
       const known = list.get(tag.digest);
       if (known === undefined) list.set(tag.digest, [tag]);

@@ -66,6 +66,17 @@ describe("planRetention", () => {
     ]);
   });
 
+  test("what is said about a manifest that goes is said no more, though what says it stays for the sake of others", () => {
+    const manifests = [manifest("old", 90), manifest("note", 80), manifest("index", 10, { children: ["note"] })];
+    const about = `sha256-${digest("old").slice("sha256:".length)}.note`;
+    const tags = [tag("latest", "index", 10), tag(about, "note", 80)];
+    const rule = { repositories: "team/*", "delete-untagged-after": "30d" };
+    expect(plan(rule, manifests, tags).map((line) => line.replace(/sha256-[0-9a-f]+/, "sha256-old"))).toEqual([
+      "untag   team/app:sha256-old.note  untagged and unused for 30d (retention[0])",
+      "delete  team/app@old  untagged and unused for 30d (retention[0])",
+    ]);
+  });
+
   test("an index goes with its entries and with what is said about them, what others need stays", () => {
     const manifests = [
       manifest("old", 90, { children: ["amd64", "shared"] }),

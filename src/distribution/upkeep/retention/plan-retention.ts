@@ -87,7 +87,7 @@ class RepositoryPlan {
       ...this.#graph
         .groups(goes)
         .flatMap((digests, index) =>
-          digests.flatMap((digest) => this.#manifestDeletions(digest, going, untagged.length + index)),
+          digests.flatMap((digest) => this.#manifestDeletions(digest, { going, goes }, untagged.length + index)),
         ),
     ];
   }
@@ -157,12 +157,26 @@ class RepositoryPlan {
     return { kind: "tag", repository: this.#observed.repository, ...tag, usedMs: lastMs, ...deletion };
   }
 
+  /** Tags about a manifest that goes, of what stays for the sake of others: they would be about nothing. */
+  #orphaned(digest: Digest, goes: ReadonlySet<Digest>): readonly ObservedTag[] {
+    const matchers = this.#rule.keep.map(globMatcher);
+    return (this.#graph.tagsAbout.get(digest) ?? []).filter((tag) => {
+      const manifest = this.#graph.manifests.get(tag.digest);
+      if (manifest === undefined || goes.has(tag.digest) || this.#protected.has(tag.digest)) return false;
+      return !matchers.some((matches) => matches(tag.tag)) && this.#isExpired(manifest, tag.taggedMs);
+    });
+  }
+
   /** What goes with one manifest: its tags first. */
-  #manifestDeletions(digest: Digest, going: ReadonlyMap<Digest, string>, group: number): readonly Deletion[] {
+  #manifestDeletions(
+    digest: Digest,
+    { going, goes }: { readonly going: ReadonlyMap<Digest, string>; readonly goes: ReadonlySet<Digest> },
+    group: number,
+  ): readonly Deletion[] {
     const leader = [...this.#graph.leaders(digest)].sort()[0];
     const cause = going.get(digest) ?? `goes with ${leader}`;
     const tags = this.#graph.tags.get(digest) ?? [];
-    const companions = this.#graph.companionTags.get(digest) ?? [];
+    const companions = [...(this.#graph.companionTags.get(digest) ?? []), ...this.#orphaned(digest, goes)];
     const manifest = this.#graph.manifests.get(digest);
     return [
       ...tags.toSorted(byTag).map((tag) => this.#tagDeletion(tag, { cause: this.#tagCause(tag.tag), group })),
