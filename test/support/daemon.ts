@@ -204,6 +204,8 @@ export class TestDaemon implements AsyncDisposable {
     try {
       await this.#retireOther();
       if (this.#child === undefined && existsSync(this.root)) await this.up();
+      // One that was never started has nothing; a command would start another, which nobody ends.
+      if (this.#child === undefined) return;
       const { stdout } = await this.gantry(["ps", "-aq"]);
       const ids = stdout.split("\n").filter((id) => id !== "");
       if (ids.length > 0) await this.gantry(["rm", "-f", ...ids]);
