@@ -52,12 +52,12 @@ export class RegistryService implements AsyncDisposable {
   readonly #parts: RegistryServiceParts;
   readonly #repositories: Repositories;
   readonly #outbox: EventOutbox;
-  readonly #open = new Set<AsyncDisposable>();
+  /** The doors that are open, each with its address. */
+  readonly #open = new Map<AsyncDisposable, string>();
   readonly #caches = new Set<UpstreamCache>();
   readonly #settings = new UpkeepSettings();
   readonly #upkeep: Upkeep;
   #isKept = false;
-  readonly #addresses = new Map<AsyncDisposable, string>();
 
   constructor(parts: RegistryServiceParts) {
     const { root, state, content } = parts;
@@ -108,11 +108,9 @@ export class RegistryService implements AsyncDisposable {
         },
         opened,
       );
-      this.#open.add(opened);
+      this.#open.set(opened, addresses.address);
       opened.defer(() => void this.#open.delete(opened));
       this.#keep();
-      this.#addresses.set(opened, addresses.address);
-      opened.defer(() => void this.#addresses.delete(opened));
       return { ...addresses, [Symbol.asyncDispose]: () => opened.disposeAsync() };
     } catch (error) {
       await opened.disposeAsync();
@@ -141,7 +139,7 @@ export class RegistryService implements AsyncDisposable {
    */
   proofFor(target: Reference, digest: Digest): readonly [string, string] | undefined {
     const port = /:(\d+)$/.exec(target.registry)?.[1];
-    const isOurs = [...this.#addresses.values()].some((address) => address.endsWith(`:${port}`));
+    const isOurs = [...this.#open.values()].some((address) => address.endsWith(`:${port}`));
     if (port === undefined || !isOurs || !isLoopbackRegistry(target.registry)) return undefined;
     const proof = this.#repositories.storeProof.of(target.repository, digest);
     return proof === undefined ? undefined : [STORE_PROOF_HEADER, proof];
@@ -149,7 +147,7 @@ export class RegistryService implements AsyncDisposable {
 
   /** Closes every door, and ends upkeep. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#open].map((opened) => opened[Symbol.asyncDispose]()));
+    await Promise.all([...this.#open.keys()].map((opened) => opened[Symbol.asyncDispose]()));
     await this.#upkeep[Symbol.asyncDispose]();
     this.#outbox[Symbol.dispose]();
   }

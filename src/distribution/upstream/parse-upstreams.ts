@@ -4,7 +4,6 @@ import type { UpstreamRule } from "./upstream-rule.ts";
 const KEYS: readonly string[] = ["prefix", "registry", "path", "username", "password-file", "refresh"];
 const NAME = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
 const REGISTRY = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/;
-const REFRESH_MS = 300_000;
 
 /**
  * Reads the `[[upstream]]` tables of `registry.toml`.
@@ -68,14 +67,15 @@ function readRule(table: Readonly<Record<string, unknown>>, reading: Reading): r
   if (hasLogin && (typeof username !== "string" || typeof passwordFile !== "string")) {
     problems.push(`${place} needs both username and password-file, or neither`);
   }
-  if (parseDuration(refresh) === undefined) problems.push(`${place}.refresh is no duration, as 90s, 5m or 12h`);
-  if (problems.length > before) return [];
+  const refreshMs = parseDuration(refresh);
+  if (refreshMs === undefined) problems.push(`${place}.refresh is no duration, as 90s, 5m or 12h`);
+  if (refreshMs === undefined || problems.length > before) return [];
   return [
     {
       prefix: String(prefix),
       registry: String(registry),
       path: String(path),
-      refreshMs: parseDuration(refresh) ?? REFRESH_MS,
+      refreshMs,
       ...(hasLogin ? { login: { username: String(username), passwordFile: resolvePath(String(passwordFile)) } } : {}),
     },
   ];

@@ -22,7 +22,7 @@ export interface RegistryDoorOptions {
   readonly repositories: Repositories;
   readonly access: Access;
   readonly settings: RegistrySettings;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, with their fractions. */
   readonly now: () => number;
   /** Is told of each request when its answer begins. @default nobody is */
   readonly observe?: (observation: Observation) => void;
@@ -45,7 +45,6 @@ export async function answerRegistry(
   options: RegistryDoorOptions,
 ): Promise<Response> {
   const timeMs = options.now();
-  const began = performance.now();
   const url = readRequestUrl(request);
   const known: Known = {};
   let response: Response;
@@ -62,7 +61,7 @@ export async function answerRegistry(
   addCommonHeaders(response.headers);
   options.observe?.({
     timeMs,
-    durationMs: performance.now() - began,
+    durationMs: options.now() - timeMs,
     method: request.method,
     path: url.pathname,
     endpoint: "none",
