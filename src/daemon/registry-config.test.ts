@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { GantryError } from "../errors/gantry-error.ts";
 import { parseRegistryConfig, readRegistryConfig } from "./registry-config.ts";
 
 describe("registry.toml", () => {
@@ -109,6 +112,33 @@ describe("registry.toml", () => {
       ].join("; "),
     );
     expect(() => parseRegistryConfig("listen = ", "/r.toml")).toThrow(/^\/r\.toml:1 is no TOML: [^\n]+$/);
+  });
+
+  test("names each password that cannot be read, with its line, before anybody asks for a copy", () => {
+    const folder = mkdtempSync(join(tmpdir(), "gantry-config-"));
+    try {
+      const path = join(folder, "registry.toml");
+      const upstream = (name: string): string =>
+        `[[upstream]]\nprefix = "${name}"\nregistry = "${name}.example.org"\nusername = "robot"\npassword-file = "${name}"\n`;
+      writeFileSync(path, upstream("one") + upstream("two"));
+      writeFileSync(join(folder, "one"), "secret\n");
+      mkdirSync(join(folder, "two"));
+      const two = join(folder, "two");
+      expect(() => readRegistryConfig(path)).toThrow(
+        new GantryError(
+          "invalid-argument",
+          `invalid ${path}: line 10: upstream[1].password-file: cannot read the password of two.example.org in ${two}: is a directory`,
+        ),
+      );
+      rmSync(join(folder, "one"));
+      expect(() => readRegistryConfig(path)).toThrow(`line 5: upstream[0].password-file: cannot read the password of`);
+      writeFileSync(join(folder, "one"), "secret\n");
+      rmSync(two, { recursive: true });
+      writeFileSync(two, "secret\n");
+      expect(readRegistryConfig(path).upstreams).toHaveLength(2);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("says how what is kept is looked after, and what is not said is as usual", () => {

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { type NotificationEndpoint, parseNotifications } from "../distribution/notifications/parse-notifications.ts";
 import { readUpkeep, UPKEEP_KEYS, type UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
 import { parseUpstreams } from "../distribution/upstream/parse-upstreams.ts";
+import { findLoginProblems } from "../distribution/upstream/upstream-login.ts";
 import type { UpstreamRule } from "../distribution/upstream/upstream-rule.ts";
 import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import type { TlsFiles } from "../doors/registry/tls-files.ts";
@@ -83,7 +84,7 @@ const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
  *
  * And what `readUpkeep` tells of.
  *
- * @throws `invalid-argument` with everything that is wrong with it
+ * @throws `invalid-argument` with everything that is wrong with it, or with passwords that it names and that cannot be read
  */
 export function readRegistryConfig(path: string): RegistryConfig {
   let text: string;
@@ -92,10 +93,12 @@ export function readRegistryConfig(path: string): RegistryConfig {
   } catch (cause) {
     throw new GantryError("invalid-argument", `cannot read ${path}`, { cause });
   }
-  return parseRegistryConfig(text, path);
+  const config = parseRegistryConfig(text, path);
+  refuse(findLoginProblems(config.upstreams ?? []), text, path);
+  return config;
 }
 
-/** As `readRegistryConfig`, of a text that was read from `path`. */
+/** As `readRegistryConfig`, of a text that was read from `path`; the files that it names are not looked at. */
 export function parseRegistryConfig(text: string, path: string): RegistryConfig {
   const parsed = parseToml(text);
   if (parsed.kind === "problem") {
@@ -104,9 +107,15 @@ export function parseRegistryConfig(text: string, path: string): RegistryConfig 
   }
   const reader = new ConfigReader(parsed.table, dirname(path));
   const config = reader.read();
-  if (reader.problems.length === 0) return config;
-  const problems = reader.problems.slice(0, 10).map((problem) => withTomlLine(text, problem));
-  throw new GantryError("invalid-argument", `invalid ${path}: ${problems.join("; ")}`);
+  refuse(reader.problems, text, path);
+  return config;
+}
+
+/** @param problems each begins with its place. */
+function refuse(problems: readonly string[], text: string, path: string): void {
+  if (problems.length === 0) return;
+  const placed = problems.slice(0, 10).map((problem) => withTomlLine(text, problem));
+  throw new GantryError("invalid-argument", `invalid ${path}: ${placed.join("; ")}`);
 }
 
 class ConfigReader {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { ContentStore } from "../../content/content-store.ts";
 import { formatError, GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -6,11 +5,12 @@ import type { Descriptor } from "../../oci/image.ts";
 import type { Reference } from "../../oci/reference.ts";
 import { Flights } from "../../platform/flights.ts";
 import { openFromSources } from "../client/open-from-sources.ts";
-import type { RegistryConnections, RegistryLogin, RegistrySource } from "../client/registry-connections.ts";
+import type { RegistryConnections, RegistrySource } from "../client/registry-connections.ts";
 import type { Repositories } from "../repositories/repositories.ts";
 import { isTag, type RepositoryName, type Tag } from "../repositories/repository-name.ts";
 import { BlobDownload } from "./blob-download.ts";
 import { findDescriptor } from "./find-descriptor.ts";
+import { readUpstreamLogin } from "./upstream-login.ts";
 import { findUpstream, nameOfNamespace, type UpstreamRepository, type UpstreamRule } from "./upstream-rule.ts";
 
 export interface UpstreamCacheParts {
@@ -251,7 +251,7 @@ export class UpstreamCache {
     patience: Partial<typeof IMPATIENT> = {},
   ): Promise<readonly RegistrySource[]> {
     const reference: Reference = { registry: rule.registry, repository: remote, ...named };
-    return await this.#parts.registries.sources(reference, loginOf(rule), patience);
+    return await this.#parts.registries.sources(reference, readUpstreamLogin(rule), patience);
   }
 
   #isFresh(key: string): boolean {
@@ -276,17 +276,6 @@ export class UpstreamCache {
 
   #tellOnline({ registry }: UpstreamRule): void {
     if (this.#isOffline.delete(registry)) this.#parts.warn(`${registry} answers again`);
-  }
-}
-
-function loginOf({ registry, login }: UpstreamRule): RegistryLogin | undefined {
-  if (login === undefined) return undefined;
-  const { username, passwordFile } = login;
-  try {
-    const password = readFileSync(passwordFile, "utf8").trimEnd();
-    return { host: registry, credentials: { kind: "password", username, password } };
-  } catch (cause) {
-    throw new GantryError("unavailable", `cannot read the password of ${registry} in ${passwordFile}`, { cause });
   }
 }
 

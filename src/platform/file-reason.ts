@@ -1,0 +1,12 @@
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+  EISDIR: "is a directory",
+  ENOTDIR: "not a directory",
+};
+
+/** Why a file could not be used, in the kernel's words, or its name for the reason; undefined for an error that is not the system's. */
+export function fileReason(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  return REASONS[error.code] ?? error.code;
+}
