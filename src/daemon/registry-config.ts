@@ -8,8 +8,9 @@ import type { UpstreamRule } from "../distribution/upstream/upstream-rule.ts";
 import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import type { TlsFiles } from "../doors/registry/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
-import { parseToml } from "../toml/parse-toml.ts";
+import { parseToml, type TomlTable } from "../toml/parse-toml.ts";
 import { withTomlLine } from "../toml/toml-line.ts";
+import { isTomlTable } from "../toml/toml-tables.ts";
 import { parseStorage, type StorageConfig } from "./storage-config.ts";
 
 /** What `registry.toml` says of how a registry is served. Paths are absolute. */
@@ -34,8 +35,6 @@ export interface RegistryConfig {
   /** How what is kept is looked after. */
   readonly upkeep?: UpkeepConfig;
 }
-
-type Table = Readonly<Record<string, unknown>>;
 
 const KEYS = [
   "listen",
@@ -120,10 +119,10 @@ function refuse(problems: readonly string[], text: string, path: string): void {
 
 class ConfigReader {
   readonly problems: string[] = [];
-  readonly #table: Table;
+  readonly #table: TomlTable;
   readonly #folder: string;
 
-  constructor(table: Table, folder: string) {
+  constructor(table: TomlTable, folder: string) {
     this.#table = table;
     this.#folder = folder;
   }
@@ -177,19 +176,18 @@ class ConfigReader {
     return { certificate, key, ...(clientAuthority === undefined ? {} : { clientAuthority }) };
   }
 
-  #section(name: string, keys: readonly string[]): Table | undefined {
+  #section(name: string, keys: readonly string[]): TomlTable | undefined {
     const value = this.#table[name];
     if (value === undefined) return undefined;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    if (!isTomlTable(value)) {
       this.problems.push(`${name} is not a table: write [${name}]`);
       return undefined;
     }
-    const table = value as Table;
-    this.#refuseUnknown(`${name}.`, table, keys);
-    return table;
+    this.#refuseUnknown(`${name}.`, value, keys);
+    return value;
   }
 
-  #refuseUnknown(prefix: string, table: Table, keys: readonly string[]): void {
+  #refuseUnknown(prefix: string, table: TomlTable, keys: readonly string[]): void {
     for (const key of Object.keys(table)) {
       if (!keys.includes(key)) this.problems.push(`${prefix}${key} is not known (${keys.join(", ")} are)`);
     }

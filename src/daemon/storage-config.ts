@@ -1,3 +1,5 @@
+import { isTomlTable } from "../toml/toml-tables.ts";
+
 /** Where `registry.toml` wants blobs to be: `[storage.s3]`. Paths are absolute. */
 export interface StorageConfig {
   readonly bucket: string;
@@ -16,8 +18,6 @@ export interface StorageConfig {
     readonly sessionToken?: string;
   };
 }
-
-type Table = Readonly<Record<string, unknown>>;
 
 const KEYS: readonly string[] = [
   "bucket",
@@ -61,8 +61,8 @@ export function parseStorage(
   problems: string[],
   resolvePath: (path: string) => string,
 ): StorageConfig | undefined {
-  const s3 = isTable(value) ? value.s3 : undefined;
-  if (!isTable(value) || !isTable(s3)) {
+  const s3 = isTomlTable(value) ? value.s3 : undefined;
+  if (!isTomlTable(value) || !isTomlTable(s3)) {
     problems.push("storage is no table with a table s3 in it: write [storage.s3]");
     return undefined;
   }
@@ -121,8 +121,4 @@ function readCredentialFiles(
     problems.push("storage.s3 needs both access-key-id-file and secret-access-key-file, or neither");
   }
   return undefined;
-}
-
-function isTable(value: unknown): value is Table {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,8 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import { DEFAULT_REGISTRY, parseReference } from "../../oci/reference.ts";
-import { parseToml } from "../../toml/parse-toml.ts";
-import { tomlLine } from "../../toml/toml-line.ts";
+import { parseToml, type TomlTable } from "../../toml/parse-toml.ts";
+import { withTomlLine } from "../../toml/toml-line.ts";
+import { readTomlTables } from "../../toml/toml-tables.ts";
 import type { RegistriesConfig, RegistryEntry, RegistryMirror } from "./registries.ts";
 
 /** An hour: whoever waits longer has forgotten it. */
@@ -13,12 +14,6 @@ const ENTRY_KEYS = [
 ];
 const MIRROR_KEYS = ["location", "insecure", "pull-from-mirror"];
 const PULLS: readonly string[] = ["all", "digest-only", "tag-only"];
-
-type Table = { readonly [key: string]: unknown };
-
-function isTable(value: unknown): value is Table {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function isHost(value: unknown): value is string {
   if (typeof value !== "string") return false;
@@ -51,44 +46,30 @@ function isProxy(value: unknown): value is string {
   return typeof value === "string" && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
 
-/** Everything that is wrong with the file, each with its line. */
+/** Reads what the file says, and collects everything that is wrong with it. */
 class RegistriesReader {
-  readonly #toml: string;
-  readonly #problems: string[] = [];
+  readonly problems: string[] = [];
 
-  constructor(toml: string) {
-    this.#toml = toml;
-  }
-
-  read(document: Table): RegistriesConfig {
-    this.#checkKeys(document, TOP_KEYS, "");
-    const list = document.registry ?? [];
-    if (!Array.isArray(list)) this.#add("registry", "is not a list of tables: write [[registry]]");
-    const read = (Array.isArray(list) ? list : []).map((item: unknown, index) => {
-      return this.#entry(item, `registry[${index}]`);
+  read(document: TomlTable): RegistriesConfig {
+    for (const key of Object.keys(document)) if (!TOP_KEYS.includes(key)) this.#add(key, "is not known");
+    const list = { path: "registry", known: ENTRY_KEYS, problems: this.problems };
+    const placed = readTomlTables(document.registry, list, (table, path) => {
+      const entry = this.#entry(table, path);
+      return entry === undefined ? undefined : { entry, path };
     });
-    const registries = read.filter((entry) => entry !== undefined);
-    for (const [index, entry] of read.entries()) {
-      if (entry === undefined || registries.find(({ prefix }) => prefix === entry.prefix) === entry) continue;
-      this.#add(`registry[${index}]`, `is the second one for ${entry.prefix}`);
+    const registries = placed.map(({ entry }) => entry);
+    for (const { entry, path } of placed) {
+      if (registries.find(({ prefix }) => prefix === entry.prefix) === entry) continue;
+      this.#add(path, `is the second one for ${entry.prefix}`);
     }
-    const defaultRegistry = this.#default(document);
-    if (this.#problems.length > 0) throw new GantryError("invalid-argument", this.#problems.join("; "));
-    return { defaultRegistry, registries };
+    return { defaultRegistry: this.#default(document), registries };
   }
 
   #add(path: string, problem: string): void {
-    const line = tomlLine(this.#toml, path);
-    this.#problems.push(`${line === undefined ? "" : `line ${line}: `}${path} ${problem}`);
+    this.problems.push(`${path} ${problem}`);
   }
 
-  #checkKeys(table: Table, known: readonly string[], path: string): void {
-    for (const key of Object.keys(table)) {
-      if (!known.includes(key)) this.#add(path === "" ? key : `${path}.${key}`, "is not known");
-    }
-  }
-
-  #default(document: Table): string {
+  #default(document: TomlTable): string {
     const search = document["unqualified-search-registries"];
     let key = "default";
     let value = document.default ?? DEFAULT_REGISTRY;
@@ -107,12 +88,7 @@ class RegistriesReader {
     return DEFAULT_REGISTRY;
   }
 
-  #entry(value: unknown, path: string): RegistryEntry | undefined {
-    if (!isTable(value)) {
-      this.#add(path, "is not a table");
-      return undefined;
-    }
-    this.#checkKeys(value, ENTRY_KEYS, path);
+  #entry(value: TomlTable, path: string): RegistryEntry | undefined {
     const { prefix, location } = this.#place(value, path);
     const isInsecure = this.#flag(value, "insecure", path);
     const isBlocked = this.#flag(value, "blocked", path);
@@ -132,7 +108,7 @@ class RegistriesReader {
   }
 
   /** `prefix` and `location` as podman has them, or `host`, which is both. */
-  #place(table: Table, path: string): { readonly prefix?: string; readonly location?: string } {
+  #place(table: TomlTable, path: string): { readonly prefix?: string; readonly location?: string } {
     const { host, prefix, location } = table;
     if (host !== undefined) {
       if (prefix !== undefined || location !== undefined) {
@@ -158,26 +134,17 @@ class RegistriesReader {
     return { prefix: known, ...(location === undefined || location === known ? {} : { location }) };
   }
 
-  #mirrors(table: Table, path: string): readonly RegistryMirror[] {
+  #mirrors(table: TomlTable, path: string): readonly RegistryMirror[] {
     // The first form of this file had an empty list here.
     if (Array.isArray(table.mirrors) ? table.mirrors.length > 0 : table.mirrors !== undefined) {
       this.#add(`${path}.mirrors`, "is written [[registry.mirror]], one for each");
     }
     const isByDigest = this.#flag(table, "mirror-by-digest-only", path);
-    const list = table.mirror ?? [];
-    if (!Array.isArray(list)) {
-      this.#add(`${path}.mirror`, "is not a list of tables: write [[registry.mirror]]");
-      return [];
-    }
-    return list.flatMap((item: unknown, index) => this.#mirror(item, `${path}.mirror[${index}]`, isByDigest) ?? []);
+    const list = { path: `${path}.mirror`, known: MIRROR_KEYS, problems: this.problems };
+    return readTomlTables(table.mirror, list, (mirror, at) => this.#mirror(mirror, at, isByDigest));
   }
 
-  #mirror(value: unknown, path: string, isByDigest: boolean): RegistryMirror | undefined {
-    if (!isTable(value)) {
-      this.#add(path, "is not a table");
-      return undefined;
-    }
-    this.#checkKeys(value, MIRROR_KEYS, path);
+  #mirror(value: TomlTable, path: string, isByDigest: boolean): RegistryMirror | undefined {
     const isInsecure = this.#flag(value, "insecure", path);
     const pulls = value["pull-from-mirror"] ?? (isByDigest ? "digest-only" : "all");
     if (typeof pulls !== "string" || !PULLS.includes(pulls)) {
@@ -191,21 +158,21 @@ class RegistriesReader {
     return { location: value.location, isInsecure, pulls: pulls as RegistryMirror["pulls"] };
   }
 
-  #flag(table: Table, key: string, path: string): boolean {
+  #flag(table: TomlTable, key: string, path: string): boolean {
     const value = table[key] ?? false;
     if (typeof value === "boolean") return value;
     this.#add(`${path}.${key}`, "is not true or false");
     return false;
   }
 
-  #proxy(table: Table, path: string): string | undefined {
+  #proxy(table: TomlTable, path: string): string | undefined {
     if (table.proxy === undefined || isProxy(table.proxy)) return table.proxy;
     this.#add(`${path}.proxy`, 'is not "direct" or an address such as "http://proxy.lan:3128"');
     return undefined;
   }
 
   /** A duration in seconds, as milliseconds. */
-  #seconds(table: Table, key: string, path: string): number | undefined {
+  #seconds(table: TomlTable, key: string, path: string): number | undefined {
     const value = table[key];
     if (value === undefined) return undefined;
     if (typeof value === "number" && value > 0 && value <= SECONDS_MAX) return Math.ceil(value * 1000);
@@ -244,5 +211,9 @@ export function parseRegistries(toml: string): RegistriesConfig {
     const place = parsed.line === undefined ? "" : `line ${parsed.line}: `;
     throw new GantryError("invalid-argument", `${place}${parsed.problem}`);
   }
-  return new RegistriesReader(toml).read(parsed.table);
+  const reader = new RegistriesReader();
+  const config = reader.read(parsed.table);
+  if (reader.problems.length === 0) return config;
+  const problems = reader.problems.map((problem) => withTomlLine(toml, problem));
+  throw new GantryError("invalid-argument", problems.join("; "));
 }

@@ -1,3 +1,5 @@
+import type { TomlTable } from "../../toml/parse-toml.ts";
+import { readTomlTables } from "../../toml/toml-tables.ts";
 import type { RegistryAction } from "./registry-event.ts";
 
 /** Somebody who wants to hear what happens. */
@@ -30,31 +32,17 @@ const TIMEOUT_SECONDS = 5;
  * @param problems what is wrong is added here, each with its place.
  */
 export function parseNotifications(value: unknown, problems: string[]): readonly NotificationEndpoint[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) {
-    problems.push("notifications is not a list of tables: write [[notifications]]");
-    return [];
-  }
-  const endpoints = value.flatMap((item: unknown, index) => {
-    const place = `notifications[${index}]`;
-    if (typeof item === "object" && item !== null && !Array.isArray(item))
-      return readEndpoint({ ...item }, place, problems);
-    problems.push(`${place} is not a table`);
-    return [];
-  });
+  const endpoints = readTomlTables(value, { path: "notifications", known: KEYS, problems }, (table, place) =>
+    readEndpoint(table, place, problems),
+  );
   const names = endpoints.map((endpoint) => endpoint.name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) problems.push(`notifications: two have the name ${JSON.stringify(repeated)}`);
   return endpoints;
 }
 
-function readEndpoint(
-  table: Readonly<Record<string, unknown>>,
-  place: string,
-  problems: string[],
-): readonly NotificationEndpoint[] {
+function readEndpoint(table: TomlTable, place: string, problems: string[]): NotificationEndpoint | undefined {
   const before = problems.length;
-  for (const key of Object.keys(table)) if (!KEYS.includes(key)) problems.push(`${place}.${key} is not known`);
   const { name, url, headers = {}, "timeout-seconds": timeout = TIMEOUT_SECONDS, ignore = [] } = table;
   if (typeof name !== "string" || name === "") problems.push(`${place}.name is missing`);
   if (typeof url !== "string" || !isHttpUrl(url)) problems.push(`${place}.url is no http or https address`);
@@ -66,16 +54,14 @@ function readEndpoint(
   if (!Array.isArray(ignore) || !ignore.every((action) => ACTIONS.includes(action))) {
     problems.push(`${place}.ignore is not a list of ${ACTIONS.join(", ")}`);
   }
-  if (problems.length > before) return [];
-  return [
-    {
-      name: String(name),
-      url: String(url),
-      headers: headers as Readonly<Record<string, string>>,
-      timeoutMs: Number(timeout) * 1000,
-      ignoredActions: ignore as readonly RegistryAction[],
-    },
-  ];
+  if (problems.length > before) return undefined;
+  return {
+    name: String(name),
+    url: String(url),
+    headers: headers as Readonly<Record<string, string>>,
+    timeoutMs: Number(timeout) * 1000,
+    ignoredActions: ignore as readonly RegistryAction[],
+  };
 }
 
 function isHttpUrl(text: string): boolean {

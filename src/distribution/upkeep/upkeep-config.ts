@@ -1,3 +1,5 @@
+import type { TomlTable } from "../../toml/parse-toml.ts";
+import { isTomlTable } from "../../toml/toml-tables.ts";
 import { GRACE_MS } from "../repositories/repositories.ts";
 import { parseDuration } from "./retention/duration.ts";
 import { parseRetention } from "./retention/parse-retention.ts";
@@ -31,8 +33,6 @@ export const DEFAULT_UPKEEP: UpkeepConfig = {
   retention: [],
 };
 
-type Table = Readonly<Record<string, unknown>>;
-
 /** Shorter would forget who was told of a blob a moment ago. */
 const DURATION_MS_MIN = 1000;
 
@@ -59,10 +59,10 @@ export const UPKEEP_KEYS = ["collection", "scrub", "retention"] as const;
  *
  * @param problems what is wrong is added here, each with its place; a key that is not known is refused, never ignored.
  */
-export function readUpkeep(document: Table, problems: string[]): UpkeepConfig {
+export function readUpkeep(document: TomlTable, problems: string[]): UpkeepConfig {
   const collection = readTable(document, "collection", { known: ["grace", "interval", "uploads-idle"], problems });
   const scrub = readTable(document, "scrub", { known: ["rate", "interval"], problems });
-  const duration = (table: Table, path: readonly [string, string], usualMs: number): number => {
+  const duration = (table: TomlTable, path: readonly [string, string], usualMs: number): number => {
     const durationMs = table[path[1]] === undefined ? usualMs : (parseDuration(table[path[1]]) ?? 0);
     if (durationMs < DURATION_MS_MIN) problems.push(`${path.join(".")} is not a duration such as "90s" or "12h"`);
     return durationMs;
@@ -87,18 +87,14 @@ interface Reading {
   readonly problems: string[];
 }
 
-function readTable(document: Table, name: string, reading: Reading): Table {
+function readTable(document: TomlTable, name: string, { known, problems }: Reading): TomlTable {
   const value = document[name] ?? {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    reading.problems.push(`${name} is not a table: write [${name}]`);
+  if (!isTomlTable(value)) {
+    problems.push(`${name} is not a table: write [${name}]`);
     return {};
   }
-  refuseUnknown({ ...value }, `${name}.`, reading);
-  return { ...value };
-}
-
-function refuseUnknown(table: Table, prefix: string, { known, problems }: Reading): void {
-  for (const key of Object.keys(table)) if (!known.includes(key)) problems.push(`${prefix}${key} is not known`);
+  for (const key of Object.keys(value)) if (!known.includes(key)) problems.push(`${name}.${key} is not known`);
+  return value;
 }
 
 const UNITS = { "": 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9 } as const;

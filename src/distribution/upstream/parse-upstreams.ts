@@ -1,3 +1,5 @@
+import type { TomlTable } from "../../toml/parse-toml.ts";
+import { readTomlTables } from "../../toml/toml-tables.ts";
 import { parseDuration } from "../upkeep/retention/duration.ts";
 import type { UpstreamRule } from "./upstream-rule.ts";
 
@@ -26,19 +28,9 @@ export function parseUpstreams(
   problems: string[],
   resolvePath: (path: string) => string,
 ): readonly UpstreamRule[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) {
-    problems.push("upstream is not a list of tables: write [[upstream]]");
-    return [];
-  }
-  const rules = value.flatMap((item: unknown, index) => {
-    const place = `upstream[${index}]`;
-    if (typeof item === "object" && item !== null && !Array.isArray(item)) {
-      return readRule({ ...item }, { place, problems, resolvePath });
-    }
-    problems.push(`${place} is not a table`);
-    return [];
-  });
+  const rules = readTomlTables(value, { path: "upstream", known: KEYS, problems }, (table, place) =>
+    readRule(table, { place, problems, resolvePath }),
+  );
   const prefixes = rules.map((rule) => rule.prefix);
   const repeated = prefixes.find((prefix, index) => prefixes.indexOf(prefix) !== index);
   if (repeated !== undefined) problems.push(`upstream: two have the prefix ${JSON.stringify(repeated)}`);
@@ -51,10 +43,9 @@ interface Reading {
   readonly resolvePath: (path: string) => string;
 }
 
-function readRule(table: Readonly<Record<string, unknown>>, reading: Reading): readonly UpstreamRule[] {
+function readRule(table: TomlTable, reading: Reading): UpstreamRule | undefined {
   const { place, problems, resolvePath } = reading;
   const before = problems.length;
-  for (const key of Object.keys(table)) if (!KEYS.includes(key)) problems.push(`${place}.${key} is not known`);
   const { prefix = "", registry, path = "", username, "password-file": passwordFile, refresh = "5m" } = table;
   for (const [key, name] of Object.entries({ prefix, path })) {
     if (name !== "" && (typeof name !== "string" || !NAME.test(name))) {
@@ -69,14 +60,12 @@ function readRule(table: Readonly<Record<string, unknown>>, reading: Reading): r
   }
   const refreshMs = parseDuration(refresh);
   if (refreshMs === undefined) problems.push(`${place}.refresh is no duration, as 90s, 5m or 12h`);
-  if (refreshMs === undefined || problems.length > before) return [];
-  return [
-    {
-      prefix: String(prefix),
-      registry: String(registry),
-      path: String(path),
-      refreshMs,
-      ...(hasLogin ? { login: { username: String(username), passwordFile: resolvePath(String(passwordFile)) } } : {}),
-    },
-  ];
+  if (refreshMs === undefined || problems.length > before) return undefined;
+  return {
+    prefix: String(prefix),
+    registry: String(registry),
+    path: String(path),
+    refreshMs,
+    ...(hasLogin ? { login: { username: String(username), passwordFile: resolvePath(String(passwordFile)) } } : {}),
+  };
 }

@@ -1,11 +1,11 @@
+import type { TomlTable } from "../../../toml/parse-toml.ts";
+import { readTomlTables } from "../../../toml/toml-tables.ts";
 import { parseDuration } from "./duration.ts";
 import { limitsTags, type RetentionRule } from "./retention-rule.ts";
 
-type Table = Readonly<Record<string, unknown>>;
-
 /** Where what is wrong is collected. */
 interface Reader {
-  readonly table: Table;
+  readonly table: TomlTable;
   readonly place: string;
   readonly problems: string[];
 }
@@ -39,26 +39,13 @@ const PATTERN_LENGTH_MAX = 255;
  * @param problems what is wrong is added here, each with its place; a key that is not known is refused, never ignored.
  */
 export function parseRetention(value: unknown, problems: string[]): readonly RetentionRule[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) {
-    problems.push("retention is not a list of tables: write [[retention]]");
-    return [];
-  }
-  return value.flatMap((item: unknown, index) => {
-    const place = `retention[${index}]`;
-    if (typeof item !== "object" || item === null || Array.isArray(item)) {
-      problems.push(`${place} is not a table`);
-      return [];
-    }
-    return [readRule({ table: { ...item }, place, problems })];
-  });
+  return readTomlTables(value, { path: "retention", known: KEYS, problems }, (table, place) =>
+    readRule({ table, place, problems }),
+  );
 }
 
 function readRule(reader: Reader): RetentionRule {
   const { table, place, problems } = reader;
-  for (const key of Object.keys(table)) {
-    if (!(KEYS as readonly string[]).includes(key)) problems.push(`${place}.${key} is not known`);
-  }
   const repositories = readPatterns(reader, "repositories") ?? [];
   if (table.repositories === undefined) problems.push(`${place}.repositories is missing: "**" means all`);
   const keep = readPatterns(reader, "keep");

@@ -1,0 +1,42 @@
+import type { TomlTable } from "./parse-toml.ts";
+
+export interface ReadTomlTablesOptions {
+  /** The list's own path: `upstream`, `registry[0].mirror`. */
+  readonly path: string;
+  /** The keys that a table may have. */
+  readonly known: readonly string[];
+  /** What is wrong is added here, each problem beginning with the path of what it speaks of. */
+  readonly problems: string[];
+}
+
+export function isTomlTable(value: unknown): value is TomlTable {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Reads a list of tables (`[[upstream]]`), which may be left out. What is no such list is a problem, and so is a key that is not known:
+ * it is refused, never ignored.
+ *
+ * @param read makes something of a table at its path (`upstream[1]`), and adds what is wrong with it; undefined leaves it out.
+ */
+export function readTomlTables<T>(
+  value: unknown,
+  { path, known, problems }: ReadTomlTablesOptions,
+  read: (table: TomlTable, path: string) => T | undefined,
+): readonly T[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) {
+    problems.push(`${path} is not a list of tables: write [[${path.replaceAll(/\[\d+\]/g, "")}]]`);
+    return [];
+  }
+  return value.flatMap((item: unknown, index) => {
+    const at = `${path}[${index}]`;
+    if (!isTomlTable(item)) {
+      problems.push(`${at} is not a table`);
+      return [];
+    }
+    for (const key of Object.keys(item)) if (!known.includes(key)) problems.push(`${at}.${key} is not known`);
+    const result = read(item, at);
+    return result === undefined ? [] : [result];
+  });
+}
