@@ -18,6 +18,8 @@ export type BlobBody = Blob | AsyncGenerator<Uint8Array, unknown, undefined>;
  * Reading throws `data-loss` for bytes that are not there, and everything throws `unavailable` while the storage cannot be used.
  */
 export interface BlobStorage {
+  /** True if bodies of responses are made while they are sent, and not files: then whoever sends them sees to their length. */
+  readonly streamsBodies: boolean;
   /** True if the whole blob is there. */
   holds(blob: StoredBlob): Promise<boolean>;
   /** Takes a finished, synced file: durable when this returns, and never to be seen in part. On failure the file stays where it was. */

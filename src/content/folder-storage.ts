@@ -25,6 +25,7 @@ function syncDirectoryNow(path: string): void {
 
 /** Blobs as files, as an OCI image layout has them: `blobs/sha256/…`. */
 export class FolderStorage implements BlobStorage {
+  readonly streamsBodies = false;
   readonly #directory: string;
   /** Many blobs that come at once wait for one sync of their folder. */
   readonly #syncs = { sha256: this.#syncOf("sha256"), sha512: this.#syncOf("sha512") } as const;

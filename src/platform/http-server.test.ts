@@ -109,17 +109,18 @@ describe.skipIf(!canMakeCertificates())("a server that asks for certificates", (
     await server.close();
   }, 30_000);
 
-  test.each(["GET / HTTP/1.1\r\nHost: a b[", "GET http://other.test/ HTTP/1.1\r\nHost: a"])(
-    "refuses a request whose address is none: %j",
-    async (head) => {
-      const server = await serve(makeTls(), async () => new Response("never"));
+  test("refuses a request whose target is no path, and hands on a Host that is none", async () => {
+    const server = await serve(makeTls(), async ({ url }) => new Response(url, { headers: { connection: "close" } }));
+    const ask = async (head: string): Promise<string> => {
       const socket = await open(server);
       const answer = answerOf(socket);
       socket.write(`${head}\r\n\r\n`);
-      expect(await answer).toStartWith("HTTP/1.1 400 ");
-      await server.close();
-    },
-  );
+      return await answer;
+    };
+    expect(await ask("GET http://other.test/ HTTP/1.1\r\nHost: a")).toStartWith("HTTP/1.1 400 ");
+    expect(await ask("GET /here HTTP/1.1\r\nHost: a b[")).toEndWith("\r\n\r\nhttps://a b[/here");
+    await server.close();
+  });
 
   test("closes although somebody has connected and says nothing", async () => {
     const server = await serve(makeTls(), async () => new Response());
@@ -130,6 +131,25 @@ describe.skipIf(!canMakeCertificates())("a server that asks for certificates", (
     expect(await Promise.race([server.close(), pause(3000)])).toBeUndefined();
     silent.destroy();
   });
+});
+
+test("an answer that is made while it is sent has its length", async () => {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for (let count = 0; count < 40; count += 1) {
+      await pause(0);
+      yield Buffer.alloc(50_000, "x");
+    }
+  }
+  const handle = async (): Promise<Response> =>
+    new Response(
+      madeBody(chunks(), () => undefined),
+      { headers: { "content-length": "2000000" } },
+    );
+  const server = await serveHttp({ hostname: "127.0.0.1", port: 0, streamsBodies: true, handle });
+  const response = await fetch(`http://127.0.0.1:${server.port}/`);
+  expect(response.headers.get("content-length")).toBe("2000000");
+  expect((await response.text()) === "x".repeat(2_000_000)).toBe(true);
+  await server.close();
 });
 
 test("an answer that fails in the middle ends the connection, and its reason is told", async () => {
@@ -144,7 +164,8 @@ test("an answer that fails in the middle ends the connection, and its reason is 
       madeBody(failing(), (error) => void reasons.push(error)),
       { headers: { "content-length": "20" } },
     );
-  const servers = [await serveHttp({ hostname: "127.0.0.1", port: 0, handle })];
+  const plain = { hostname: "127.0.0.1", port: 0, handle };
+  const servers = [await serveHttp(plain), await serveHttp({ ...plain, streamsBodies: true })];
   const client = async (server: HttpServer, scheme: string): Promise<void> => {
     const options = { tls: { rejectUnauthorized: false } };
     const answer = await fetch(`${scheme}://127.0.0.1:${server.port}/`, options);
@@ -153,9 +174,9 @@ test("an answer that fails in the middle ends the connection, and its reason is 
   };
   for (const server of servers) await client(server, "http");
   if (canMakeCertificates()) {
-    // The server that asks for certificates is another one.
-    servers.push(await serve(makeTls(), handle));
-    await client(servers[1] as HttpServer, "https");
+    const secure = await serve(makeTls(), handle);
+    servers.push(secure);
+    await client(secure, "https");
   }
   expect(reasons.map(String)).toEqual(servers.map(() => "Error: the source broke"));
   for (const server of servers) await server.close();

@@ -29,6 +29,8 @@ export interface HttpServerOptions {
   /** 0: one that is free. */
   readonly port: number;
   readonly tls?: ServerTls;
+  /** Answers whose bodies are made while they are sent (`madeBody`) say their `Content-Length`; files then pass through here. @default false */
+  readonly streamsBodies?: boolean;
   /** Must not throw. */
   readonly handle: (request: Request, peer: HttpPeer) => Promise<Response>;
 }
@@ -50,10 +52,10 @@ const IDLE_SECONDS = 120;
  * @throws whatever the kernel says of the address: EADDRINUSE, EACCES.
  */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
-  if (options.tls?.clientAuthority !== undefined) {
-    // Bun's own server does not tell a client's certificate.
-    const { serveWithClientCertificates } = await import("./client-certificate-server.ts");
-    return await serveWithClientCertificates({ ...options, tls: options.tls, idleSeconds: IDLE_SECONDS });
+  if (options.tls?.clientAuthority !== undefined || options.streamsBodies === true) {
+    // Bun's own server does not tell a client's certificate, and sends what is made in chunks, whatever its length is said to be.
+    const { serveNodeHttp } = await import("./node-http-server.ts");
+    return await serveNodeHttp({ ...options, idleSeconds: IDLE_SECONDS });
   }
   if (options.port !== 0) await requireFree(options);
   let server = listen(options);

@@ -29,6 +29,10 @@ export class BucketStorage implements BlobStorage {
     this.#parts = parts;
   }
 
+  get streamsBodies(): boolean {
+    return this.#parts.redirectSeconds === undefined;
+  }
+
   #key(digest: Digest): string {
     return `${this.#parts.prefix}blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
   }
@@ -59,10 +63,7 @@ export class BucketStorage implements BlobStorage {
     }
   }
 
-  /**
-   * What is small is gathered, and has a length when it is sent: Bun sends none with a stream (measured: `Content-Length` becomes chunks, for
-   * every kind of stream). The rest is streamed through; its first bytes are there when this returns.
-   */
+  /** What is small is gathered, the rest is streamed through; its first bytes are there when this returns. */
   async body(blob: StoredBlob, span: BlobSpan): Promise<BlobBody> {
     const chunks = this.#readSpan(blob, span);
     if (span.end - span.start <= GATHERED_BYTES_MAX) return new Blob(await Array.fromAsync(chunks, toBlobPart));

@@ -44,6 +44,19 @@ describe.each(["sha256", "sha512"] as const)("a blob by %s", (algorithm) => {
     });
   });
 
+  test("that is large says its length as well, whole and in part", async () => {
+    const large = randomBytes(1_000_000);
+    const target = `${repository}/blobs/${await pushBlob(repository, large, algorithm)}`;
+    for (const [range, start, end] of [
+      [undefined, 0, 1_000_000],
+      ["bytes=100-899999", 100, 900_000],
+    ] as const) {
+      const response = await fetch(target, range === undefined ? {} : { headers: { range } });
+      expect(response.headers.get("content-length")).toBe(String(end - start));
+      expect(Buffer.from(await response.arrayBuffer()).equals(large.subarray(start, end))).toBe(true);
+    }
+  });
+
   test.each([
     ["bytes=500-1499", 500, 1499],
     ["bytes=500-", 500, 2047],

@@ -9,6 +9,8 @@ export interface ServeRegistryOptions extends RegistryDoorOptions {
   readonly listen: ListenAddress;
   /** @default plain HTTP */
   readonly tls?: TlsFiles;
+  /** Bodies of blobs are made while they are sent, and not files. @default false */
+  readonly streamsBodies?: boolean;
 }
 
 /** The registry's door, open. */
@@ -29,10 +31,10 @@ const TLS_LOOK_MS = 2000;
  * @throws `unavailable` if the address cannot be had, `invalid-argument` for certificates that are no good.
  */
 export async function serveRegistry(options: ServeRegistryOptions): Promise<RegistryDoor> {
-  const { listen, tls } = options;
+  const { listen, tls, streamsBodies = false } = options;
   const secure = tls === undefined ? {} : { tls: readTlsFiles(tls) };
   const handle = (request: Request, peer: HttpPeer): Promise<Response> => answerRegistry(request, peer, options);
-  const server = await listenOn("registry", listen, () => serveHttp({ ...listen, ...secure, handle }));
+  const server = await listenOn("registry", listen, () => serveHttp({ ...listen, ...secure, streamsBodies, handle }));
   const watch = tls === undefined ? undefined : watchTls(tls, server, options.warn);
   const close = async (): Promise<void> => {
     clearInterval(watch);
