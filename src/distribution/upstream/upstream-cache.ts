@@ -1,8 +1,7 @@
 import type { ContentStore } from "../../content/content-store.ts";
-import { formatError, GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/image.ts";
-import type { Reference } from "../../oci/reference.ts";
 import { Flights } from "../../platform/flights.ts";
 import { openFromSources } from "../client/open-from-sources.ts";
 import type { RegistryConnections, RegistrySource } from "../client/registry-connections.ts";
@@ -10,8 +9,9 @@ import type { Repositories } from "../repositories/repositories.ts";
 import { isTag, type RepositoryName, type Tag } from "../repositories/repository-name.ts";
 import { BlobDownload } from "./blob-download.ts";
 import { findDescriptor } from "./find-descriptor.ts";
-import { readUpstreamLogin } from "./upstream-login.ts";
+import { type NamedManifest, RefreshTimes, type UpstreamAnswer } from "./refresh-times.ts";
 import { findUpstream, nameOfNamespace, type UpstreamRepository, type UpstreamRule } from "./upstream-rule.ts";
+import { UpstreamSources } from "./upstream-sources.ts";
 
 export interface UpstreamCacheParts {
   readonly rules: readonly UpstreamRule[];
@@ -25,17 +25,9 @@ export interface UpstreamCacheParts {
   readonly warn: (sentence: string) => void;
 }
 
-type Named = { readonly tag: Tag } | { readonly digest: Digest };
-
-/** How many answers are remembered that save asking again. */
-const REMEMBERED_MAX = 20_000;
 const TAGS_MAX = 100_000;
 /** How many repositories that hold a blob are looked at. */
 const HOLDERS_MAX = 100;
-/** Whoever waits could have what is here: the other registry is asked once, and not waited for long. */
-const IMPATIENT = { retryDelaysMs: [] as readonly number[], responseTimeoutMs: 5000 };
-/** How soon what was not there, or could not be asked for, is asked for again. */
-const RETRY_MS = 5000;
 
 /**
  * Repositories that are copies of other registries', made when they are asked for: one download however many ask, and what is here is
@@ -45,12 +37,13 @@ export class UpstreamCache {
   readonly #parts: UpstreamCacheParts;
   readonly #flights = new Flights();
   readonly #downloads = new Map<string, Promise<BlobDownload>>();
-  /** When what was asked for is to be asked for again, in the order of asking. */
-  readonly #askAgainMs = new Map<string, number>();
-  readonly #isOffline = new Set<string>();
+  readonly #sources: UpstreamSources;
+  readonly #refresh: RefreshTimes;
 
   constructor(parts: UpstreamCacheParts) {
     this.#parts = parts;
+    this.#sources = new UpstreamSources(parts);
+    this.#refresh = new RefreshTimes(parts.now);
   }
 
   /** What a repository is called here of which a client says `?ns=`. */
@@ -64,58 +57,56 @@ export class UpstreamCache {
   }
 
   /**
-   * Sees to it that a manifest is here, if the other registry has it; a tag is asked for again when it was believed for long enough.
-   * What is here already is good enough if the other registry cannot be reached.
+   * Sees to it that a manifest is here, if the other registry has it; `RefreshTimes` says when that is asked. What is here already is good
+   * enough if the other registry cannot be reached.
    *
    * @returns true if it is stale: the other registry could not be asked.
    * @throws `unavailable` if it is not here, and the other registry cannot be reached.
    */
-  async ensureManifest(repository: RepositoryName, named: Named): Promise<boolean> {
+  async ensureManifest(repository: RepositoryName, named: NamedManifest): Promise<boolean> {
     const upstream = findUpstream(this.#parts.rules, repository);
     if (upstream === undefined) return false;
-    const { manifests } = this.#parts.repositories;
-    if ("digest" in named && manifests.find(repository, named) !== undefined) return false;
-    const key = `manifest ${repository} ${"tag" in named ? named.tag : named.digest}`;
-    // Of what was found it matters only while it is here: it may have been removed, or damaged and put aside.
-    const found = `found ${key}`;
-    let isStale = false;
     await this.#flights.run(
-      key,
-      () => this.#isFresh(key) || (this.#isFresh(found) && manifests.find(repository, named) !== undefined),
+      `${repository} ${"tag" in named ? named.tag : named.digest}`,
+      () => !this.#refresh.isDue(repository, named, this.#has(repository, named)),
       async () => {
-        isStale = await this.#askForManifest(upstream, repository, named);
-        const isGood = !isStale && manifests.find(repository, named) !== undefined;
-        const { refreshMs } = upstream.rule;
-        if (isGood) this.#remember(found, refreshMs);
-        else this.#remember(key, Math.min(refreshMs, RETRY_MS));
+        const answer = await this.#askForManifest(upstream, repository, named);
+        this.#refresh.note(repository, named, { answer, refreshMs: upstream.rule.refreshMs });
       },
     );
-    return isStale;
+    return this.#refresh.isStale(repository, named);
   }
 
-  /** @returns true if it could not be asked, and what is here will do */
-  async #askForManifest(upstream: UpstreamRepository, repository: RepositoryName, named: Named): Promise<boolean> {
-    const { manifests } = this.#parts.repositories;
-    const here = manifests.find(repository, named);
+  #has(repository: RepositoryName, named: NamedManifest): boolean {
+    return this.#parts.repositories.manifests.find(repository, named) !== undefined;
+  }
+
+  async #askForManifest(
+    upstream: UpstreamRepository,
+    repository: RepositoryName,
+    named: NamedManifest,
+  ): Promise<UpstreamAnswer> {
+    const isHere = this.#has(repository, named);
     try {
-      const patience = here === undefined ? {} : IMPATIENT;
-      await this.#fromFirst({ ...upstream, patience }, named, (source) =>
+      await this.#sources.ask({ upstream, named, isImpatient: isHere }, (source) =>
         this.#copyManifest(source, repository, named),
       );
-      this.#tellOnline(upstream.rule);
-      return false;
+      return "found";
     } catch (error) {
       if (isGantryError(error, "not-found")) {
-        if ("tag" in named && here !== undefined) manifests.untag(repository, named.tag);
-        return false;
+        if ("tag" in named && isHere) this.#parts.repositories.manifests.untag(repository, named.tag);
+        return "absent";
       }
-      this.#tellOffline(upstream.rule, error);
-      if (here !== undefined) return true;
+      if (isHere) return "unreachable";
       throw unreachable(upstream, error);
     }
   }
 
-  async #copyManifest({ client, reference }: RegistrySource, repository: RepositoryName, named: Named): Promise<void> {
+  async #copyManifest(
+    { client, reference }: RegistrySource,
+    repository: RepositoryName,
+    named: NamedManifest,
+  ): Promise<void> {
     const { manifests } = this.#parts.repositories;
     const here = manifests.find(repository, named);
     // A HEAD is cheap, and is not counted where pulls are.
@@ -172,7 +163,7 @@ export class UpstreamCache {
     descriptor: Descriptor,
   ): Promise<BlobDownload> {
     const { content, repositories } = this.#parts;
-    const sources = await this.#sources(upstream, { digest: descriptor.digest });
+    const sources = await this.#sources.list(upstream, { digest: descriptor.digest });
     const file = content.reserve();
     const download = await BlobDownload.begin({
       descriptor,
@@ -187,95 +178,45 @@ export class UpstreamCache {
     });
     download.done.catch(async (error) => {
       await file[Symbol.asyncDispose]();
-      this.#tellOffline(upstream.rule, error);
+      this.#sources.tellOffline(upstream.rule, error);
     });
     return download;
   }
 
   /** The tags there; undefined for a repository of our own, and where the other registry cannot be asked. */
   async tags(repository: RepositoryName): Promise<readonly Tag[] | undefined> {
-    const upstream = findUpstream(this.#parts.rules, repository);
-    if (upstream === undefined) return undefined;
-    try {
-      const tags: Tag[] = [];
-      const asking = { ...upstream, patience: IMPATIENT };
-      await this.#fromFirst(asking, { tag: "latest" as Tag }, async ({ client, reference }) => {
-        tags.length = 0;
-        for await (const tag of client.tags(reference.repository)) {
-          if (isTag(tag)) tags.push(tag);
-          if (tags.length >= TAGS_MAX) break;
-        }
-      });
-      return [...new Set(tags)].sort();
-    } catch (error) {
-      if (!isGantryError(error, "not-found")) this.#tellOffline(upstream.rule, error);
-      return undefined;
-    }
+    const tags = await this.#list(repository, { tag: "latest" as Tag }, async ({ client, reference }) => {
+      const found = new Set<Tag>();
+      for await (const tag of client.tags(reference.repository)) {
+        if (isTag(tag)) found.add(tag);
+        if (found.size >= TAGS_MAX) break;
+      }
+      return found;
+    });
+    return tags === undefined ? undefined : [...tags].sort();
   }
 
   /** What refers to a manifest there; undefined for a repository of our own, and where the other registry cannot be asked. */
   async referrers(repository: RepositoryName, digest: Digest): Promise<readonly Descriptor[] | undefined> {
+    return await this.#list(repository, { digest }, ({ client, reference }) =>
+      client.referrers(reference.repository, digest),
+    );
+  }
+
+  /** What the other registry lists; undefined where it says nothing: then what is here is listed. */
+  async #list<T>(
+    repository: RepositoryName,
+    named: NamedManifest,
+    question: (source: RegistrySource) => Promise<T>,
+  ): Promise<T | undefined> {
     const upstream = findUpstream(this.#parts.rules, repository);
     if (upstream === undefined) return undefined;
     try {
-      let found: readonly Descriptor[] = [];
-      await this.#fromFirst({ ...upstream, patience: IMPATIENT }, { digest }, async ({ client, reference }) => {
-        found = await client.referrers(reference.repository, digest);
-      });
-      return found;
-    } catch (error) {
-      if (!isGantryError(error, "not-found")) this.#tellOffline(upstream.rule, error);
+      return await this.#sources.ask({ upstream, named, isImpatient: true }, question);
+    } catch {
+      // `ask` has told the operator.
       return undefined;
     }
-  }
-
-  /** Asks one source after the other until one answers. @throws what the last one throws */
-  async #fromFirst(
-    upstream: UpstreamRepository & { readonly patience?: Partial<typeof IMPATIENT> },
-    named: Named,
-    ask: (source: RegistrySource) => Promise<void>,
-  ): Promise<void> {
-    const sources = await this.#sources(upstream, named, upstream.patience);
-    for (const [index, source] of sources.entries()) {
-      try {
-        return await ask(source);
-      } catch (error) {
-        if (index === sources.length - 1) throw error;
-      }
-    }
-  }
-
-  async #sources(
-    { rule, remote }: UpstreamRepository,
-    named: Named,
-    patience: Partial<typeof IMPATIENT> = {},
-  ): Promise<readonly RegistrySource[]> {
-    const reference: Reference = { registry: rule.registry, repository: remote, ...named };
-    return await this.#parts.registries.sources(reference, readUpstreamLogin(rule), patience);
-  }
-
-  #isFresh(key: string): boolean {
-    return this.#parts.now() < (this.#askAgainMs.get(key) ?? 0);
-  }
-
-  #remember(key: string, forMs: number): void {
-    this.#askAgainMs.delete(key);
-    this.#askAgainMs.set(key, this.#parts.now() + forMs);
-    if (this.#askAgainMs.size <= REMEMBERED_MAX) return;
-    for (const oldest of this.#askAgainMs.keys()) {
-      this.#askAgainMs.delete(oldest);
-      return;
-    }
-  }
-
-  #tellOffline({ registry }: UpstreamRule, error: unknown): void {
-    if (this.#isOffline.has(registry)) return;
-    this.#isOffline.add(registry);
-    this.#parts.warn(`${registry} cannot be asked, and what is here of it is served as it is: ${formatError(error)}`);
-  }
-
-  #tellOnline({ registry }: UpstreamRule): void {
-    if (this.#isOffline.delete(registry)) this.#parts.warn(`${registry} answers again`);
   }
 }
 
