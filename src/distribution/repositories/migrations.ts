@@ -74,6 +74,15 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
       ${countingTriggers("repository_manifests")}
     `,
   },
+  {
+    number: 502,
+    title: "whose the uploads are that are not finished",
+    sql: `CREATE TABLE repository_uploads (
+      id TEXT PRIMARY KEY,
+      repository TEXT NOT NULL,
+      algorithm TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;`,
+  },
 ];
 
 /** What repositories keep from collection (`ContentStore.open`, `roots`). */

@@ -46,7 +46,7 @@ export function openRepositories(options: OpenRepositoriesOptions): Repositories
   return {
     blobs,
     manifests: new Manifests({ state, content }),
-    uploads: new Uploads({ directory, content, blobs, now: state.now, randomId }),
+    uploads: new Uploads({ state, directory, content, blobs, randomId }),
     listings: new Listings(state),
     usage: new Usage(state),
     lastPulls: new LastPulls(state),

@@ -4,12 +4,14 @@ import { type FileHandle, open } from "node:fs/promises";
 import { diskError } from "../../content/disk-error.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
+import { RegistryError } from "./registry-error.ts";
 import type { RepositoryName } from "./repository-name.ts";
 
 export type DigestAlgorithm = "sha256" | "sha512";
 
 /** A blob on its way into a repository: a file, and what is known of it. */
 export interface UploadSession {
+  readonly id: string;
   readonly repository: RepositoryName;
   readonly algorithm: DigestAlgorithm;
   readonly path: string;
@@ -67,4 +69,30 @@ export async function digestOfSession(session: UploadSession, algorithm: DigestA
     for await (const chunk of stream) hash.update(chunk as Uint8Array);
   }
   return finishDigest(hash, algorithm);
+}
+
+export function unknownUpload(repository: RepositoryName, id: string): RegistryError {
+  return new RegistryError("BLOB_UPLOAD_UNKNOWN", `repository ${repository} has no upload ${id.slice(0, 100)}`, {
+    hint: "it was finished, cancelled, or idle for too long: begin again",
+  });
+}
+
+/** True if no request writes to it, ends it or gives it up. */
+export function isIdle({ writing, isOver }: UploadSession): boolean {
+  return writing === undefined && !isOver;
+}
+
+/** Another request may have ended the upload while this one waited. @throws RegistryError BLOB_UPLOAD_UNKNOWN */
+export function requireOpen({ repository, id, isOver }: UploadSession): void {
+  if (isOver) throw unknownUpload(repository, id);
+}
+
+/** A chunk goes on where the upload stands. @throws RegistryError BLOB_UPLOAD_INVALID (416) */
+export function requireContinuation(session: UploadSession, startBytes: number | undefined): void {
+  if (startBytes === undefined || startBytes === session.offsetBytes) return;
+  throw new RegistryError(
+    "BLOB_UPLOAD_INVALID",
+    `the chunk begins at byte ${startBytes}, the upload stands at byte ${session.offsetBytes}`,
+    { status: 416, detail: { offsetBytes: session.offsetBytes } },
+  );
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { randomBytes, randomUUID } from "node:crypto";
+import { readdirSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { OwnRegistry } from "../../../test/support/own-registry.ts";
 import { RegistryStore } from "../../../test/support/registry-store.ts";
@@ -112,6 +113,67 @@ test("uploads count until they are over, and those to which nothing comes any mo
   expect(uploads.pendingBytes(everything)).toBe(10);
   expect(await refused(uploads.offset(repository, id))).toBe("BLOB_UPLOAD_UNKNOWN");
   expect(await uploads.offset(repository, other)).toBe(10);
+});
+
+test("what an earlier process left counts at once, makes room like any other, and can be gone on with", async () => {
+  await using store = new RegistryStore();
+  const begin = async (name: string, sizeBytes: number): Promise<string> => {
+    const { uploads } = store.repositories;
+    const id = uploads.begin(parseRepositoryName(name));
+    await uploads.append(parseRepositoryName(name), id, once(new Uint8Array(sizeBytes)));
+    return id;
+  };
+  const name = `${"x/".repeat(120)}long`;
+  const long = parseRepositoryName(name);
+  const [mine, others, finished] = [await begin(name, 1000), await begin("other", 20), await begin("other", 300)];
+  await store.repositories.uploads.finish(
+    { repository: parseRepositoryName("other"), id: finished },
+    digestOf(new Uint8Array(300)),
+  );
+  unlinkSync(
+    join(store.root, "uploads", readdirSync(join(store.root, "uploads")).find((file) => file.startsWith(others)) ?? ""),
+  );
+  store.nowMs = Date.now();
+  const successor = openRepositories({
+    state: store.state,
+    content: store.content,
+    uploadsDirectory: join(store.root, "uploads"),
+    randomId: randomUUID,
+  }).uploads;
+  const everything = (): boolean => true;
+  expect(successor.pendingBytes(everything)).toBe(1000);
+  expect(successor.pendingBytes((candidate) => candidate === name)).toBe(1000);
+  expect(successor.pendingBytes(everything, mine)).toBe(0);
+  expect(await successor.append(long, mine, once(new Uint8Array(24)))).toBe(1024);
+  expect(successor.pendingBytes(everything)).toBe(1024);
+  store.nowMs += 60_000;
+  successor.giveUpPaused(long, "another");
+  expect(successor.pendingBytes(everything)).toBe(0);
+  expect(await refused(successor.offset(long, mine))).toBe("BLOB_UPLOAD_UNKNOWN");
+  expect(store.column("SELECT id FROM repository_uploads")).toEqual([]);
+});
+
+test("what an earlier process left makes room also if nobody goes on with it, and a sweep ends that it counts", async () => {
+  await using store = new RegistryStore();
+  const { uploads: before } = store.repositories;
+  const ids = [before.begin(repository), before.begin(repository)];
+  for (const id of ids) await before.append(repository, id, once(new Uint8Array(10)));
+  store.nowMs = Date.now() + 60_000;
+  const open = (): Uploads =>
+    openRepositories({
+      state: store.state,
+      content: store.content,
+      uploadsDirectory: join(store.root, "uploads"),
+      randomId: randomUUID,
+    }).uploads;
+  const everything = (): boolean => true;
+  const successor = open();
+  successor.giveUpPaused(repository, ids[0] ?? "");
+  expect(successor.pendingBytes(everything)).toBe(10);
+  expect(await successor.sweep(1000)).toBe(1);
+  expect(successor.pendingBytes(everything)).toBe(0);
+  expect(open().pendingBytes(everything)).toBe(0);
+  expect(readdirSync(join(store.root, "uploads"))).toEqual([]);
 });
 
 test("a chunk's memory is given back once it is written: what many clients send at once does not pile up", async () => {

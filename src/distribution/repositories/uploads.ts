@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { type FileHandle, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContentStore } from "../../content/content-store.ts";
@@ -9,24 +9,31 @@ import { isGantryError } from "../../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import { releaseBytes } from "../../platform/release-bytes.ts";
+import type { State } from "../../state/state.ts";
 import { readUntilAborted } from "./read-until-aborted.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryBlobs } from "./repository-blobs.ts";
 import type { RepositoryName } from "./repository-name.ts";
+import { type UnfinishedUpload, UnfinishedUploads } from "./unfinished-uploads.ts";
 import {
   type DigestAlgorithm,
   digestOfSession,
+  isIdle,
   openForWriting,
+  requireContinuation,
+  requireOpen,
   type UploadSession,
+  unknownUpload,
   writeAndHash,
 } from "./upload-session.ts";
+import { UploadSessions } from "./upload-sessions.ts";
 
 export interface UploadsParts {
+  readonly state: State;
   /** For unfinished blobs, on the content store's file system; made if it is missing. */
   readonly directory: string;
   readonly content: ContentStore;
   readonly blobs: RepositoryBlobs;
-  readonly now: () => number;
   /** A name that nobody can guess: whoever knows it may continue the upload. */
   readonly randomId: () => string;
 }
@@ -40,8 +47,8 @@ export interface AppendOptions {
   readonly admit?: (sizeBytes: number) => void;
 }
 
-/** How many sessions are kept in memory; more are read again from their files. */
-const SESSIONS_IN_MEMORY = 10_000;
+/** That of a UUID: what a file's name begins with. */
+const ID_LENGTH = 36;
 
 /** An upload to which nothing came for so long makes room for others, where there is none. */
 const PAUSED_MS = 30_000;
@@ -52,9 +59,8 @@ const PAUSED_MS = 30_000;
  */
 export class Uploads {
   readonly #parts: UploadsParts;
-  readonly #sessions = new Map<string, UploadSession>();
-  /** Those that were begun and may have no bytes yet, the oldest first: what is forgotten first. */
-  readonly #begun = new Set<string>();
+  readonly #sessions = new UploadSessions();
+  readonly #unfinished: UnfinishedUploads;
 
   constructor(parts: UploadsParts) {
     this.#parts = parts;
@@ -63,18 +69,23 @@ export class Uploads {
     } catch (cause) {
       throw diskError(`cannot make the folder for uploads ${parts.directory}`, cause);
     }
+    this.#unfinished = new UnfinishedUploads(parts.state, ({ id, repository, algorithm }) => {
+      const found = statSync(this.#path(id, repository, algorithm), { throwIfNoEntry: false });
+      return found === undefined ? undefined : { sizeBytes: found.size, touchedMs: found.mtimeMs };
+    });
   }
 
   /** Begins an upload and names it. Nothing is on disk before its first byte. */
   begin(repository: RepositoryName, algorithm: DigestAlgorithm = "sha256"): string {
     const id = this.#parts.randomId();
-    this.#remember(id, {
+    this.#sessions.remember({
+      id,
       repository,
       algorithm,
       path: this.#path(id, repository, algorithm),
       hash: createHash(algorithm),
       offsetBytes: 0,
-      touchedMs: this.#parts.now(),
+      touchedMs: this.#parts.state.now(),
       isOver: false,
       writing: undefined,
     });
@@ -83,31 +94,31 @@ export class Uploads {
 
   /** How many are known at this moment. */
   get count(): number {
-    return this.#sessions.size;
+    return this.#sessions.count;
   }
 
   /**
-   * What has come of uploads that are not finished, in repositories that `matches` says yes to.
+   * What has come of uploads that are not finished, in repositories that `matches` says yes to; also of those that an earlier process left.
    *
    * @param except leaves one out
    */
   pendingBytes(matches: (repository: string) => boolean, except?: string): number {
     let bytes = 0;
-    for (const [id, { repository, offsetBytes, isOver }] of this.#sessions) {
-      if (offsetBytes > 0 && !isOver && id !== except && matches(repository)) bytes += offsetBytes;
-    }
-    return bytes;
+    for (const [repository, some] of this.#unfinished.bytesOfRepositories) if (matches(repository)) bytes += some;
+    const left = except === undefined ? undefined : this.#unfinished.get(except);
+    return left !== undefined && matches(left.repository) ? bytes - left.sizeBytes : bytes;
   }
 
   /** Gives up what nobody has sent for a while in a repository: a client that lost its connection begins anew more often than it goes on. */
   giveUpPaused(repository: RepositoryName, except: string): void {
-    for (const [id, session] of this.#sessions) {
-      if (session.repository !== repository || id === except) continue;
-      if (session.writing !== undefined || session.isOver || session.touchedMs > this.#parts.now() - PAUSED_MS)
-        continue;
-      session.isOver = true;
-      this.#forget(id);
-      void unlink(session.path).catch(() => undefined);
+    for (const [id, { algorithm, touchedMs }] of this.#unfinished.in(repository)) {
+      const session = this.#sessions.get(id);
+      if (id === except || (session !== undefined && !isIdle(session))) continue;
+      if ((session?.touchedMs ?? touchedMs) > this.#parts.state.now() - PAUSED_MS) continue;
+      if (session !== undefined) session.isOver = true;
+      this.#unfinished.forget(id);
+      this.#sessions.forget(id);
+      void unlink(this.#path(id, repository, algorithm)).catch(() => undefined);
     }
   }
 
@@ -134,7 +145,7 @@ export class Uploads {
       session.writing.abort.abort();
       await session.writing.done;
     }
-    requireOpen(session, id);
+    requireOpen(session);
     const finished = Promise.withResolvers<void>();
     const abort = new AbortController();
     session.writing = { abort, done: finished.promise };
@@ -145,12 +156,11 @@ export class Uploads {
     } catch (error) {
       if (isDiskFull(error)) {
         session.isOver = true;
-        await unlink(session.path).catch(() => undefined);
-        this.#forget(id);
+        await this.#remove(session);
       }
       throw error;
     } finally {
-      session.touchedMs = this.#parts.now();
+      session.touchedMs = this.#parts.state.now();
       session.writing = undefined;
       finished.resolve();
     }
@@ -167,7 +177,9 @@ export class Uploads {
       for await (const chunk of body === undefined ? [] : readUntilAborted(body, options.signal)) {
         options.admit?.(session.offsetBytes + chunk.byteLength);
         file ??= await openForWriting(session.path);
+        this.#note(session);
         await writeAndHash(session, file, chunk);
+        this.#note(session);
         releaseBytes(chunk);
       }
     } finally {
@@ -195,7 +207,7 @@ export class Uploads {
     options: { readonly also?: (blob: StoredBlob) => void } = {},
   ): Promise<StoredBlob> {
     const session = await this.#session(repository, id);
-    requireOpen(session, id);
+    requireOpen(session);
     if (session.writing !== undefined) {
       throw new RegistryError("BLOB_UPLOAD_INVALID", "another request is still writing to this upload", {
         status: 409,
@@ -219,43 +231,42 @@ export class Uploads {
       const blob = { digest, sizeBytes: session.offsetBytes };
       await this.#parts.content.adopt(session, blob, {
         also: () => {
+          this.#unfinished.forget(id);
           this.#parts.blobs.link(repository, digest);
           options.also?.(blob);
         },
       });
       return blob;
     } catch (cause) {
-      if (!isGantryError(cause, "unavailable")) await unlink(session.path).catch(() => undefined);
+      if (!isGantryError(cause, "unavailable")) await this.#remove(session);
       throw diskError(`cannot store ${digest}`, cause);
     } finally {
       // Not before: it would be taken up again from its file.
-      this.#forget(id);
+      this.#sessions.forget(id);
     }
   }
 
   /** Gives an upload up, and what came of it. @throws RegistryError BLOB_UPLOAD_UNKNOWN */
   async cancel(repository: RepositoryName, id: string): Promise<void> {
     const session = await this.#session(repository, id);
-    requireOpen(session, id);
+    requireOpen(session);
     session.isOver = true;
     session.writing?.abort.abort();
     await session.writing?.done;
-    await unlink(session.path).catch(() => undefined);
-    this.#forget(id);
+    await this.#remove(session);
   }
 
   /** Removes uploads to which nothing came for so long. @returns how many had bytes. */
   async sweep(idleMs: number): Promise<number> {
-    const oldest = this.#parts.now() - idleMs;
-    for (const [id, session] of this.#sessions) {
-      if (session.touchedMs < oldest && session.writing === undefined && !session.isOver) this.#forget(id);
-    }
-    const busy = new Set([...this.#sessions.values()].map((session) => session.path));
+    const oldest = this.#parts.state.now() - idleMs;
+    this.#sessions.forgetIdle(oldest);
     let removed = 0;
     for (const name of await readdir(this.#parts.directory)) {
       const path = join(this.#parts.directory, name);
       const found = await stat(path).catch(() => undefined);
-      if (found === undefined || busy.has(path) || found.mtimeMs >= oldest) continue;
+      const id = name.slice(0, ID_LENGTH);
+      if (found === undefined || this.#sessions.get(id) !== undefined || found.mtimeMs >= oldest) continue;
+      this.#unfinished.forget(id);
       await unlink(path).catch(() => undefined);
       removed += 1;
     }
@@ -265,56 +276,59 @@ export class Uploads {
   async #session(repository: RepositoryName, id: string): Promise<UploadSession> {
     const session = this.#sessions.get(id) ?? (await this.#reopen(repository, id));
     if (session === undefined || session.repository !== repository) throw unknownUpload(repository, id);
-    requireOpen(session, id);
+    requireOpen(session);
     return session;
   }
 
-  /** Takes up what an earlier process left. */
+  /** Takes up what an earlier process left, or what was not kept in memory. */
   async #reopen(repository: RepositoryName, id: string): Promise<UploadSession | undefined> {
+    const known = this.#unfinished.get(id);
+    if (known !== undefined) return this.#resume(id, known);
     if (!/^[0-9a-f-]{36}$/.test(id)) return undefined;
+    // Releases before this one kept no rows: the name alone says whose it is, to whoever knows.
     for (const algorithm of ["sha256", "sha512"] as const) {
-      const path = this.#path(id, repository, algorithm);
-      const found = await stat(path).catch(() => undefined);
+      const found = await stat(this.#path(id, repository, algorithm)).catch(() => undefined);
       if (found === undefined) continue;
       // Somebody else may have been as quick.
-      const known = this.#sessions.get(id);
-      if (known !== undefined) return known;
-      const session: UploadSession = {
-        repository,
-        algorithm,
-        path,
-        hash: undefined,
-        offsetBytes: found.size,
-        touchedMs: this.#parts.now(),
-        isOver: false,
-        writing: undefined,
-      };
-      this.#remember(id, session);
-      return session;
+      const session = this.#sessions.get(id);
+      if (session !== undefined) return session;
+      const upload = { repository, algorithm, sizeBytes: found.size, touchedMs: this.#parts.state.now() };
+      this.#unfinished.note(id, upload);
+      return this.#resume(id, upload);
     }
     return undefined;
   }
 
-  #remember(id: string, session: UploadSession): void {
-    this.#sessions.set(id, session);
-    if (session.offsetBytes === 0) this.#begun.add(id);
-    const oldest = this.#sessions.size > SESSIONS_IN_MEMORY ? this.#oldestIdle() : undefined;
-    if (oldest !== undefined) this.#forget(oldest);
+  #resume(id: string, { repository, algorithm, sizeBytes }: UnfinishedUpload): UploadSession {
+    const session: UploadSession = {
+      id,
+      repository,
+      algorithm,
+      path: this.#path(id, repository, algorithm),
+      hash: undefined,
+      offsetBytes: sizeBytes,
+      touchedMs: this.#parts.state.now(),
+      isOver: false,
+      writing: undefined,
+    };
+    this.#sessions.remember(session);
+    return session;
   }
 
-  #forget(id: string): void {
-    this.#sessions.delete(id);
-    this.#begun.delete(id);
+  #note({ id, repository, algorithm, offsetBytes }: UploadSession): void {
+    this.#unfinished.note(id, {
+      repository,
+      algorithm,
+      sizeBytes: offsetBytes,
+      touchedMs: this.#parts.state.now(),
+    });
   }
 
-  /** Of those without bytes first: those with bytes count for quotas for as long as they are known. */
-  #oldestIdle(): string | undefined {
-    for (const id of this.#begun) {
-      const session = this.#sessions.get(id);
-      if (session === undefined || session.offsetBytes > 0) this.#begun.delete(id);
-      else if (isIdle(session)) return id;
-    }
-    return this.#sessions.entries().find(([, session]) => isIdle(session))?.[0];
+  /** Nobody can go on with it. */
+  async #remove({ id, path }: UploadSession): Promise<void> {
+    await unlink(path).catch(() => undefined);
+    this.#sessions.forget(id);
+    this.#unfinished.forget(id);
   }
 
   /** The file's name binds it to its repository, so that the upload of one cannot be finished in another. */
@@ -323,30 +337,6 @@ export class Uploads {
   }
 }
 
-function unknownUpload(repository: RepositoryName, id: string): RegistryError {
-  return new RegistryError("BLOB_UPLOAD_UNKNOWN", `repository ${repository} has no upload ${id.slice(0, 100)}`, {
-    hint: "it was finished, cancelled, or idle for too long: begin again",
-  });
-}
-
 function isDiskFull(error: unknown): boolean {
   return isGantryError(error, "exhausted") && !(error instanceof RegistryError);
-}
-
-function isIdle({ writing, isOver }: UploadSession): boolean {
-  return writing === undefined && !isOver;
-}
-
-/** Another request may have ended the upload while this one waited. */
-function requireOpen(session: UploadSession, id: string): void {
-  if (session.isOver) throw unknownUpload(session.repository, id);
-}
-
-function requireContinuation(session: UploadSession, startBytes: number | undefined): void {
-  if (startBytes === undefined || startBytes === session.offsetBytes) return;
-  throw new RegistryError(
-    "BLOB_UPLOAD_INVALID",
-    `the chunk begins at byte ${startBytes}, the upload stands at byte ${session.offsetBytes}`,
-    { status: 416, detail: { offsetBytes: session.offsetBytes } },
-  );
 }

@@ -1,0 +1,105 @@
+import type { State } from "../../state/state.ts";
+import { withoutSync } from "../../state/without-sync.ts";
+import type { RepositoryName } from "./repository-name.ts";
+import type { DigestAlgorithm } from "./upload-session.ts";
+
+/** Bytes of which nobody has said yet which blob they are. */
+export interface UnfinishedUpload {
+  readonly repository: RepositoryName;
+  readonly algorithm: DigestAlgorithm;
+  readonly sizeBytes: number;
+  readonly touchedMs: number;
+}
+
+interface UploadRow {
+  readonly id: string;
+  readonly repository: RepositoryName;
+  readonly algorithm: DigestAlgorithm;
+}
+
+/**
+ * Which uploads have bytes, whether or not anybody sends at the moment, and how many in each repository: they take room that quotas count.
+ * A row says whose each is, so that after a restart all are known at once. Rows are as durable as the bytes that they speak of: against a killed
+ * process.
+ */
+export class UnfinishedUploads {
+  readonly #state: State;
+  readonly #uploads = new Map<string, UnfinishedUpload>();
+  readonly #bytes = new Map<RepositoryName, number>();
+
+  /** @param find looks for what a row speaks of; a row of nothing goes. */
+  constructor(
+    state: State,
+    find: (upload: UploadRow) => Pick<UnfinishedUpload, "sizeBytes" | "touchedMs"> | undefined,
+  ) {
+    this.#state = state;
+    this.#write(() => {
+      for (const row of state.db.query<UploadRow, []>("SELECT * FROM repository_uploads").all()) {
+        const found = find(row);
+        if (found === undefined) this.#deleteRow(row.id);
+        else this.#set(row.id, { repository: row.repository, algorithm: row.algorithm, ...found });
+      }
+    });
+  }
+
+  get(id: string): UnfinishedUpload | undefined {
+    return this.#uploads.get(id);
+  }
+
+  in(repository: RepositoryName): readonly (readonly [string, UnfinishedUpload])[] {
+    if (!this.#bytes.has(repository)) return [];
+    return [...this.#uploads].filter(([, upload]) => upload.repository === repository);
+  }
+
+  /** How much there is in each repository that has any. */
+  get bytesOfRepositories(): ReadonlyMap<RepositoryName, number> {
+    return this.#bytes;
+  }
+
+  /** Notes how far an upload is. The first time before its first byte is written. @throws `exhausted` */
+  note(id: string, upload: UnfinishedUpload): void {
+    if (!this.#uploads.has(id)) this.#insertRow(id, upload);
+    this.#set(id, upload);
+  }
+
+  /** It is a blob now, or nothing. In the transaction that is open, if one is. Idempotent. */
+  forget(id: string): void {
+    const upload = this.#uploads.get(id);
+    if (upload === undefined) return;
+    this.#uploads.delete(id);
+    this.#addBytes(upload.repository, -upload.sizeBytes);
+    this.#write(() => this.#deleteRow(id));
+  }
+
+  #set(id: string, { repository, algorithm, sizeBytes, touchedMs }: UnfinishedUpload): void {
+    const before = this.#uploads.get(id)?.sizeBytes ?? 0;
+    this.#uploads.set(id, { repository, algorithm, sizeBytes, touchedMs });
+    this.#addBytes(repository, sizeBytes - before);
+  }
+
+  #addBytes(repository: RepositoryName, more: number): void {
+    const bytes = (this.#bytes.get(repository) ?? 0) + more;
+    if (bytes === 0) this.#bytes.delete(repository);
+    else this.#bytes.set(repository, bytes);
+  }
+
+  #insertRow(id: string, { repository, algorithm }: UnfinishedUpload): void {
+    this.#write(() =>
+      this.#state.db.run("INSERT OR REPLACE INTO repository_uploads (id, repository, algorithm) VALUES (?, ?, ?)", [
+        id,
+        repository,
+        algorithm,
+      ]),
+    );
+  }
+
+  #deleteRow(id: string): void {
+    this.#state.db.run("DELETE FROM repository_uploads WHERE id = ?", [id]);
+  }
+
+  #write(work: () => void): void {
+    const { db } = this.#state;
+    if (db.inTransaction) work();
+    else withoutSync(db, () => this.#state.transaction(work));
+  }
+}
