@@ -38,7 +38,7 @@ describe("collection from below", () => {
         }),
         async ({ stored, named, held, leased, others, edges }) => {
           const { at, state, content } = open();
-          using lease = content.lease();
+          using lease = content.graph.lease();
           for (const name of stored) await content.put(name);
           for (const name of named) {
             content.names.set(`docker.io/library/${name}:1`, {
@@ -46,12 +46,13 @@ describe("collection from below", () => {
               mediaType: MEDIA_TYPES.ociManifest,
             });
           }
-          for (const name of held) content.hold("container:1", digestOf(name));
+          for (const name of held) content.graph.hold("container:1", digestOf(name));
           for (const name of leased) lease.protect(digestOf(name));
           for (const name of others) state.db.run("INSERT INTO others VALUES (?)", [digestOf(name)]);
           // As hashes make it: nothing refers to what was made after it.
           const down = edges.filter(([from, to]) => from > to).map(([from, to]) => [NAMES[from], NAMES[to]] as const);
-          for (const [from, to] of down) content.addReferences(digestOf(from as string), [digestOf(to as string)]);
+          for (const [from, to] of down)
+            content.graph.addReferences(digestOf(from as string), [digestOf(to as string)]);
           const live = new Set([...named, ...held, ...leased, ...others]);
           for (const name of live) for (const [from, to] of down) if (from === name) live.add(to as string);
           await content.collect();

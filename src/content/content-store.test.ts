@@ -54,14 +54,14 @@ describe("ContentStore", () => {
   test("collects what neither a name, a hold nor a lease reaches", async () => {
     const { content, at } = open();
     for (const text of ["named", "child", "held", "leased", "garbage"]) await content.put(text);
-    content.addReferences(digest("named"), [digest("child"), digest("absent")]);
+    content.graph.addReferences(digest("named"), [digest("child"), digest("absent")]);
     content.names.set("docker.io/library/a:1", { digest: digest("named"), mediaType: MEDIA_TYPES.ociManifest });
-    content.hold("container:1", digest("held"));
-    const lease = content.lease();
+    content.graph.hold("container:1", digest("held"));
+    const lease = content.graph.lease();
     lease.protect(digest("leased"));
     expect(await content.collect()).toEqual({ removed: [digest("garbage")], freedBytes: 7 });
     lease[Symbol.dispose]();
-    content.release("container:1");
+    content.graph.release("container:1");
     content.names.delete("docker.io/library/a:1");
     await content.collect();
     expect(readdirSync(join(at, "blobs/sha256"))).toEqual([]);
@@ -69,7 +69,7 @@ describe("ContentStore", () => {
 
   test("storing and collecting at once never loses what is protected", async () => {
     const { content } = open();
-    using lease = content.lease();
+    using lease = content.graph.lease();
     const work: Promise<unknown>[] = [];
     for (let round = 0; round < 30; round++) {
       await content.put("again");

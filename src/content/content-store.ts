@@ -7,20 +7,20 @@ import { type Digest, digestAlgorithm } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
 import { streamOf } from "../platform/stream-of.ts";
 import type { State } from "../state/state.ts";
+import { BlobRecords } from "./blob-records.ts";
 import type { BlobBody, BlobSpan, BlobStorage } from "./blob-storage.ts";
 import { type Collected, collectGarbage } from "./collect-garbage.ts";
-import { DigestLock } from "./digest-lock.ts";
 import { diskError } from "./disk-error.ts";
-import { FolderStorage } from "./folder-storage.ts";
 import { ImageNames } from "./image-names.ts";
 import { type ExpectedBlob, Ingest, type StoredBlob } from "./ingest.ts";
 import { LayoutIndex, writeLayoutFile } from "./layout-index.ts";
-import { Lease } from "./lease.ts";
+import type { Lease } from "./lease.ts";
+import { openFolderStorage } from "./open-folder-storage.ts";
 import { type Finding, Quarantine } from "./quarantine.ts";
 import { Reachability } from "./reachability.ts";
 import { reconcileRows } from "./reconcile-rows.ts";
+import { ReferenceGraph } from "./reference-graph.ts";
 import type { BlobVerifier } from "./scrub/scrub-protocol.ts";
-import { requireStorageKind } from "./storage-kind.ts";
 
 export interface OpenContentOptions {
   /** `<root>/content`: made if it is missing. */
@@ -50,46 +50,47 @@ export interface ReservedFile extends AsyncDisposable {
 }
 
 /**
- * Blobs by digest, and the graph of what refers to what. The database says what is there; bytes without a row are a leftover. Storing:
- * temporary file, hash, fsync, its place (a rename and an fsync of the folder, or an object in a bucket), row. Removing: row, commit, then
- * the bytes under the digest's lock (DESIGN 10).
+ * Blobs by digest, beside the graph of what refers to what (`graph`) and what is kept by it (`reachability`). The database says what is there
+ * (`BlobRecords`); bytes without a row are a leftover. A blob lands by temporary file, hash, fsync, its place (a rename and an fsync of the folder,
+ * or an object in a bucket), row.
  */
 export class ContentStore implements AsyncDisposable {
   readonly names: ImageNames;
+  readonly graph: ReferenceGraph;
+  /** What keeps a blob from collection. */
+  readonly reachability: Reachability;
   readonly quarantine: Quarantine;
   readonly #directory: string;
   readonly #state: State;
   readonly #storage: BlobStorage;
+  readonly #records: BlobRecords;
   readonly #layout: LayoutIndex;
-  readonly #locks = new DigestLock();
-  readonly #leases = new Set<Lease>();
-  readonly #reachability: Reachability;
   #reserved = 0;
 
-  private constructor(options: OpenContentOptions, storage: BlobStorage) {
-    this.#directory = options.directory;
-    this.#state = options.state;
+  private constructor({ directory, state, roots = [] }: OpenContentOptions, storage: BlobStorage) {
+    this.#directory = directory;
+    this.#state = state;
     this.#storage = storage;
-    const { state, roots = [] } = options;
-    this.#reachability = new Reachability({ state, roots, leases: this.#leases });
+    this.#records = new BlobRecords(state, storage);
+    this.graph = new ReferenceGraph(state);
+    this.reachability = new Reachability({ state, roots, leases: this.graph.leases });
     this.#layout = new LayoutIndex(
-      options.directory,
+      directory,
       () => this.names.list(),
       (digest) => this.stat(digest)?.sizeBytes,
     );
     const path = (digest: Digest): string => this.path(digest);
-    this.quarantine = new Quarantine({ directory: join(options.directory, "quarantine"), state, path });
-    this.names = new ImageNames(options.state, () => this.#layout.schedule());
+    this.quarantine = new Quarantine({ directory: join(directory, "quarantine"), state, path });
+    this.names = new ImageNames(state, () => this.#layout.schedule());
   }
 
   /** Opens the store, made as needed, and sweeps what a killed process left: unfinished files, files without rows, rows without files. */
   static open(options: OpenContentOptions): ContentStore {
     const { directory, state } = options;
-    if (options.storage === undefined) requireStorageKind(state, "files");
     try {
       rmSync(join(directory, "ingest"), { recursive: true, force: true });
       mkdirSync(join(directory, "ingest"), { recursive: true, mode: 0o700 });
-      const store = new ContentStore(options, options.storage ?? openFolder(directory, state));
+      const store = new ContentStore(options, options.storage ?? openFolderStorage(directory, state));
       writeLayoutFile(directory);
       store.#layout.schedule();
       return store;
@@ -104,10 +105,7 @@ export class ContentStore implements AsyncDisposable {
   }
 
   stat(digest: Digest): { readonly sizeBytes: number } | undefined {
-    const row = this.#state.db
-      .query<{ size_bytes: number }, [string]>("SELECT size_bytes FROM blobs WHERE digest = ?")
-      .get(digest);
-    return row === null ? undefined : { sizeBytes: row.size_bytes };
+    return this.#records.stat(digest);
   }
 
   /** Where the blob is, or would be. Not to be written to. @throws `unsupported` if blobs are no files here */
@@ -186,7 +184,7 @@ export class ContentStore implements AsyncDisposable {
     const { path } = this.reserve();
     try {
       const file = await open(path, "wx", 0o600);
-      const store = (from: string, blob: StoredBlob): Promise<void> => this.#place(from, blob, options);
+      const store = (from: string, blob: StoredBlob): Promise<void> => this.#store(from, blob, options);
       return new Ingest({ file, path, expected: options.expected ?? {}, store });
     } catch (cause) {
       throw diskError("cannot begin to store a blob", cause);
@@ -213,100 +211,12 @@ export class ContentStore implements AsyncDisposable {
     blob: StoredBlob,
     options: Pick<IngestOptions, "lease" | "also"> = {},
   ): Promise<void> {
-    await this.#place(file.path, blob, options);
+    await this.#store(file.path, blob, options);
   }
 
-  async #place(path: string, blob: StoredBlob, options: Pick<IngestOptions, "lease" | "also">): Promise<void> {
+  async #store(path: string, blob: StoredBlob, options: Pick<IngestOptions, "lease" | "also">): Promise<void> {
     options.lease?.protect(blob.digest);
-    await this.#locks.run(blob.digest, async () => {
-      try {
-        if (this.has(blob.digest) && (await this.#storage.holds(blob))) await unlink(path);
-        else await this.#storage.take(path, blob);
-      } catch (cause) {
-        throw diskError(`cannot store ${blob.digest}`, cause);
-      }
-      await this.#record(blob, options.also);
-    });
-  }
-
-  /** Makes a blob known whose bytes are in their place. On failure they go, unless it was known before. */
-  async #record(blob: StoredBlob, also: (() => void) | undefined): Promise<void> {
-    try {
-      await this.#state.transactionTogether(() => {
-        // Even if it was there: a collection may have dropped its row meanwhile, and leaves the bytes to whoever has a row.
-        this.#state.db.run("INSERT OR IGNORE INTO blobs (digest, size_bytes, created_ms) VALUES (?, ?, ?)", [
-          blob.digest,
-          blob.sizeBytes,
-          this.#state.now(),
-        ]);
-        also?.();
-      });
-    } catch (cause) {
-      if (!this.has(blob.digest)) await this.#storage.remove(blob.digest).catch(() => undefined);
-      throw cause;
-    }
-  }
-
-  /** Records that `parent` needs `children`, whether or not they are stored: children live as long as the parent does. Idempotent. */
-  addReferences(parent: Digest, children: Iterable<Digest>): void {
-    this.#state.transaction(() => {
-      for (const child of children) {
-        this.#state.db.run("INSERT OR IGNORE INTO blob_edges (parent, child) VALUES (?, ?)", [parent, child]);
-      }
-    });
-  }
-
-  /** What `parent` refers to directly. */
-  references(parent: Digest): readonly Digest[] {
-    return this.#state.db
-      .query<{ child: string }, [string]>("SELECT child FROM blob_edges WHERE parent = ? ORDER BY child")
-      .all(parent)
-      .map((row) => row.child as Digest);
-  }
-
-  /** Keeps a digest and all below it for an owner (`container:ID`), names or not, until `release`. Idempotent, durable. */
-  hold(owner: string, digest: Digest): void {
-    this.#state.db.run("INSERT OR IGNORE INTO content_holds (owner, digest) VALUES (?, ?)", [owner, digest]);
-  }
-
-  /** Ends all holds of an owner. Idempotent. */
-  release(owner: string): void {
-    this.#state.db.run("DELETE FROM content_holds WHERE owner = ?", [owner]);
-  }
-
-  /** Digests that have holds. */
-  held(): readonly Digest[] {
-    return this.#state.db
-      .query<{ digest: string }, []>("SELECT DISTINCT digest FROM content_holds")
-      .all()
-      .map((row) => row.digest as Digest);
-  }
-
-  /** The names of images that need the digest. */
-  namesAbove(digest: Digest): readonly string[] {
-    return this.#reachability.namesAbove(digest);
-  }
-
-  /** Protects what is being made, until disposed. */
-  lease(): Lease {
-    const lease = new Lease((ended) => this.#leases.delete(ended));
-    this.#leases.add(lease);
-    return lease;
-  }
-
-  /** Everything that a name, a hold or a lease reaches: what images need. */
-  live(): ReadonlySet<Digest> {
-    const rows = this.#state.db
-      .query<{ digest: string }, [string]>(
-        `WITH RECURSIVE live (digest) AS (
-           SELECT digest FROM image_names
-           UNION SELECT digest FROM content_holds
-           UNION SELECT value FROM json_each(?)
-           UNION SELECT child FROM blob_edges JOIN live ON parent = digest
-         ) SELECT digest FROM live`,
-      )
-      .all(JSON.stringify([...this.#leases].flatMap((lease) => [...lease.digests])));
-    return new Set(rows.map((row) => row.digest as Digest));
+    await this.#records.store(path, blob, options.also);
   }
 
   /**
@@ -316,16 +226,15 @@ export class ContentStore implements AsyncDisposable {
    * @returns what was wrong; undefined if nothing was, or the store does not have it
    */
   async quarantineIf(digest: Digest, inspect: () => Promise<Finding | undefined>): Promise<Finding | undefined> {
-    return await this.#locks.run(digest, async () => {
-      const sizeBytes = this.stat(digest)?.sizeBytes;
-      const found = sizeBytes === undefined ? undefined : await inspect();
-      if (sizeBytes !== undefined && found !== undefined) this.quarantine.take({ ...found, digest, sizeBytes });
+    return await this.#records.runAlone(digest, async (blob) => {
+      const found = blob === undefined ? undefined : await inspect();
+      if (blob !== undefined && found !== undefined) this.quarantine.take({ ...found, ...blob });
       return found;
     });
   }
 
   /**
-   * Removes what nothing reaches, in steps that keep nobody waiting. Safe while everything else runs.
+   * Removes what nothing keeps (`reachability`), in steps that keep nobody waiting. Safe while everything else runs.
    *
    * @param options.isDryRun say what would go, and leave it. @default false
    */
@@ -333,16 +242,8 @@ export class ContentStore implements AsyncDisposable {
     return await collectGarbage({
       ...options,
       state: this.#state,
-      reachability: this.#reachability,
-      removeFile: (digest) => this.#removeBytes(digest),
-    });
-  }
-
-  /** What cannot be removed now is left over: whatever compares the storage with the rows removes it later. */
-  async #removeBytes(digest: Digest): Promise<void> {
-    await this.#locks.run(digest, async () => {
-      // It may have been stored again since.
-      if (!this.has(digest)) await this.#storage.remove(digest).catch(() => undefined);
+      reachability: this.reachability,
+      removeFile: (digest) => this.#records.removeBytes(digest),
     });
   }
 
@@ -358,12 +259,8 @@ export class ContentStore implements AsyncDisposable {
     await reconcileRows({
       state: this.#state,
       pages,
-      removeBytes: (digest) => this.#removeBytes(digest),
-      removeRow: (blob) =>
-        this.#locks.run(blob.digest, async () => {
-          if (await this.#storage.holds(blob)) return;
-          this.#state.transaction(() => this.#state.db.run("DELETE FROM blobs WHERE digest = ?", [blob.digest]));
-        }),
+      removeBytes: (digest) => this.#records.removeBytes(digest),
+      removeRow: (blob) => this.#records.removeRow(blob),
       ...(signal === undefined ? {} : { signal }),
     });
   }
@@ -372,15 +269,4 @@ export class ContentStore implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#layout.flush();
   }
-}
-
-/** Files, and rows, that a killed process left alone are gone. */
-function openFolder(directory: string, state: State): FolderStorage {
-  const folder = new FolderStorage(join(directory, "blobs"));
-  const rows = state.db.query<{ digest: Digest }, []>("SELECT digest FROM blobs").all();
-  const missing = folder.sweep(rows.map(({ digest }) => digest));
-  state.transaction(() => {
-    for (const digest of missing) state.db.run("DELETE FROM blobs WHERE digest = ?", [digest]);
-  });
-  return folder;
 }

@@ -133,7 +133,7 @@ export class HostPacker {
     const paths = options.paths.map((path) => posix.normalize(path));
     const entries = await listFromHost(options.paths, this.#files);
     const key = keyOf(paths, this.#platform, entries);
-    using lease = content.lease();
+    using lease = content.graph.lease();
     const cached = await this.#cached(key, lease);
     if (cached !== undefined) {
       await this.#parts.layers.install(cached.manifest, cached.config, { lease });
@@ -228,7 +228,7 @@ export class HostPacker {
         ? content.names.of(descriptor.digest).length === 0
         : content.names.get(name)?.digest !== descriptor.digest;
     state.transaction(() => {
-      content.addReferences(descriptor.digest, [
+      content.graph.addReferences(descriptor.digest, [
         manifest.config.digest,
         ...manifest.layers.map((layer) => layer.digest),
       ]);

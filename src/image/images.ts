@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import type { ContentStore } from "../content/content-store.ts";
 import { untaggedName } from "../content/image-names.ts";
+import type { Lease } from "../content/lease.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor, ImageConfig, Platform } from "../oci/image.ts";
@@ -144,7 +145,7 @@ export class Images {
     const { content, snapshots } = this.#parts;
     const { freedBytes } = await content.collect();
     const live: ChainId[] = [];
-    for (const digest of content.live()) {
+    for (const digest of content.reachability.live()) {
       const config = this.#configOf(digest);
       if (config !== undefined) live.push(...this.#chainOf(config));
     }
@@ -153,7 +154,7 @@ export class Images {
 
   /** The config, if the digest is that of a stored manifest. */
   #configOf(digest: Digest): ImageConfig | undefined {
-    const isParent = this.#parts.content.references(digest).length > 0;
+    const isParent = this.#parts.content.graph.references(digest).length > 0;
     if (!isParent || !this.#parts.content.has(digest)) return undefined;
     try {
       const document = this.#documents.manifest(digest);
@@ -171,11 +172,11 @@ export class Images {
 
   /** Keeps an image and its layers for an owner (`container:ID`), named or not, until `release`. Idempotent, durable. */
   hold(owner: string, image: Pick<Image, "manifestDigest">): void {
-    this.#parts.content.hold(owner, image.manifestDigest);
+    this.#parts.content.graph.hold(owner, image.manifestDigest);
   }
 
   release(owner: string): void {
-    this.#parts.content.release(owner);
+    this.#parts.content.graph.release(owner);
   }
 
   /**
@@ -186,7 +187,7 @@ export class Images {
    */
   async load(stream: AsyncIterable<Uint8Array>, options: LoadImagesOptions = {}): Promise<readonly string[]> {
     const { content, workers, state } = this.#parts;
-    using lease = content.lease();
+    using lease = content.graph.lease();
     const { path: directory } = content.reserve();
     await mkdir(directory, { mode: 0o700 });
     try {
@@ -215,11 +216,7 @@ export class Images {
     return [image?.id ?? entry.target.digest];
   }
 
-  async #unpack(
-    target: Descriptor,
-    lease: ReturnType<ContentStore["lease"]>,
-    options: LoadImagesOptions,
-  ): Promise<void> {
+  async #unpack(target: Descriptor, lease: Lease, options: LoadImagesOptions): Promise<void> {
     const image = this.#catalog.read(target, options.platform);
     if (image === undefined) return;
     await this.#parts.layers.install(image.manifest, image.config, {
@@ -277,7 +274,7 @@ export class Images {
   ): Promise<{ readonly chainId: string; readonly lower: readonly string[] }> {
     const document = this.#documents.manifest(image.manifestDigest);
     if (document.kind !== "manifest") throw new GantryError("internal", `${image.manifestDigest} is no manifest`);
-    using lease = this.#parts.content.lease();
+    using lease = this.#parts.content.graph.lease();
     const chainId = await this.#parts.layers.install(document.manifest, image.config, { lease });
     return { chainId: chainId ?? "", lower: this.#parts.snapshots.lower(chainId) };
   }

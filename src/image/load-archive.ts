@@ -93,7 +93,7 @@ class ArchiveFiles {
   }
 
   addReferences(parent: Digest, children: readonly Digest[]): void {
-    this.#parts.content.addReferences(parent, children);
+    this.#parts.content.graph.addReferences(parent, children);
   }
 
   /** Whether the store has it, from before or from this archive. */

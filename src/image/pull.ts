@@ -122,7 +122,7 @@ export class Puller {
     const [source] = sources;
     if (source === undefined) throw new GantryError("internal", `no place to pull ${reference.repository} from`);
     const { signal } = options;
-    using lease = content.lease();
+    using lease = content.graph.lease();
     const root = await source.client.resolve(source.reference, { signal });
     const fetchManifest = this.#fetchStored(fetchFromRegistry(source.client, source.reference, signal));
     const selected = await selectManifest(root, options.platform ?? this.#platform, fetchManifest);
@@ -221,12 +221,12 @@ export class Puller {
     }
     state.transaction(() => {
       for (const { descriptor: parent, index } of indexes) {
-        content.addReferences(
+        content.graph.addReferences(
           parent.digest,
           index.manifests.map((entry) => entry.digest),
         );
       }
-      content.addReferences(descriptor.digest, [
+      content.graph.addReferences(descriptor.digest, [
         manifest.config.digest,
         ...manifest.layers.map((layer) => layer.digest),
       ]);

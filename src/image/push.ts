@@ -119,7 +119,7 @@ export class Pusher {
     const { target, signal } = options;
     const { client } = target;
     const { repository } = target.reference;
-    using lease = content.lease();
+    using lease = content.graph.lease();
     lease.protect(named.digest);
     const there: Reference = { registry: target.reference.registry, repository };
     const plan = await planPush(
@@ -142,7 +142,7 @@ export class Pusher {
       // A part of an index is an index of its own.
       await content.put(root.bytes, { expected: { digest: root.descriptor.digest }, lease });
       const children = plan.manifests.slice(0, -1).map(({ descriptor }) => descriptor.digest);
-      content.addReferences(root.descriptor.digest, children);
+      content.graph.addReferences(root.descriptor.digest, children);
     }
     this.#record(reference, root.descriptor);
     options.onPushed?.({ tag: reference.tag, digest: root.descriptor.digest, sizeBytes: root.descriptor.size });

@@ -23,7 +23,7 @@ function blobName(digest: Digest): string {
 function reachable(content: ContentStore, root: Digest, found: Set<Digest>): void {
   if (found.has(root) || !content.has(root)) return;
   found.add(root);
-  for (const child of content.references(root)) reachable(content, child, found);
+  for (const child of content.graph.references(root)) reachable(content, child, found);
 }
 
 function tagOf(name: string): string {

@@ -70,7 +70,7 @@ describe("a failure leaves nothing half-done", () => {
   test("a full disk is said in words", async () => {
     const { content, layers, leftovers } = await open("full", small);
     const { manifest, config } = imageOf([layerOf(8 << 20)]);
-    using lease = content.lease();
+    using lease = content.graph.lease();
     const attempt = layers.install(manifest, config, { lease, open: () => pieces(layerOf(8 << 20)) });
     await expect(attempt).rejects.toThrow(/no space left/);
     expect(leftovers()).toEqual([]);
@@ -80,7 +80,7 @@ describe("a failure leaves nothing half-done", () => {
     const { content, layers, snapshots, leftovers } = await open("wrong");
     const good = layerOf(100_000);
     const { manifest, config } = imageOf([good]);
-    using lease = content.lease();
+    using lease = content.graph.lease();
     const install = (bytes: AsyncIterable<Uint8Array>, of = { manifest, config }) =>
       layers.install(of.manifest, of.config, { lease, open: () => bytes });
     const flipped = Buffer.from(good);
@@ -104,7 +104,7 @@ describe("a failure leaves nothing half-done", () => {
     const { content, layers, leftovers } = await open("cancelled");
     const bytes = layerOf(100_000);
     const { manifest, config } = imageOf([bytes]);
-    using lease = content.lease();
+    using lease = content.graph.lease();
     const cancel = new AbortController();
     const started = Promise.withResolvers<void>();
     async function* stalled(signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -136,7 +136,7 @@ describe("a failure leaves nothing half-done", () => {
     const { content, layers } = await open("shared");
     const [low, high] = [layerOf(1000), layerOf(2000)];
     const images = [imageOf([low, high]), imageOf([high, low]), imageOf([low, low, high])];
-    using lease = content.lease();
+    using lease = content.graph.lease();
     let asked = 0;
     const chains = await Promise.all(
       images.map(({ manifest, config }) =>

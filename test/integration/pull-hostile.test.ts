@@ -185,7 +185,7 @@ describe.skipIf(skip !== undefined)("pull from a registry that misbehaves", () =
     const puller = store.puller({ platform: { os: "linux", architecture: "amd64" } });
     const pulled = await puller.pull(`${registry.host}/app:1`);
     expect([pulled.target.digest, pulled.manifestDigest]).toEqual([index.digest, entries[0].digest]);
-    expect(store.content.references(index.digest)).toEqual(entries.map(({ digest }) => digest).sort());
+    expect(store.content.graph.references(index.digest)).toEqual(entries.map(({ digest }) => digest).sort());
     await store.content.collect();
     expect([index.digest, ...entries.map(({ digest }) => digest)].map((digest) => store.content.has(digest))).toEqual([
       ...[true, true, false],

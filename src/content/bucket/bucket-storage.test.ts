@@ -72,7 +72,7 @@ describe("blobs in a bucket", () => {
     const sent = server.requests.filter((request) => /^P/.test(request)).length;
     await content.put(long);
     expect(server.requests.filter((request) => /^P/.test(request)).length).toBe(sent);
-    content.hold("test", digestOf("short"));
+    content.graph.hold("test", digestOf("short"));
     expect((await content.collect()).removed).toEqual([digestOf(long)]);
     expect(objects()).toEqual([key("short")]);
     expect(readdirSync(join(folder, "content/ingest"))).toEqual([]);
@@ -134,7 +134,7 @@ describe("blobs in a bucket", () => {
 
   test("are not lost when a bucket cannot be listed, and what was not removed is removed later", async () => {
     await content.put("kept");
-    content.hold("test", digestOf("kept"));
+    content.graph.hold("test", digestOf("kept"));
     await content.put("garbage");
     server.fail({ at: /^DELETE/, times: 2, fault: { kind: "refuse", status: 503, code: "SlowDown" } });
     expect((await content.collect()).removed).toEqual([digestOf("garbage")]);

@@ -17,7 +17,7 @@ function open(options: { readonly at?: string; readonly repair?: RepairBlob } = 
   const { at = mkdtempSync(join(scratch, "s")), repair } = options;
   const state = State.open(join(at, "state.db"), { migrations: CONTENT_MIGRATIONS, now: () => 5000 });
   const content = ContentStore.open({ directory: at, state });
-  const neededBy = (digest: Digest): readonly string[] => content.namesAbove(digest);
+  const neededBy = (digest: Digest): readonly string[] => content.reachability.namesAbove(digest);
   const scrubber = new Scrubber({ state, content, neededBy, ...(repair === undefined ? {} : { repair }) });
   return { at, state, content, scrubber };
 }
@@ -32,7 +32,7 @@ describe("Scrubber", () => {
   test("what is whole stays; what was damaged is taken away, and kept to be looked at", async () => {
     const { at, content, scrubber } = open();
     for (const text of ["whole", "flipped", "cut off", "lost"]) await content.put(text);
-    content.addReferences(digestOf("whole"), [digestOf("flipped")]);
+    content.graph.addReferences(digestOf("whole"), [digestOf("flipped")]);
     content.names.set("docker.io/library/a:1", { digest: digestOf("whole"), mediaType: "m" });
     writeFileSync(content.path(digestOf("flipped")), "flopped");
     truncateSync(content.path(digestOf("cut off")), 3);

@@ -156,7 +156,7 @@ export class Manifests {
     const named = firstTag === undefined ? { digest: record.digest } : { tag: firstTag };
     options.condition?.(this.find(repository, named)?.digest);
     if (options.allowsSparse !== true) this.#requireReferences(repository, description);
-    this.#parts.content.addReferences(record.digest, description.references);
+    this.#parts.content.graph.addReferences(record.digest, description.references);
     db.run(
       `INSERT INTO repository_manifests
          (repository, digest, media_type, size_bytes, artifact_type, subject, annotations, pushed_ms)

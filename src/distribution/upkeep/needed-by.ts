@@ -17,6 +17,6 @@ export function neededBy(
     )
     .all(digest, digest, NAMED_MAX)
     .map(({ repository }) => `repository ${repository}`);
-  const images = content.namesAbove(digest).map((name) => `image ${name}`);
+  const images = content.reachability.namesAbove(digest).map((name) => `image ${name}`);
   return [...repositories, ...images].slice(0, NAMED_MAX);
 }

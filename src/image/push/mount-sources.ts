@@ -17,7 +17,7 @@ function kinship(left: string, right: string): number {
  * @param target the repository that they are wanted in.
  */
 export function mountSources(
-  content: Pick<ContentStore, "names" | "references">,
+  content: Pick<ContentStore, "names" | "graph">,
   target: Reference,
   locate: (reference: Reference) => Reference,
 ): (digest: Digest) => readonly string[] {
@@ -26,7 +26,7 @@ export function mountSources(
     const known = holders.get(digest) ?? new Set();
     if (known.has(repository)) return;
     holders.set(digest, known.add(repository));
-    for (const child of content.references(digest)) note(child, repository);
+    for (const child of content.graph.references(digest)) note(child, repository);
   };
   for (const { name, digest } of content.names.list()) {
     if (!name.includes("@") || name.startsWith("<none>@")) continue;
