@@ -20,6 +20,8 @@ export type BlobBody = Blob | AsyncGenerator<Uint8Array, unknown, undefined>;
 export interface BlobStorage {
   /** True if bodies of responses are made while they are sent, and not files: then whoever sends them sees to their length. */
   readonly streamsBodies: boolean;
+  /** How much of what was read whole and verified is worth its memory; 0 where reading is quick. */
+  readonly rememberedBytesMax: number;
   /** True if the whole blob is there. */
   holds(blob: StoredBlob): Promise<boolean>;
   /** Takes a finished, synced file: durable when this returns, and never to be seen in part. On failure the file stays where it was. */

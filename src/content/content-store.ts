@@ -20,6 +20,7 @@ import { type Finding, Quarantine } from "./quarantine.ts";
 import { Reachability } from "./reachability.ts";
 import { reconcileRows } from "./reconcile-rows.ts";
 import { ReferenceGraph } from "./reference-graph.ts";
+import { RememberedBytes } from "./remembered-bytes.ts";
 import type { BlobVerifier } from "./scrub/scrub-protocol.ts";
 
 export interface OpenContentOptions {
@@ -65,6 +66,7 @@ export class ContentStore implements AsyncDisposable {
   readonly #storage: BlobStorage;
   readonly #records: BlobRecords;
   readonly #layout: LayoutIndex;
+  readonly #remembered: RememberedBytes;
   #reserved = 0;
 
   private constructor({ directory, state, roots = [] }: OpenContentOptions, storage: BlobStorage) {
@@ -74,6 +76,7 @@ export class ContentStore implements AsyncDisposable {
     this.#records = new BlobRecords(state, storage);
     this.graph = new ReferenceGraph(state);
     this.reachability = new Reachability({ state, roots, leases: this.graph.leases });
+    this.#remembered = new RememberedBytes(storage.rememberedBytesMax);
     this.#layout = new LayoutIndex(
       directory,
       () => this.names.list(),
@@ -152,18 +155,20 @@ export class ContentStore implements AsyncDisposable {
   }
 
   /**
-   * All bytes of a blob, verified.
+   * All bytes of a blob, verified. Not to be changed: others are given the same.
    *
    * @throws `not-found`; `data-loss` if the file is damaged; `exhausted` if it is longer than `maxBytes`.
    */
   async read(digest: Digest, options: { readonly maxBytes: number }): Promise<Uint8Array> {
-    const sizeBytes = this.stat(digest)?.sizeBytes ?? 0;
+    const { sizeBytes } = this.#require(digest);
     if (sizeBytes > options.maxBytes) {
       throw new GantryError("exhausted", `${digest} has ${sizeBytes} bytes, more than ${options.maxBytes}`);
     }
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this.#readVerified(digest)) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    return await this.#remembered.get(digest, async () => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of this.#readVerified(digest)) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    });
   }
 
   async *#readVerified(digest: Digest): AsyncGenerator<Uint8Array, undefined> {

@@ -78,6 +78,18 @@ describe("blobs in a bucket", () => {
     expect(readdirSync(join(folder, "content/ingest"))).toEqual([]);
   });
 
+  test("that are small are asked for once, however many want them; never if they are removed, nor if they are damaged", async () => {
+    const gets = (): number => server.requests.filter((request) => request.startsWith("GET /images/r/blobs/")).length;
+    await content.put("asked for");
+    expect(await Promise.all([1, 2, 3].map(() => read("asked for")))).toEqual(Array(3).fill("asked for"));
+    expect([await read("asked for"), gets()]).toEqual(["asked for", 1]);
+    await content.collect();
+    expect(await failure(read("asked for"))).toContain("not-found");
+    await content.put("rotten");
+    server.objects.set(key("rotten"), Buffer.from("rooten"));
+    for (const _time of [1, 2]) expect(await failure(read("rotten"))).toContain("data-loss");
+  });
+
   test("that the bucket does not take have no row, and no file", async () => {
     server.fail({
       at: /^(PUT|POST)/,

@@ -23,6 +23,8 @@ const GATHERED_BYTES_MAX = 256 * 1024;
 
 /** Blobs as objects in a bucket: `PREFIXblobs/sha256/…`. To be opened with `openBucketStorage`. */
 export class BucketStorage implements BlobStorage {
+  /** Some ten thousand manifests, each of which is a round trip. */
+  readonly rememberedBytesMax = 16 << 20;
   readonly #parts: BucketStorageParts;
 
   constructor(parts: BucketStorageParts) {
