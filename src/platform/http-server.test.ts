@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
@@ -28,7 +28,7 @@ async function open({ port }: HttpServer): Promise<TLSSocket> {
   return socket;
 }
 
-async function answerOf(socket: TLSSocket): Promise<string> {
+async function answerOf(socket: Socket): Promise<string> {
   let text = "";
   socket.on("data", (chunk) => {
     text += chunk;
@@ -38,6 +38,76 @@ async function answerOf(socket: TLSSocket): Promise<string> {
 }
 
 const pause = (ms: number): Promise<"later"> => new Promise((resolve) => setTimeout(() => resolve("later"), ms));
+
+describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients' certificates"])(
+  "a server, %s,",
+  (kind) => {
+    const options = (): { readonly tls?: ServerTls } => {
+      if (kind === "plain") return {};
+      const { clientAuthority, ...tls } = makeTls();
+      return { tls: kind === "with TLS" ? tls : { ...tls, clientAuthority } };
+    };
+    const begin = async (handle: HttpServerOptions["handle"]): Promise<{ server: HttpServer; socket: Socket }> => {
+      const server = await serveHttp({ hostname: "127.0.0.1", port: 0, ...options(), handle });
+      if (kind !== "plain") return { server, socket: await open(server) };
+      const socket = connectTcp(server.port, "127.0.0.1").on("error", () => {});
+      await once(socket, "connect");
+      return { server, socket };
+    };
+
+    test("takes a body no faster than it is read, and all of it", async () => {
+      const gate = Promise.withResolvers<void>();
+      const { server, socket } = await begin(async (request) => {
+        let sizeBytes = 0;
+        for await (const chunk of request.body ?? []) {
+          sizeBytes += chunk.byteLength;
+          await gate.promise;
+        }
+        return new Response(String(sizeBytes));
+      });
+      const count = 64;
+      const mib = 1024 * 1024;
+      const answer = answerOf(socket);
+      socket.write(`PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${count * mib}\r\n\r\n`);
+      let sent = 0;
+      const sending = (async () => {
+        for (; sent < count; sent += 1) if (!socket.write(new Uint8Array(mib))) await once(socket, "drain");
+      })();
+      await Promise.race([sending, pause(1500)]);
+      expect(sent).toBeLessThan(count);
+      gate.resolve();
+      await sending;
+      expect(await answer).toContain(`\r\n${count * mib}`);
+      await server.close();
+    }, 30_000);
+
+    test("tells whoever reads a body that its connection broke", async () => {
+      const failed = Promise.withResolvers<string>();
+      const { server, socket } = await begin(async (request) => {
+        const reading = request.text().then(
+          () => "whole",
+          () => "broken",
+        );
+        failed.resolve(await reading);
+        return new Response();
+      });
+      socket.write("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nsome");
+      await pause(100);
+      socket.destroy();
+      expect(await failed.promise).toBe("broken");
+      await server.close();
+    });
+  },
+);
+
+test("what has a body is answered by node:http, and all else by Bun.serve: whose answers do not speak of keeping alive", async () => {
+  const server = await serveHttp({ hostname: "127.0.0.1", port: 0, handle: async () => new Response("here") });
+  const methods = ["GET", "HEAD", "DELETE", "PUT", "POST", "PATCH"];
+  const answers = methods.map((method) => fetch(`http://127.0.0.1:${server.port}/any/where?x=1`, { method }));
+  const ways = (await Promise.all(answers)).map(({ headers }) => headers.has("keep-alive"));
+  expect(ways).toEqual([false, false, false, true, true, true]);
+  await server.close();
+});
 
 describe.skipIf(!canMakeCertificates())("a server with TLS", () => {
   test("does not share its address with another one", async () => {
@@ -67,33 +137,6 @@ describe.skipIf(!canMakeCertificates())("a server with TLS", () => {
 });
 
 describe.skipIf(!canMakeCertificates())("a server that asks for certificates", () => {
-  test("takes a body no faster than it is read, and all of it", async () => {
-    const gate = Promise.withResolvers<void>();
-    const server = await serve(makeTls(), async (request) => {
-      let sizeBytes = 0;
-      for await (const chunk of request.body ?? []) {
-        sizeBytes += chunk.byteLength;
-        await gate.promise;
-      }
-      return new Response(String(sizeBytes));
-    });
-    const socket = await open(server);
-    const count = 64;
-    const mib = 1024 * 1024;
-    const answer = answerOf(socket);
-    socket.write(`PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${count * mib}\r\n\r\n`);
-    let sent = 0;
-    const sending = (async () => {
-      for (; sent < count; sent += 1) if (!socket.write(new Uint8Array(mib))) await once(socket, "drain");
-    })();
-    await Promise.race([sending, pause(1500)]);
-    expect(sent).toBeLessThan(count);
-    gate.resolve();
-    await sending;
-    expect(await answer).toContain(`\r\n${count * mib}`);
-    await server.close();
-  }, 30_000);
-
   test("answers before it has read a body, and lets the rest go by", async () => {
     const server = await serve(makeTls(), async (request) => {
       await request.body?.cancel();

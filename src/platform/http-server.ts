@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { streamOf } from "./stream-of.ts";
+import { serveTwoWays, type TwoWayServer } from "./two-way-server.ts";
 
 /** What node:tls says of a client's certificate that it has verified. */
 export interface HttpPeerCertificate {
@@ -52,22 +53,24 @@ const IDLE_SECONDS = 120;
  * @throws whatever the kernel says of the address: EADDRINUSE, EACCES.
  */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
-  if (options.tls?.clientAuthority !== undefined || options.streamsBodies === true) {
-    // Bun's own server does not tell a client's certificate, and sends what is made in chunks, whatever its length is said to be.
-    const { serveNodeHttp } = await import("./node-http-server.ts");
-    return await serveNodeHttp({ ...options, idleSeconds: IDLE_SECONDS });
+  if (options.tls?.clientAuthority !== undefined) {
+    // Bun's own server does not tell a client's certificate.
+    const { serveWithClientCertificates } = await import("./client-certificate-server.ts");
+    return await serveWithClientCertificates({ ...options, tls: options.tls, idleSeconds: IDLE_SECONDS });
   }
   if (options.port !== 0) await requireFree(options);
-  let server = listen(options);
+  const listen = (tls: ServerTls | undefined, port: number): Promise<TwoWayServer> =>
+    serveTwoWays({ ...options, port, ...(tls === undefined ? {} : { tls }), idleSeconds: IDLE_SECONDS });
+  let server = await listen(options.tls, options.port);
   /** Those before, which still answer somebody. */
-  const ending = new Set<Bun.Server<undefined>>();
+  const ending = new Set<TwoWayServer>();
   return {
-    port: server.port ?? options.port,
+    port: server.port,
     async replaceTls(tls) {
       // Bun's server keeps the certificate that it began with (measured: `reload` does not change it): another one takes its place at
       // the same address.
       const before = server;
-      server = listen({ ...options, tls, port: before.port ?? options.port });
+      server = await listen(tls, before.port);
       ending.add(before);
       void before.stop(false).finally(() => ending.delete(before));
     },
@@ -85,18 +88,6 @@ async function requireFree({ hostname, port }: HttpServerOptions): Promise<void>
   await listening;
   probe.close();
   await once(probe, "close");
-}
-
-function listen({ hostname, port, tls, handle }: HttpServerOptions): Bun.Server<undefined> {
-  return Bun.serve({
-    hostname,
-    port,
-    ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, reusePort: true }),
-    development: false,
-    idleTimeout: IDLE_SECONDS,
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, bun) => handle(request, { address: bun.requestIP(request)?.address ?? "" }),
-  });
 }
 
 /** The bytes of a file as the body of a response, without reading them here. @param end exclusive */

@@ -117,8 +117,10 @@ export class Uploads {
       if ((session?.touchedMs ?? touchedMs) > this.#parts.state.now() - PAUSED_MS) continue;
       if (session !== undefined) session.isOver = true;
       this.#unfinished.forget(id);
-      this.#sessions.forget(id);
-      void unlink(this.#path(id, repository, algorithm)).catch(() => undefined);
+      // Not before: it would be taken up again from its file.
+      void unlink(this.#path(id, repository, algorithm))
+        .catch(() => undefined)
+        .finally(() => this.#sessions.forget(id));
     }
   }
 

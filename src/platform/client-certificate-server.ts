@@ -1,0 +1,105 @@
+import { createServer as createHttpServer, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import type { HttpPeer, HttpServer, HttpServerOptions, ServerTls } from "./http-server.ts";
+import { answerNode, type IncomingBody } from "./node-exchange.ts";
+
+export interface ClientCertificateServerOptions extends HttpServerOptions {
+  readonly tls: ServerTls;
+  readonly idleSeconds: number;
+}
+
+/**
+ * As `serveHttp`, over node:tls, which tells the certificate that a client sent. Slower, since the bytes pass through JavaScript: only for
+ * servers that ask for certificates. A client without one, or with one of another authority, is served as one without a name.
+ */
+export async function serveWithClientCertificates(options: ClientCertificateServerOptions): Promise<HttpServer> {
+  const http = createHttpServer((incoming, outgoing) => {
+    const exchange = { scheme: "https", incoming, outgoing, body: readSlowly(incoming) } as const;
+    void answerNode({ ...exchange, peer: peerOf(incoming.socket as TLSSocket) }, options.handle);
+  });
+  // The idle timeout of the connection counts, not the time that a request takes.
+  http.requestTimeout = 0;
+  http.keepAliveTimeout = options.idleSeconds * 1000;
+  const sockets = new Set<Socket>();
+  const server = createTlsServer({ ...secureContext(options.tls), requestCert: true, rejectUnauthorized: false });
+  const keep = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    socket.on("error", () => {});
+    socket.setTimeout(options.idleSeconds * 1000, () => socket.destroy());
+  };
+  // From before the handshake: who never begins it must not keep the server from closing.
+  server.on("connection", keep);
+  server.on("secureConnection", (socket) => {
+    keep(socket);
+    http.emit("connection", socket);
+  });
+  server.on("tlsClientError", () => {});
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.hostname, () => resolve());
+  });
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    replaceTls: async (tls) => server.setSecureContext(secureContext(tls)),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+        http.close();
+      }),
+  };
+}
+
+function secureContext({ cert, key, clientAuthority }: ServerTls): {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca?: string;
+} {
+  return { cert, key, ...(clientAuthority === undefined ? {} : { ca: clientAuthority }) };
+}
+
+function peerOf(socket: TLSSocket): HttpPeer {
+  const address = socket.remoteAddress ?? "";
+  return socket.authorized ? { address, certificate: socket.getPeerCertificate() } : { address };
+}
+
+/** The most of a body that waits for its reader. */
+const UNREAD_BYTES_MAX = 256 * 1024;
+
+/** A body as it comes, no faster than it is read. Bun's node:http does not hold back a connection that it is handed: measured. */
+function readSlowly(incoming: IncomingMessage): IncomingBody {
+  const { socket } = incoming;
+  const hold = (): void => void (incoming.readableLength >= UNREAD_BYTES_MAX && socket.pause());
+  const release = (): void => {
+    socket.off("data", hold);
+    socket.resume();
+  };
+  // After the parser's own listener: it counts what that one has just given.
+  socket.on("data", hold);
+  incoming.once("end", release).once("close", release);
+  const chunks: AsyncIterator<Uint8Array> = incoming[Symbol.asyncIterator]();
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (incoming.readableLength < UNREAD_BYTES_MAX) socket.resume();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => discard(),
+    },
+    { highWaterMark: 0 },
+  );
+  const drain = (): void => {
+    while (incoming.read() !== null);
+  };
+  const discard = (): void => {
+    release();
+    incoming.on("readable", drain);
+    drain();
+  };
+  return { stream, discard };
+}

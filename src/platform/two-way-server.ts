@@ -1,0 +1,117 @@
+import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { HttpServerOptions } from "./http-server.ts";
+import { answerNode, type IncomingBody } from "./node-exchange.ts";
+import { releaseBytes } from "./release-bytes.ts";
+
+export interface TwoWayServerOptions extends HttpServerOptions {
+  readonly idleSeconds: number;
+}
+
+export interface TwoWayServer {
+  readonly port: number;
+  /** @param now also end what is being answered */
+  stop(now: boolean): Promise<void>;
+}
+
+/**
+ * One address, two of Bun's servers: what comes with a body (POST, PUT, PATCH) is answered by node:http, which holds a connection back after
+ * each chunk that is not taken; all else by Bun.serve, whose answers can be files that the kernel sends. Either alone is poor at the
+ * other's work: of a body that nobody reads Bun.serve takes 1 to 4 MB into memory and gives it in pieces of 128 KB (64 connections that push:
+ * 256 MB instead of 95, and two thirds of the rate), and node:http copies files through JavaScript.
+ *
+ * node:http is made of Bun.serve: it gives it a handler for what no route takes, and routes are what is added here. No documentation of
+ * Bun says so. Where it is otherwise nothing breaks: then node:http answers everything.
+ *
+ * @throws whatever the kernel says of the address
+ */
+export async function serveTwoWays(options: TwoWayServerOptions): Promise<TwoWayServer> {
+  const { hostname, port, tls, handle, idleSeconds, streamsBodies = false } = options;
+  const scheme = tls === undefined ? "http" : "https";
+  const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => {
+    const peer = { address: incoming.socket.remoteAddress ?? "" };
+    void answerNode({ scheme, incoming, outgoing, body: readByChunk(incoming), peer }, handle);
+  };
+  const node =
+    tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
+  // The idle time of a connection counts, not the time that a request takes.
+  node.requestTimeout = 0;
+  node.keepAliveTimeout = idleSeconds * 1000;
+  const route = (request: Request, bun: Bun.Server<undefined>): Promise<Response> =>
+    handle(request, { address: bun.requestIP(request)?.address ?? "" });
+  const additions = {
+    idleTimeout: idleSeconds,
+    reusePort: tls !== undefined,
+    development: false,
+    // Bun.serve sends what is made in chunks, whatever its length is said to be.
+    ...(streamsBodies ? {} : { routes: { "/*": { GET: route, HEAD: route, DELETE: route } } }),
+  };
+  const listening = Promise.withResolvers<void>();
+  node.once("listening", listening.resolve).once("error", listening.reject);
+  const bun = withAdditions(additions, () => node.listen({ host: hostname, port }));
+  await listening.promise;
+  return { port: bun?.port ?? port, stop: (now) => stop(node, bun, now) };
+}
+
+/** Adds to the options of the Bun.serve that somebody calls meanwhile. @returns what that one gave */
+function withAdditions(additions: object, call: () => void): Bun.Server<undefined> | undefined {
+  const { serve } = Bun;
+  let server: Bun.Server<undefined> | undefined;
+  const adding = (own: object): Bun.Server<undefined> => {
+    server = serve({ ...own, ...additions } as Parameters<typeof serve>[0]) as Bun.Server<undefined>;
+    return server;
+  };
+  Bun.serve = adding as typeof serve;
+  try {
+    call();
+  } finally {
+    Bun.serve = serve;
+  }
+  return server;
+}
+
+async function stop(node: Server, bun: Bun.Server<undefined> | undefined, now: boolean): Promise<void> {
+  const stopped = bun?.stop(now);
+  if (now) node.closeAllConnections();
+  node.close();
+  await stopped;
+}
+
+/** A body of a connection that is held back while no chunk is asked for. */
+function readByChunk(incoming: IncomingMessage): IncomingBody {
+  let isDiscarded = false;
+  const discard = (): void => {
+    isDiscarded = true;
+    incoming.resume();
+  };
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        incoming.on("data", (chunk: Uint8Array) => {
+          if (isDiscarded) return;
+          incoming.pause();
+          controller.enqueue(chunk);
+        });
+        incoming.pause();
+        let isEnded = false;
+        incoming.once("end", () => {
+          isEnded = true;
+          if (!isDiscarded) controller.close();
+        });
+        incoming.once("close", () => {
+          if (!isEnded && !isDiscarded) controller.error(new Error("the connection broke in the middle of a body"));
+          dropUnread(incoming);
+        });
+      },
+      pull: () => void incoming.resume(),
+      cancel: discard,
+    },
+    { highWaterMark: 0 },
+  );
+  return { stream, discard };
+}
+
+/** What the kernel still had of a connection that broke comes at once, megabytes of it, though nobody asks for it. */
+function dropUnread(incoming: IncomingMessage): void {
+  for (let chunk = incoming.read(); chunk !== null; chunk = incoming.read()) releaseBytes(chunk);
+}
