@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describeDoor } from "../api/describe-door.ts";
 import type { RegistryNotice, ServeRegistryRequest } from "../api/registry.ts";
 import { ContentStore } from "../content/content-store.ts";
-import { REGISTRY_ROOTS } from "../distribution/repositories/migrations.ts";
+import { REGISTRY_ROOTS } from "../distribution/repositories/registry-roots.ts";
 import { dockerRoutes } from "../doors/docker/docker-routes.ts";
 import { type DockerDoor, serveDocker } from "../doors/docker/serve-docker.ts";
 import { createEngine, hostCgroups, hostSecurity, readHostFacts } from "../engine/index.ts";

@@ -7,7 +7,7 @@ import type {
   ServeRegistryRequest,
 } from "../api/registry.ts";
 import { ContentStore } from "../content/content-store.ts";
-import { REGISTRY_ROOTS } from "../distribution/repositories/migrations.ts";
+import { REGISTRY_ROOTS } from "../distribution/repositories/registry-roots.ts";
 import { isRootLocked, lockRoot } from "../state/root-lock.ts";
 import { State } from "../state/state.ts";
 import { makeFolder } from "./make-folder.ts";

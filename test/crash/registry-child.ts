@@ -7,7 +7,7 @@ import { ContentStore } from "../../src/content/content-store.ts";
 import { MIGRATIONS } from "../../src/daemon/migrations.ts";
 import { openRegistryConnections } from "../../src/daemon/open-registry-connections.ts";
 import { RegistryService } from "../../src/daemon/registry-service.ts";
-import { REGISTRY_ROOTS } from "../../src/distribution/repositories/migrations.ts";
+import { REGISTRY_ROOTS } from "../../src/distribution/repositories/registry-roots.ts";
 import { openRepositories } from "../../src/distribution/repositories/repositories.ts";
 import { collectRepositories } from "../../src/distribution/upkeep/collect-repositories.ts";
 import { State } from "../../src/state/state.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { ContentStore } from "../../src/content/content-store.ts";
 import { MIGRATIONS } from "../../src/daemon/migrations.ts";
-import { REGISTRY_ROOTS } from "../../src/distribution/repositories/migrations.ts";
+import { REGISTRY_ROOTS } from "../../src/distribution/repositories/registry-roots.ts";
 import { openRepositories } from "../../src/distribution/repositories/repositories.ts";
 import { collectRepositories } from "../../src/distribution/upkeep/collect-repositories.ts";
 import { State } from "../../src/state/state.ts";

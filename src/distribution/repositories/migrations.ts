@@ -84,9 +84,3 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
     ) STRICT, WITHOUT ROWID;`,
   },
 ];
-
-/** What repositories keep from collection (`ContentStore.open`, `roots`). */
-export const REGISTRY_ROOTS: readonly string[] = [
-  "SELECT digest FROM repository_manifests",
-  "SELECT digest FROM repository_blobs",
-];

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { diskError } from "../../content/disk-error.ts";
+import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorResponse } from "./error-response.ts";
 
@@ -10,4 +12,10 @@ test("a client hears what failed and what to do, not of our files and hosts", as
   expect(await response.json()).toEqual({
     errors: [{ code: "UNAVAILABLE", message: "hub.test cannot be asked (try again later)" }],
   });
+});
+
+test("a full disk is 507, a quota 403, a limit of requests 429", () => {
+  const full = diskError("cannot store a blob", Object.assign(new Error("write"), { code: "ENOSPC" }));
+  const refusals = [full, new RegistryError("DENIED", "no room"), new RegistryError("TOOMANYREQUESTS", "slowly")];
+  expect(refusals.map((error) => errorResponse(error).status)).toEqual([507, 403, 429]);
 });

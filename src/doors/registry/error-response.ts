@@ -29,6 +29,7 @@ const OTHER: Readonly<
   conflict: { status: 409, code: "UNSUPPORTED" },
   "permission-denied": { status: 403, code: "DENIED" },
   unavailable: { status: 503, code: "UNAVAILABLE" },
+  // A full disk (RFC 4918, "507 Insufficient Storage"); a quota is DENIED, a limit of requests TOOMANYREQUESTS.
   exhausted: { status: 507, code: "UNAVAILABLE" },
   "data-loss": { status: 500, code: "UNKNOWN" },
   cancelled: { status: 499, code: "UNKNOWN" },
