@@ -28,8 +28,8 @@ export interface Access {
    */
   admit(identity: Identity, repository: string): void;
   /**
-   * Whether quotas leave room for so many more bytes. Whoever is let store in a repository that is not there yet has made it: what it holds
-   * counts for their quota. Only a refusal is audited: this is asked while bytes arrive.
+   * Whether quotas leave room for so many more bytes: those of whoever made the repository, or of whoever asks if it is not there yet. Only
+   * a refusal is audited: this is asked while bytes arrive.
    */
   mayStore(identity: Identity, repository: string, options: MayStoreOptions): Decision;
   /** The value of `WWW-Authenticate` for a request that needs `scopes`. */

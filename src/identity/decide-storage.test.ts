@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { decideStorage, type Owners, type StorageUsage } from "./decide-storage.ts";
+import { decideStorage, type StorageUsage, type Usage } from "./decide-storage.ts";
 import { parseAccessRules } from "./parse-access-rules.ts";
 
 const NAMES = ["alice", "bob", "carol", "dave"];
@@ -32,26 +32,26 @@ const held: Readonly<Record<string, number>> = {
   "alice/1": 999_999_000,
 };
 
-const usage: StorageUsage = {
-  ofRepositories: (matches) => {
-    const sizes = Object.entries(held).filter(([name]) => matches(name));
-    return { bytes: sizes.reduce((sum, [, bytes]) => sum + bytes, 0), repositories: sizes.length };
-  },
-  hasRepository: (repository) => Object.hasOwn(held, repository),
-};
-
 /** The last one was removed since. */
 const OWNED: Readonly<Record<string, readonly string[]>> = {
   alice: ["alice/1"],
   carol: ["carol/1", "carol/2", "carol/gone"],
 };
 
+function ofRepositories(matches: (repository: string) => boolean): Usage {
+  const sizes = Object.entries(held).filter(([name]) => matches(name));
+  return { bytes: sizes.reduce((sum, [, bytes]) => sum + bytes, 0), repositories: sizes.length };
+}
+
+const usage: StorageUsage = {
+  ofRepositories,
+  ofOwner: (user) => ofRepositories((name) => OWNED[user]?.includes(name) === true),
+  ownerOf: (wanted) => Object.keys(OWNED).find((user) => OWNED[user]?.includes(wanted)),
+  hasRepository: (repository) => Object.hasOwn(held, repository),
+};
+
 function ask(name: string | undefined, repository: string, bytes: number) {
-  const owners: Owners = {
-    of: (user) => new Set(OWNED[user]),
-    ownerOf: (wanted) => Object.keys(OWNED).find((user) => OWNED[user]?.includes(wanted)),
-  };
-  return decideStorage(rules, { name }, { repository, bytes, usage, owners });
+  return decideStorage(rules, { name }, { repository, bytes, usage });
 }
 
 describe("quotas", () => {

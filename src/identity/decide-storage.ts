@@ -11,13 +11,11 @@ export interface Usage {
 export interface StorageUsage {
   /** What these repositories hold together, and how many there are. */
   ofRepositories(matches: (repository: string) => boolean): Usage;
-  hasRepository(repository: string): boolean;
-}
-
-/** Who made which repositories. */
-export interface Owners {
+  /** What the repositories hold that a user made. */
+  ofOwner(user: string): Usage;
+  /** Who made a repository, or begins to; undefined if nobody with a name did. */
   ownerOf(repository: string): string | undefined;
-  of(user: string): ReadonlySet<string>;
+  hasRepository(repository: string): boolean;
 }
 
 export interface StorageRequest {
@@ -25,7 +23,6 @@ export interface StorageRequest {
   /** How many more bytes are to be stored; 0 for what is there already. */
   readonly bytes: number;
   readonly usage: StorageUsage;
-  readonly owners: Owners;
 }
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
@@ -51,16 +48,14 @@ function excess(quota: Quota, usage: Usage, more: Usage): string | undefined {
 type Asking = Pick<Identity, "name">;
 
 function ofOwner(rules: AccessRules, asking: Asking, request: StorageRequest): string | undefined {
-  const { repository, usage, owners } = request;
+  const { repository, usage } = request;
   const isNew = !usage.hasRepository(repository);
-  const name = isNew ? asking.name : owners.ownerOf(repository);
+  const name = isNew ? asking.name : usage.ownerOf(repository);
   if (name === undefined) return undefined;
   const groups = rules.users.get(name)?.groups ?? [];
   const quota = rules.quotas.find(({ who }) => who !== undefined && includes(who, { name, groups }));
   if (quota === undefined) return undefined;
-  const owned = owners.of(name);
-  const held = usage.ofRepositories((candidate) => owned.has(candidate));
-  const why = excess(quota, held, { bytes: request.bytes, repositories: isNew ? 1 : 0 });
+  const why = excess(quota, usage.ofOwner(name), { bytes: request.bytes, repositories: isNew ? 1 : 0 });
   return why === undefined ? undefined : `the quota of ${name} (${quota.place}) is reached: ${why}`;
 }
 
@@ -90,7 +85,7 @@ function ofPattern(rules: AccessRules, request: StorageRequest): string | undefi
 /**
  * Whether quotas leave room. Two may speak of a request: one of users, for whoever made the repository, whoever pushes to it, and
  * one of repositories. Of each kind the first that speaks of it holds: what is special stands before what is general. Pure, but for
- * asking `usage` and `owners`.
+ * asking `usage`.
  */
 export function decideStorage(rules: AccessRules, asking: Asking, request: StorageRequest): Decision {
   const reason = ofOwner(rules, asking, request) ?? ofPattern(rules, request);

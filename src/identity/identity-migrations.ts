@@ -16,13 +16,4 @@ export const IDENTITY_MIGRATIONS: readonly Migration[] = [
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX refresh_tokens_by_user ON refresh_tokens (user, used_ms);`,
   },
-  {
-    number: 601,
-    title: "who made repositories",
-    sql: `CREATE TABLE repository_owners (
-      repository TEXT PRIMARY KEY,
-      user TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX repository_owners_by_user ON repository_owners (user);`,
-  },
 ];

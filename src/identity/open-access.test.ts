@@ -436,12 +436,15 @@ describe("limits", () => {
 
   test("of storage count what a user made, and a refusal is audited", async () => {
     const access = await open(`${RULES}[[quotas]]\nusers = ["*"]\nmax_bytes = 100\nmax_repositories = 1\n`);
-    const held = new Map<string, number>();
+    const held = new Map<string, { readonly owner: string; readonly bytes: number }>();
+    const of = (fits: (repository: string, owner: string) => boolean) => {
+      const sizes = [...held].filter(([repository, { owner }]) => fits(repository, owner));
+      return { bytes: sizes.reduce((sum, [, { bytes }]) => sum + bytes, 0), repositories: sizes.length };
+    };
     const usage = {
-      ofRepositories: (matches: (repository: string) => boolean) => {
-        const sizes = [...held].filter(([repository]) => matches(repository)).map(([, bytes]) => bytes);
-        return { bytes: sizes.reduce((sum, bytes) => sum + bytes, 0), repositories: sizes.length };
-      },
+      ofRepositories: of,
+      ofOwner: (user: string) => of((_, owner) => owner === user),
+      ownerOf: (repository: string) => held.get(repository)?.owner,
       hasRepository: (repository: string) => held.has(repository),
     };
     const alice = await access.authenticate(basic("alice"));
@@ -449,7 +452,7 @@ describe("limits", () => {
     const mayStore = (who: typeof alice, repository: string, bytes: number): boolean =>
       access.mayStore(who, repository, { bytes, usage }).isAllowed;
     expect(mayStore(alice, "team/app", 100)).toBe(true);
-    held.set("team/app", 60);
+    held.set("team/app", { owner: "alice", bytes: 60 });
     audit = [];
     expect([mayStore(alice, "team/app", 40), mayStore(alice, "team/app", 41)]).toEqual([true, false]);
     expect(mayStore(alice, "team/other", 1)).toBe(false);
@@ -458,7 +461,7 @@ describe("limits", () => {
     expect(audit.map((line) => JSON.parse(line).action)).toEqual(["store", "store", "store"]);
     held.delete("team/app");
     expect(mayStore(bob, "team/app", 100)).toBe(true);
-    held.set("team/app", 100);
+    held.set("team/app", { owner: "bob", bytes: 100 });
     expect(mayStore(alice, "team/new", 100)).toBe(true);
   });
 

@@ -16,7 +16,6 @@ import type { OpenAccessOptions } from "./open-access.ts";
 import { PasswordCheck } from "./password-check.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { RefreshTokens } from "./refresh-tokens.ts";
-import { RepositoryOwners } from "./repository-owners.ts";
 import { matchesRepository } from "./repository-pattern.ts";
 import { RulesFile } from "./rules-file.ts";
 import type { RepositoryAction, Scope } from "./scope.ts";
@@ -30,7 +29,6 @@ export class RegistryAccess implements Access {
   readonly #passwords: PasswordCheck;
   readonly #tokens: TokenService;
   readonly #refreshTokens: RefreshTokens;
-  readonly #owners: RepositoryOwners;
   readonly #limiter: RateLimiter;
 
   /** @throws as `openAccess` */
@@ -50,7 +48,6 @@ export class RegistryAccess implements Access {
     const issuer = `${service}/${createHash("sha256").update(options.path).digest("hex").slice(0, 16)}`;
     this.#tokens = new TokenService({ keys, service, issuer, now, randomBytes });
     this.#refreshTokens = new RefreshTokens(state, randomBytes);
-    this.#owners = new RepositoryOwners(state);
     this.#limiter = new RateLimiter(now);
   }
 
@@ -94,16 +91,7 @@ export class RegistryAccess implements Access {
   }
 
   mayStore(identity: Identity, repository: string, options: MayStoreOptions): Decision {
-    const decision = decideStorage(this.#rules.latest, identity, {
-      repository,
-      ...options,
-      owners: this.#owners,
-    });
-    const { name } = identity;
-    if (decision.isAllowed && name !== undefined && !options.usage.hasRepository(repository)) {
-      // Asked for each chunk of the first blob, and written once.
-      if (this.#owners.ownerOf(repository) !== name) this.#owners.own(repository, name);
-    }
+    const decision = decideStorage(this.#rules.latest, identity, { repository, ...options });
     if (!decision.isAllowed) this.#audit({ who: identity, action: "store", repository, ...decision });
     return decision;
   }

@@ -83,4 +83,14 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
       algorithm TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;`,
   },
+  {
+    // Identity noted it once, and the number stays.
+    number: 601,
+    title: "who made repositories",
+    sql: `CREATE TABLE repository_owners (
+      repository TEXT PRIMARY KEY,
+      user TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX repository_owners_by_user ON repository_owners (user);`,
+  },
 ];

@@ -4,6 +4,7 @@ import { LastPulls } from "./last-pulls.ts";
 import { Listings } from "./listings.ts";
 import { Manifests } from "./manifests.ts";
 import { RepositoryBlobs } from "./repository-blobs.ts";
+import { RepositoryOwners } from "./repository-owners.ts";
 import { StoreProof } from "./store-proof.ts";
 import { Uploads } from "./uploads.ts";
 import { Usage } from "./usage.ts";
@@ -31,6 +32,7 @@ export interface Repositories {
   readonly uploads: Uploads;
   readonly listings: Listings;
   readonly usage: Usage;
+  readonly owners: RepositoryOwners;
   readonly lastPulls: LastPulls;
   readonly storeProof: StoreProof;
   /** How long a blob that no manifest refers to is kept, since its pusher was last told that it is there. */
@@ -49,6 +51,7 @@ export function openRepositories(options: OpenRepositoriesOptions): Repositories
     uploads: new Uploads({ state, directory, content, blobs, randomId }),
     listings: new Listings(state),
     usage: new Usage(state),
+    owners: new RepositoryOwners(state),
     lastPulls: new LastPulls(state),
     storeProof: new StoreProof(options.storeKey),
     graceMs,

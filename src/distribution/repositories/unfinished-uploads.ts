@@ -51,6 +51,10 @@ export class UnfinishedUploads {
     return [...this.#uploads].filter(([, upload]) => upload.repository === repository);
   }
 
+  repositories(): Iterable<RepositoryName> {
+    return this.#bytes.keys();
+  }
+
   /** How much there is in each repository that has any. */
   get bytesOfRepositories(): ReadonlyMap<RepositoryName, number> {
     return this.#bytes;

@@ -1,3 +1,4 @@
+import type { RepositoryName } from "./repository-name.ts";
 import { isIdle, type UploadSession } from "./upload-session.ts";
 
 /** How many sessions are kept in memory; more are read again from their files. */
@@ -15,6 +16,10 @@ export class UploadSessions {
 
   get(id: string): UploadSession | undefined {
     return this.#sessions.get(id);
+  }
+
+  *repositories(): Generator<RepositoryName> {
+    for (const { repository } of this.#sessions.values()) yield repository;
   }
 
   /** Of many the oldest is forgotten that nobody uses. */

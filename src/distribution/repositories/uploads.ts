@@ -97,6 +97,11 @@ export class Uploads {
     return this.#sessions.count;
   }
 
+  /** The repositories that somebody is uploading to: what they send may have begun, or is still to come. */
+  get repositories(): ReadonlySet<string> {
+    return new Set([...this.#sessions.repositories(), ...this.#unfinished.repositories()]);
+  }
+
   /**
    * What has come of uploads that are not finished, in repositories that `matches` says yes to; also of those that an earlier process left.
    *

@@ -33,7 +33,7 @@ export interface CollectionOutcome {
 
 /**
  * Removes what a registry holds for nobody: blobs that no manifest of their repository refers to, once the grace period is over, then what
- * nothing at all needs, and uploads that were given up. Everything else goes on meanwhile: there is no mode in which pushes are refused.
+ * nothing at all needs, uploads that were given up, and who began repositories of which nothing came. Everything else goes on meanwhile: there is no mode in which pushes are refused.
  */
 export async function collectRepositories(
   { state, content, repositories }: CollectionParts,
@@ -47,6 +47,7 @@ export async function collectRepositories(
   }
   const { isDryRun = false } = options;
   const uploads = isDryRun ? 0 : await repositories.uploads.sweep(options.uploadsIdleMs);
+  if (!isDryRun) await repositories.owners.forgetUnmade(repositories.uploads);
   const { removed, freedBytes } = await content.collect({ isDryRun });
   for (const digest of removed) options.onBlob?.(digest);
   if (!isDryRun) await content.reconcile(options.signal);

@@ -7,14 +7,17 @@ import { ContentStore } from "../../content/content-store.ts";
 import { CONTENT_MIGRATIONS } from "../../content/migrations.ts";
 import { REGISTRY_MIGRATIONS } from "../../distribution/repositories/migrations.ts";
 import { REGISTRY_ROOTS } from "../../distribution/repositories/registry-roots.ts";
-import { openRepositories } from "../../distribution/repositories/repositories.ts";
+import { openRepositories, type Repositories } from "../../distribution/repositories/repositories.ts";
+import { parseRepositoryName } from "../../distribution/repositories/repository-name.ts";
 import { IDENTITY_MIGRATIONS, openAccess } from "../../identity/index.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
+import { nextTurn } from "../../platform/next-turn.ts";
 import { State } from "../../state/state.ts";
 import { answerRegistry } from "./registry-door.ts";
 
 const root = mkdtempSync(join(tmpdir(), "gantry-admission-"));
 const cleanup = new AsyncDisposableStack();
+let repositories: Repositories;
 let ask: (method: string, path: string, headers?: Record<string, string>, body?: string) => Promise<Response>;
 
 const basic = (name: string, password: string): Record<string, string> => ({
@@ -35,13 +38,14 @@ beforeAll(async () => {
      [[rights]]\nusers = ["alice"]\nrepositories = ["team/**"]\nactions = ["pull", "push", "delete"]\n
      [[rights]]\nusers = ["bob"]\nrepositories = ["bob/*"]\nactions = ["pull", "push"]\n
      [[quotas]]\nrepositories = ["team/small"]\nmax_bytes = "1 kB"\n
+     [[quotas]]\nusers = ["bob"]\nmax_bytes = "1 kB"\n
      [[quotas]]\nrepositories = ["team/parallel"]\nmax_bytes = "1 kB"\n`,
   );
   const migrations = [...CONTENT_MIGRATIONS, ...REGISTRY_MIGRATIONS, ...IDENTITY_MIGRATIONS];
   const state = cleanup.use(State.open(join(root, "state.db"), { migrations, now: Date.now }));
   const content = cleanup.use(ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS }));
   const uploadsDirectory = join(root, "uploads");
-  const repositories = openRepositories({
+  repositories = openRepositories({
     state,
     content,
     uploadsDirectory,
@@ -160,6 +164,27 @@ describe("a registry with users", () => {
     const third = await begin();
     expect((await ask("PATCH", third, alice, "x".repeat(700))).status).toBe(202);
     expect((await ask("PUT", `${third}?digest=${digestOf("x".repeat(700))}`, alice)).status).toBe(201);
+  });
+
+  test("a quota of a user counts what they send to repositories that are not there yet, and knows who made which", async () => {
+    const begin = async (name: string): Promise<string> =>
+      (await ask("POST", `/v2/${name}/blobs/uploads/`, bob)).headers.get("location") ?? "";
+    const [first, second] = [await begin("bob/first"), await begin("bob/second")];
+    expect((await ask("PATCH", first, bob, "x".repeat(700))).status).toBe(202);
+    expect((await ask("PATCH", second, bob, "x".repeat(700))).status).toBe(403);
+    await repositories.owners.forgetUnmade(repositories.uploads);
+    expect(["bob/first", "bob/second"].map((name) => repositories.owners.ownerOf(name))).toEqual(["bob", undefined]);
+    expect((await ask("DELETE", first, bob)).status).toBe(204);
+    // Nothing is uploaded here: it is forgotten as often as can be between the question and the answer.
+    const put = ask("PUT", "/v2/bob/third/manifests/v1", { ...bob, "content-type": "application/x.note+json" }, "{}");
+    let isDone = false;
+    void put.finally(() => {
+      isDone = true;
+    });
+    for (; !isDone; await nextTurn()) await repositories.owners.forgetUnmade(repositories.uploads);
+    expect((await put).status).toBe(201);
+    expect(repositories.owners.ownerOf("bob/third")).toBe("bob");
+    repositories.manifests.remove(parseRepositoryName("bob/third"), digestOf("{}"));
   });
 
   test("lists only what one may pull", async () => {

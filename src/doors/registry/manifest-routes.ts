@@ -55,7 +55,11 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
     tags,
     contentType: (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim() ?? "",
     allowsSparse: settings.allowsSparse ?? false,
-    condition: (current) => requireConditions(request.headers, current),
+    condition: (current) => {
+      requireConditions(request.headers, current);
+      // Others may have taken the room meanwhile, and who makes a repository that nobody uploads to may have been forgotten.
+      requireRoom(exchange, repository, { bytes: bytes.byteLength });
+    },
     also: (manifest) => {
       if (tags.length === 0) tell?.("push", { repository, ...manifest });
       for (const tag of tags) tell?.("push", { repository, ...manifest, tag });

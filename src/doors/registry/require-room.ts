@@ -1,6 +1,6 @@
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
-import type { StorageUsage } from "../../identity/index.ts";
+import type { StorageUsage, Usage } from "../../identity/index.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 
 interface UploadTarget {
@@ -11,7 +11,8 @@ interface UploadTarget {
 type Asking = Pick<RegistryExchange, "access" | "identity" | "parts">;
 
 /**
- * Asks whether quotas leave room for so many more bytes. Whoever is let store in a repository that is not there yet has made it.
+ * Asks whether quotas leave room for so many more bytes. Whoever is let store in a repository that is not there yet has made it: what it
+ * holds counts for their quota.
  *
  * @param options.bytes none asks whether what is there fits. @default 0
  * @throws RegistryError DENIED
@@ -19,11 +20,22 @@ type Asking = Pick<RegistryExchange, "access" | "identity" | "parts">;
 export function requireRoom(
   { access, identity, parts }: Asking,
   repository: RepositoryName,
-  { bytes = 0, usage = parts.usage }: { readonly bytes?: number; readonly usage?: StorageUsage } = {},
+  { bytes = 0, usage = usageOf(parts) }: { readonly bytes?: number; readonly usage?: StorageUsage } = {},
 ): void {
   const decision = access.mayStore(identity, repository, { bytes, usage });
-  if (decision.isAllowed) return;
-  throw new RegistryError("DENIED", decision.reason, { hint: "delete something first, or ask for more room" });
+  if (!decision.isAllowed) {
+    throw new RegistryError("DENIED", decision.reason, { hint: "delete something first, or ask for more room" });
+  }
+  if (identity.name !== undefined) parts.owners.own(repository, identity.name);
+}
+
+function usageOf({ usage, owners }: Asking["parts"]): StorageUsage {
+  return {
+    ofRepositories: (matches) => usage.ofRepositories(matches),
+    ofOwner: (user) => owners.usageOf(user),
+    ownerOf: (repository) => owners.ownerOf(repository),
+    hasRepository: (repository) => usage.hasRepository(repository),
+  };
 }
 
 /** How many bytes of a stream come between two questions: a question may go through all repositories. */
@@ -36,13 +48,16 @@ const ASK_EVERY_BYTES = 8 * 1024 * 1024;
  * @returns what is called with the size that the blob has by then
  */
 export function watchRoom(asking: Asking, { repository, id }: UploadTarget): (sizeBytes: number) => void {
-  const { uploads, usage } = asking.parts;
+  const { uploads, owners } = asking.parts;
+  const held = usageOf(asking.parts);
+  const andPending = ({ repositories, bytes }: Usage, matches: (repository: string) => boolean): Usage => ({
+    repositories,
+    bytes: bytes + uploads.pendingBytes(matches, id),
+  });
   const withUploads: StorageUsage = {
-    hasRepository: (name) => usage.hasRepository(name),
-    ofRepositories(matches) {
-      const { repositories, bytes } = usage.ofRepositories(matches);
-      return { repositories, bytes: bytes + uploads.pendingBytes(matches, id) };
-    },
+    ...held,
+    ofRepositories: (matches) => andPending(held.ofRepositories(matches), matches),
+    ofOwner: (user) => andPending(held.ofOwner(user), (name) => owners.ownerOf(name) === user),
   };
   let askedBytes = 0;
   return (sizeBytes) => {

@@ -1,0 +1,82 @@
+import { nextTurn } from "../../platform/next-turn.ts";
+import type { State } from "../../state/state.ts";
+import type { RepositoryUsage } from "./usage.ts";
+
+/** How many rows are looked at in one step. */
+const STEP_ROWS = 500;
+
+/**
+ * Who made each repository: the quotas of users count by it. Noted when somebody begins to, so that uploads into a repository that is not
+ * there yet count for whoever sends them; who began and made nothing is forgotten.
+ */
+export class RepositoryOwners {
+  readonly #state: State;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** Notes who makes a repository, anew if it was there before. One that holds something has been made. */
+  own(repository: string, user: string): void {
+    if (this.ownerOf(repository) === user || this.#isMade(repository)) return;
+    this.#state.transaction(() => {
+      this.#state.db
+        .query("INSERT OR REPLACE INTO repository_owners (repository, user) VALUES (?, ?)")
+        .run(repository, user);
+    });
+  }
+
+  /** @returns undefined if nobody with a name made it. */
+  ownerOf(repository: string): string | undefined {
+    return this.#state.db
+      .query<{ user: string }, [string]>("SELECT user FROM repository_owners WHERE repository = ?")
+      .get(repository)?.user;
+  }
+
+  /** How much the repositories hold that a user made. */
+  usageOf(user: string): RepositoryUsage {
+    const usage = this.#state.db
+      .query<RepositoryUsage, [string]>(
+        `SELECT count(*) AS repositories, coalesce(sum(blobs), 0) AS blobs, coalesce(sum(bytes), 0) AS bytes
+         FROM repository_owners o JOIN repository_usage u ON u.repository = o.repository WHERE o.user = ?`,
+      )
+      .get(user);
+    return usage ?? { repositories: 0, blobs: 0, bytes: 0 };
+  }
+
+  /**
+   * Forgets who began repositories that hold nothing, in short steps.
+   *
+   * @param uploads says which somebody is uploading to; asked in the same turn in which rows go.
+   */
+  async forgetUnmade(uploads: { readonly repositories: ReadonlySet<string> }): Promise<void> {
+    const { db } = this.#state;
+    const page = db.query<{ repository: string; isMade: number }, [string, number]>(
+      `SELECT o.repository, u.repository IS NOT NULL AS isMade
+       FROM repository_owners o LEFT JOIN repository_usage u ON u.repository = o.repository
+       WHERE o.repository > ? ORDER BY o.repository LIMIT ?`,
+    );
+    for (let after = ""; ; ) {
+      const rows = page.all(after, STEP_ROWS);
+      const begun = uploads.repositories;
+      const unmade = rows.filter(({ repository, isMade }) => isMade === 0 && !begun.has(repository));
+      if (unmade.length > 0) {
+        this.#state.transaction(() => {
+          const remove = db.query("DELETE FROM repository_owners WHERE repository = ?");
+          for (const { repository } of unmade) remove.run(repository);
+        });
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < STEP_ROWS) return;
+      after = last.repository;
+      await nextTurn();
+    }
+  }
+
+  #isMade(repository: string): boolean {
+    const query = this.#state.db.query<{ one: number }, [string]>(
+      "SELECT 1 AS one FROM repository_usage WHERE repository = ?",
+    );
+    return query.get(repository) !== null;
+  }
+}
