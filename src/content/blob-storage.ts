@@ -34,6 +34,8 @@ export interface BlobStorage {
   redirect(digest: Digest): Promise<string | undefined>;
   /** Removes a blob. Idempotent. */
   remove(digest: Digest): Promise<void>;
+  /** Cheap enough to be asked often. @throws `unavailable` while the storage cannot be used, with the reason */
+  requireReady(): Promise<void>;
   openVerifier(): BlobVerifier;
   /** Where a blob's file is or would be. @throws `unsupported` of a storage that has no files */
   path(digest: Digest): string;

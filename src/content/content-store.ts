@@ -135,6 +135,11 @@ export class ContentStore implements AsyncDisposable {
     return await this.#storage.redirect(digest);
   }
 
+  /** @throws `unavailable` while blobs can be neither had nor stored, with the reason */
+  async requireReady(): Promise<void> {
+    await this.#storage.requireReady();
+  }
+
   /** What compares blobs with their digests. */
   openVerifier(): BlobVerifier {
     return this.#storage.openVerifier();

@@ -111,6 +111,9 @@ export class FolderStorage implements BlobStorage {
     });
   }
 
+  /** What a disk cannot do is known when it is asked to. */
+  async requireReady(): Promise<void> {}
+
   openVerifier(): BlobVerifier {
     const verifier = new FileVerifier();
     return {

@@ -1,7 +1,7 @@
 import { PartBuffers } from "./part-buffers.ts";
 import { type ByteSpan, readObject } from "./read-object.ts";
 import { elementsOf, textOf } from "./read-xml.ts";
-import { readText, S3Connection, type S3ConnectionOptions } from "./s3-connection.ts";
+import { readText, S3Connection, type S3ConnectionOptions, type S3Patience } from "./s3-connection.ts";
 import { S3Error } from "./s3-error.ts";
 import { abortUpload, sizeOfObject, type UploadFileOptions, uploadFile } from "./upload-file.ts";
 
@@ -58,9 +58,9 @@ export class S3Bucket {
   }
 
   /** A small object as text, or undefined if there is none. */
-  async readSmall(key: string): Promise<string | undefined> {
+  async readSmall(key: string, patience: S3Patience = {}): Promise<string | undefined> {
     try {
-      const request = { method: "GET", key, doing: `cannot read ${key}` } as const;
+      const request = { method: "GET", key, doing: `cannot read ${key}`, patience } as const;
       return await this.#connection.send(request, (response) => readText(response, SMALL_BYTES_MAX));
     } catch (error) {
       if (error instanceof S3Error && error.s3Code === "NoSuchKey") return undefined;

@@ -26,6 +26,12 @@ export interface S3ConnectionOptions {
   readonly responseTimeoutMs?: number;
 }
 
+/** Less than the connection would have. */
+export interface S3Patience {
+  readonly triesMax?: number;
+  readonly responseTimeoutMs?: number;
+}
+
 export interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** Letters, digits and `/._-` only. "" is the bucket itself. */
@@ -35,6 +41,8 @@ export interface S3Request {
   readonly body?: Uint8Array | string;
   /** The hexadecimal SHA-256 of the body, where it is known: the other side takes nothing else. @default computed */
   readonly bodySha256?: string;
+  /** @default the connection's */
+  readonly patience?: S3Patience;
   /** For error messages: `cannot store blobs/sha256/…`. */
   readonly doing: string;
 }
@@ -74,7 +82,8 @@ export class S3Connection {
    * @throws S3Error
    */
   async send<T>(request: S3Request, read: (response: Response) => T | Promise<T>): Promise<T> {
-    const { retryDelaysMs = RETRY_DELAYS_MS } = this.options;
+    const delaysMs = this.options.retryDelaysMs ?? RETRY_DELAYS_MS;
+    const retryDelaysMs = delaysMs.slice(0, (request.patience?.triesMax ?? Number.POSITIVE_INFINITY) - 1);
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#try(request, read);
@@ -90,7 +99,8 @@ export class S3Connection {
     const asked = { doing: request.doing, bucket: this.bucket };
     const { url, method, headers } = await this.#sign(request);
     const abort = new AbortController();
-    const timeoutMs = this.responseTimeoutMs + (request.body?.length ?? 0) / SENT_BYTES_PER_MS;
+    const waitMs = Math.min(this.responseTimeoutMs, request.patience?.responseTimeoutMs ?? Number.POSITIVE_INFINITY);
+    const timeoutMs = waitMs + (request.body?.length ?? 0) / SENT_BYTES_PER_MS;
     const timer = setTimeout(() => abort.abort(), timeoutMs);
     try {
       const response = await fetch(url, {

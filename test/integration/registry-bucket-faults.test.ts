@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runRegistry } from "../../src/daemon/run-registry.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
+import { until } from "../support/daemon.ts";
 import { S3Double, type S3Fault } from "../support/s3-double.ts";
 
 /** A registry whose bucket fails. */
@@ -112,6 +113,41 @@ test("a blob is a 503 before its first byte, and goes on where an answer of the 
   server.fail({ at: /^GET/, fault: { kind: "cut", afterBytes: 400_000 } });
   expect(digestOf(await (await fetch(target)).bytes())).toBe(digestOf(bytes));
   expect((await fetch(target, { method: "HEAD" })).status).toBe(200);
+});
+
+test("/readyz says why while the bucket cannot be used, and recovers; /healthz does not ask it", async () => {
+  const origin = new URL(url).origin;
+  const ready = async (): Promise<number> => (await fetch(`${origin}/readyz`)).status;
+  await until("the registry is ready", async () => (await ready()) === 200);
+  const asked = server.requests.length;
+  server.fail({ at: /^GET .*gantry-root/, times: 2, fault: { kind: "refuse", status: 503, code: "SlowDown" } });
+  await until("it is not", async () => (await ready()) === 503);
+  const response = await fetch(`${origin}/readyz`);
+  expect([response.status, await response.json()]).toEqual([
+    503,
+    {
+      errors: [
+        {
+          code: "UNAVAILABLE",
+          message: "cannot read gantry-root in the bucket images: it answered 503 SlowDown (no & no)",
+        },
+      ],
+    },
+  ]);
+  expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+  expect(server.requests.length).toBe(asked + 2);
+  await until("it is again", async () => (await ready()) === 200);
+  const owner = server.objects.get("gantry-root") ?? Buffer.from("none");
+  server.objects.set("gantry-root", Buffer.from("another"));
+  await until("the bucket was exchanged", async () => (await ready()) === 503);
+  server.objects.set("gantry-root", owner);
+  await until("it is back", async () => (await ready()) === 200);
+  expect(warnings.splice(0)).toEqual([
+    "the registry is not ready: cannot read gantry-root in the bucket images: it answered 503 SlowDown (no & no)",
+    "the registry is ready again: its bucket answers",
+    "the registry is not ready: the bucket images is not the one that was opened: gantry-root in it names another registry",
+    "the registry is ready again: its bucket answers",
+  ]);
 });
 
 test("a blob that ends in the middle ends the connection: no client takes it for whole", async () => {

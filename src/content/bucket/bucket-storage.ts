@@ -10,9 +10,11 @@ import type { BlobBody, BlobSpan, BlobStorage } from "../blob-storage.ts";
 import type { StoredBlob } from "../ingest.ts";
 import { Pace } from "../scrub/pace.ts";
 import type { BlobVerifier, Verification } from "../scrub/scrub-protocol.ts";
+import type { BucketProbe } from "./bucket-probe.ts";
 
 export interface BucketStorageParts {
   readonly bucket: S3Bucket;
+  readonly probe: BucketProbe;
   /** What keys begin with; "" or ending in a slash. */
   readonly prefix: string;
   /** Clients that may read a blob are sent to the bucket, with an address that is good for so long. @default they get it here */
@@ -82,6 +84,10 @@ export class BucketStorage implements BlobStorage {
 
   async remove(digest: Digest): Promise<void> {
     await this.#parts.bucket.remove(this.#key(digest));
+  }
+
+  async requireReady(): Promise<void> {
+    await this.#parts.probe.require();
   }
 
   /** Reads every object: a bucket's own checksums say what it took, not what it should have. */

@@ -1,11 +1,13 @@
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import type { S3Bucket } from "../../s3/s3-bucket.ts";
+import type { S3Patience } from "../../s3/s3-connection.ts";
 import { S3Error } from "../../s3/s3-error.ts";
 import type { State } from "../../state/state.ts";
 import { requireStorageKind } from "../storage-kind.ts";
+import { BucketProbe } from "./bucket-probe.ts";
 import { BucketStorage, type BucketStorageParts } from "./bucket-storage.ts";
 
-export interface OpenBucketStorageOptions extends BucketStorageParts {
+export interface OpenBucketStorageOptions extends Omit<BucketStorageParts, "probe"> {
   /** Of the root whose blobs are kept there. */
   readonly state: State;
   /** A name that nobody else has. */
@@ -17,6 +19,9 @@ export interface OpenBucketStorageOptions extends BucketStorageParts {
 /** Says whose objects these are. */
 const OWNER_OBJECT = "gantry-root";
 
+/** Who asks whether the registry is ready does not wait for a bucket as long as who wants a blob. */
+const PROBE_PATIENCE: S3Patience = { triesMax: 2, responseTimeoutMs: 2000 };
+
 /**
  * Opens a bucket, or what is below a prefix in it, as the storage of one root. The root owns it: what has no row there is removed. So it is
  * marked with the root's name, and refused if it is another's.
@@ -24,11 +29,20 @@ const OWNER_OBJECT = "gantry-root";
  * @throws `conflict` if it belongs to another root, or the root's blobs are elsewhere; `unavailable`
  */
 export async function openBucketStorage(options: OpenBucketStorageOptions): Promise<BucketStorage> {
-  const { bucket, prefix, state, randomId } = options;
+  const { bucket, prefix, state, randomId, warn } = options;
   const { id, hasBlobs } = requireStorageKind(state, "bucket", randomId);
-  await requireOwner(bucket, `${prefix}${OWNER_OBJECT}`, { id, hasBlobs });
+  const key = `${prefix}${OWNER_OBJECT}`;
+  await requireOwner(bucket, key, { id, hasBlobs });
   await abortUploads(options);
-  return new BucketStorage(options);
+  const ask = (): Promise<void> => requireStillOurs(bucket, key, id);
+  return new BucketStorage({ ...options, probe: new BucketProbe({ ask, nowMs: () => performance.now(), warn }) });
+}
+
+async function requireStillOurs(bucket: S3Bucket, key: string, id: string): Promise<void> {
+  const owner = await bucket.readSmall(key, PROBE_PATIENCE);
+  if (owner === id) return;
+  const what = owner === undefined ? `it has no ${key} any more` : `${key} in it names another registry`;
+  throw new GantryError("unavailable", `the bucket ${bucket.name} is not the one that was opened: ${what}`);
 }
 
 /** Parts that a killed process sent and never made an object of: nobody sees them, and they cost money. */

@@ -37,6 +37,8 @@ export interface Repositories {
   readonly storeProof: StoreProof;
   /** How long a blob that no manifest refers to is kept, since its pusher was last told that it is there. */
   readonly graceMs: () => number;
+  /** @throws why nothing can be served now: the database does not answer, or `unavailable` of the storage of blobs */
+  requireReady(): Promise<void>;
   /** Runs changes in one transaction: all of them or none. `work` must not wait. */
   transaction<T>(work: () => T): T;
 }
@@ -45,16 +47,22 @@ export function openRepositories(options: OpenRepositoriesOptions): Repositories
   const { state, content, uploadsDirectory: directory, randomId } = options;
   const { graceMs = () => GRACE_MS } = options;
   const blobs = new RepositoryBlobs({ state, content, graceMs });
+  const listings = new Listings(state);
   return {
     blobs,
     manifests: new Manifests({ state, content }),
     uploads: new Uploads({ state, directory, content, blobs, randomId }),
-    listings: new Listings(state),
+    listings,
     usage: new Usage(state),
     owners: new RepositoryOwners(state),
     lastPulls: new LastPulls(state),
     storeProof: new StoreProof(options.storeKey),
     graceMs,
+    async requireReady() {
+      // What the smallest page of the catalogue needs.
+      listings.repositories({ limit: 0 });
+      await content.requireReady();
+    },
     transaction: (work) => state.transaction(work),
   };
 }

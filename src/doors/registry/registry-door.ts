@@ -95,8 +95,8 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
   const { access, settings, repositories: parts } = options;
   if (url.pathname === "/healthz" || url.pathname === "/readyz") {
     known.endpoint = "health";
-    // Alive is who answers; ready is whose database does, which is asked for what the smallest page of the catalogue needs.
-    if (url.pathname === "/readyz") parts.listings.repositories({ limit: 0 });
+    // Alive is who answers; ready is whose database and storage do.
+    if (url.pathname === "/readyz") await parts.requireReady();
     return Response.json({ status: "ok" });
   }
   if (!hasHost(request)) throw new RegistryError("UNSUPPORTED", "the request's Host is no host", { status: 400 });
