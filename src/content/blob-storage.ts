@@ -22,7 +22,7 @@ export interface BlobStorage {
   readonly streamsBodies: boolean;
   /** How much of what was read whole and verified is worth its memory; 0 where reading is quick. */
   readonly rememberedBytesMax: number;
-  /** True if the whole blob is there. */
+  /** True if the whole blob is there; false only if it is certain that it is not. */
   holds(blob: StoredBlob): Promise<boolean>;
   /** Takes a finished, synced file: durable when this returns, and never to be seen in part. On failure the file stays where it was. */
   take(path: string, blob: StoredBlob): Promise<void>;
@@ -39,6 +39,6 @@ export interface BlobStorage {
   openVerifier(): BlobVerifier;
   /** Where a blob's file is or would be. @throws `unsupported` of a storage that has no files */
   path(digest: Digest): string;
-  /** Everything that is there, page by page, in the order of digests; undefined if what is there was compared with the rows at the start. */
+  /** Everything that is there and this root's, page by page, in the order of digests; undefined if what is there was compared with the rows at the start. */
   list(): AsyncIterable<readonly Digest[]> | undefined;
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { S3Double } from "../../../test/support/s3-double.ts";
+import { S3Double, type S3Fault } from "../../../test/support/s3-double.ts";
 import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import { S3Bucket } from "../../s3/s3-bucket.ts";
@@ -48,6 +48,8 @@ afterEach(async () => {
 const key = (text: string): string => `r/blobs/sha256/${digestOf(text).slice(7)}`;
 const objects = (): readonly string[] => [...server.objects.keys()].filter((name) => name !== "r/gantry-root").sort();
 const long = "many parts ".repeat(1000);
+
+const noBucket: S3Fault["fault"] = { kind: "refuse", status: 404, code: "NoSuchBucket" };
 
 async function failure(promise: Promise<unknown>): Promise<string> {
   const error = await promise.then(
@@ -142,6 +144,33 @@ describe("blobs in a bucket", () => {
     const left = texts.filter((_, index) => index !== 2 && index !== 7);
     expect(objects()).toEqual(["r/blobs/sha256/no-digest", ...left.map(key)].sort());
     expect(texts.filter((text) => content.has(digestOf(text)))).toEqual(left);
+  });
+
+  test("are not given up while the bucket is empty, exchanged or gone: rows stay, and are right when it is back", async () => {
+    await content.put("kept");
+    content.graph.hold("test", digestOf("kept"));
+    const all = [...server.objects];
+    const scrub = async (): Promise<readonly Damage[]> => {
+      const damages: Damage[] = [];
+      const scrubber = new Scrubber({ state, content, neededBy: () => [] });
+      await scrubber.run({ bytesPerSecond: 0, onDamage: (damage) => void damages.push(damage) });
+      return damages;
+    };
+    const gone = "unavailable: the bucket images is not the one that was opened: it has no r/gantry-root any more";
+    server.objects.clear();
+    expect([await failure(content.reconcile()), await failure(scrub())]).toEqual([gone, gone]);
+    server.objects.set("r/gantry-root", Buffer.from("another"));
+    server.objects.set(key("another's"), Buffer.from("another's"));
+    expect(await failure(content.reconcile())).toContain("r/gantry-root in it names another registry");
+    expect(objects()).toEqual([key("another's")]);
+    server.objects.clear();
+    for (const [name, bytes] of all) server.objects.set(name, bytes);
+    server.objects.delete(key("kept"));
+    server.fail({ at: /^GET .*gantry-root/, fault: noBucket });
+    expect(await failure(content.reconcile())).toContain("404 NoSuchBucket");
+    for (const [name, bytes] of all) server.objects.set(name, bytes);
+    await content.reconcile();
+    expect([await read("kept"), await scrub()]).toEqual(["kept", []]);
   });
 
   test("are not lost when a bucket cannot be listed, and what was not removed is removed later", async () => {

@@ -10,16 +10,22 @@ import type { BlobBody, BlobSpan, BlobStorage } from "../blob-storage.ts";
 import type { StoredBlob } from "../ingest.ts";
 import { Pace } from "../scrub/pace.ts";
 import type { BlobVerifier, Verification } from "../scrub/scrub-protocol.ts";
-import type { BucketProbe } from "./bucket-probe.ts";
+import type { BucketOwner } from "./bucket-owner.ts";
+import { BucketProbe } from "./bucket-probe.ts";
 
 export interface BucketStorageParts {
   readonly bucket: S3Bucket;
-  readonly probe: BucketProbe;
   /** What keys begin with; "" or ending in a slash. */
   readonly prefix: string;
+  readonly owner: BucketOwner;
   /** Clients that may read a blob are sent to the bucket, with an address that is good for so long. @default they get it here */
   readonly redirectSeconds?: number;
+  /** Tells the operator one sentence. */
+  readonly warn: (sentence: string) => void;
 }
+
+/** Who asks whether the registry is ready does not wait for a bucket as long as who wants a blob. */
+const PROBE_PATIENCE = { triesMax: 2, responseTimeoutMs: 2000 } as const;
 
 const GATHERED_BYTES_MAX = 256 * 1024;
 
@@ -28,9 +34,12 @@ export class BucketStorage implements BlobStorage {
   /** Some ten thousand manifests, each of which is a round trip. */
   readonly rememberedBytesMax = 16 << 20;
   readonly #parts: BucketStorageParts;
+  readonly #probe: BucketProbe;
 
   constructor(parts: BucketStorageParts) {
     this.#parts = parts;
+    const ask = (): Promise<void> => parts.owner.require(PROBE_PATIENCE);
+    this.#probe = new BucketProbe({ ask, nowMs: () => performance.now(), warn: parts.warn });
   }
 
   get streamsBodies(): boolean {
@@ -46,7 +55,9 @@ export class BucketStorage implements BlobStorage {
   }
 
   async holds({ digest, sizeBytes }: StoredBlob): Promise<boolean> {
-    return (await this.#parts.bucket.size(this.#key(digest))) === sizeBytes;
+    const found = await this.#parts.bucket.size(this.#key(digest));
+    if (found === undefined) await this.#parts.owner.require();
+    return found === sizeBytes;
   }
 
   async take(path: string, { digest, sizeBytes }: StoredBlob): Promise<void> {
@@ -87,7 +98,7 @@ export class BucketStorage implements BlobStorage {
   }
 
   async requireReady(): Promise<void> {
-    await this.#parts.probe.require();
+    await this.#probe.require();
   }
 
   /** Reads every object: a bucket's own checksums say what it took, not what it should have. */
@@ -117,14 +128,16 @@ export class BucketStorage implements BlobStorage {
       }
     } catch (error) {
       if (!isGantryError(error, "data-loss")) throw error;
+      await this.#parts.owner.require();
       return { problem: "its object is missing", isLost: true };
     }
     return { digest: finishDigest(hash, algorithm), sizeBytes };
   }
 
   async *list(): AsyncGenerator<readonly Digest[], undefined> {
-    const { bucket, prefix } = this.#parts;
+    const { bucket, prefix, owner } = this.#parts;
     for await (const page of bucket.list(`${prefix}blobs/`)) {
+      await owner.require();
       yield page.map(({ key }) => key.slice(`${prefix}blobs/`.length).replace("/", ":")).filter(isDigest);
     }
   }
