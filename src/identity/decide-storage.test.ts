@@ -74,6 +74,15 @@ describe("quotas", () => {
     expect(ask("carol", "bob/x", 10 ** 12).isAllowed).toBe(true);
   });
 
+  test("of a user are asked without going through repositories", () => {
+    const ofRepositories = (): Usage => {
+      throw new Error("went through all repositories");
+    };
+    const request = { repository: "carol/1", bytes: 1000, usage: { ...usage, ofRepositories } };
+    const ofUsers = { ...rules, quotas: rules.quotas.filter(({ who }) => who !== undefined) };
+    expect(decideStorage(ofUsers, { name: "carol" }, request).isAllowed).toBe(true);
+  });
+
   test("of repositories: what they hold together", () => {
     expect(ask(undefined, "team/c", 100).isAllowed).toBe(true);
     expect(ask(undefined, "team/a", 101)).toEqual({

@@ -14,6 +14,27 @@ function countingTriggers(table: "repository_blobs" | "repository_manifests"): s
       END;`;
 }
 
+const OWNER = "(SELECT user FROM repository_owners WHERE repository = NEW.repository)";
+
+/** Keeps `owner_usage` in the transaction of each change: whose a repository is does not change while it holds something. */
+const OWNER_TRIGGERS = `
+      CREATE TRIGGER repository_made AFTER INSERT ON repository_usage BEGIN
+        INSERT INTO owner_usage (user, repositories, blobs, bytes)
+          SELECT user, 0, 0, 0 FROM repository_owners AS o WHERE repository = NEW.repository
+            AND NOT EXISTS (SELECT 1 FROM owner_usage WHERE user = o.user);
+        UPDATE owner_usage SET repositories = repositories + 1, blobs = blobs + NEW.blobs, bytes = bytes + NEW.bytes
+          WHERE user = ${OWNER};
+      END;
+      CREATE TRIGGER repository_changed AFTER UPDATE ON repository_usage BEGIN
+        UPDATE owner_usage SET blobs = blobs + NEW.blobs - OLD.blobs, bytes = bytes + NEW.bytes - OLD.bytes
+          WHERE user = ${OWNER};
+      END;
+      CREATE TRIGGER repository_emptied AFTER DELETE ON repository_usage BEGIN
+        UPDATE owner_usage SET repositories = repositories - 1, blobs = blobs - OLD.blobs, bytes = bytes - OLD.bytes
+          WHERE user = ${OWNER.replace("NEW", "OLD")};
+        DELETE FROM owner_usage WHERE repositories = 0 AND user = ${OWNER.replace("NEW", "OLD")};
+      END;`;
+
 /** What the registry keeps: which repository holds which manifests and blobs, and their tags. A repository is there while it holds something. */
 export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   {
@@ -92,5 +113,22 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
       user TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX repository_owners_by_user ON repository_owners (user);`,
+  },
+  {
+    // Of this range, since it needs what 601 made.
+    number: 602,
+    title: "what the repositories of each user hold",
+    sql: `
+      CREATE TABLE owner_usage (
+        user TEXT PRIMARY KEY,
+        repositories INTEGER NOT NULL,
+        blobs INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO owner_usage (user, repositories, blobs, bytes)
+        SELECT o.user, count(*), sum(u.blobs), sum(u.bytes)
+        FROM repository_owners o JOIN repository_usage u ON u.repository = o.repository GROUP BY o.user;
+      ${OWNER_TRIGGERS}
+    `,
   },
 ];

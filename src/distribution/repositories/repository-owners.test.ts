@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
+import fc from "fast-check";
 import { RegistryStore, streamOf } from "../../../test/support/registry-store.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { collectRepositories } from "../upkeep/collect-repositories.ts";
 import type { RepositoryName } from "./repository-name.ts";
 
@@ -24,6 +26,32 @@ test("who began a repository is known until it holds something, and from then on
   blobs.unlink("team/a" as RepositoryName, layer);
   await collect(store);
   expect(owners.ownerOf("team/a")).toBeUndefined();
+});
+
+test("what the repositories of a user hold together is what each of them holds, after whatever was done", async () => {
+  await using store = new RegistryStore();
+  const { owners, blobs, usage } = store.repositories;
+  const digests: Digest[] = [];
+  for (const text of ["", "1", "22"]) digests.push(await store.pushBlob("nobody/all", text));
+  const change = fc.record({
+    user: fc.constantFrom("alice", "bob", undefined),
+    repository: fc.constantFrom("a", "b", "c").map((name) => name as RepositoryName),
+    digest: fc.constantFrom(...digests),
+    isRemoval: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+      for (const { user, repository, digest, isRemoval } of changes) {
+        if (user !== undefined) owners.own(repository, user);
+        if (!isRemoval) blobs.link(repository, digest);
+        else if (blobs.stat(repository, digest) !== undefined) blobs.unlink(repository, digest);
+        for (const owner of ["alice", "bob"]) {
+          expect(owners.usageOf(owner)).toEqual(usage.ofRepositories((name) => owners.ownerOf(name) === owner));
+        }
+      }
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test("of thousands that began and sent nothing none is left, and who is uploading stays", async () => {

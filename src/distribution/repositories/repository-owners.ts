@@ -33,13 +33,10 @@ export class RepositoryOwners {
       .get(repository)?.user;
   }
 
-  /** How much the repositories hold that a user made. */
+  /** How much the repositories hold that a user made: a running total. */
   usageOf(user: string): RepositoryUsage {
     const usage = this.#state.db
-      .query<RepositoryUsage, [string]>(
-        `SELECT count(*) AS repositories, coalesce(sum(blobs), 0) AS blobs, coalesce(sum(bytes), 0) AS bytes
-         FROM repository_owners o JOIN repository_usage u ON u.repository = o.repository WHERE o.user = ?`,
-      )
+      .query<RepositoryUsage, [string]>("SELECT repositories, blobs, bytes FROM owner_usage WHERE user = ?")
       .get(user);
     return usage ?? { repositories: 0, blobs: 0, bytes: 0 };
   }

@@ -38,7 +38,7 @@ function usageOf({ usage, owners }: Asking["parts"]): StorageUsage {
   };
 }
 
-/** How many bytes of a stream come between two questions: a question may go through all repositories. */
+/** How many bytes of a stream come between two questions: a quota of repositories goes through all of them. */
 const ASK_EVERY_BYTES = 8 * 1024 * 1024;
 
 /**
