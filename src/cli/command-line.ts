@@ -123,6 +123,7 @@ async function connectToDaemon(
     terminal,
     ...(options.trace === undefined ? {} : { trace: options.trace }),
     ...(options.isAgain === undefined ? {} : { isAgain: options.isAgain }),
+    ...(options.mayStart === undefined ? {} : { mayStart: options.mayStart }),
   });
 }
 

@@ -18,6 +18,8 @@ export interface ConnectOptions {
   readonly trace?: CallTrace;
   /** The daemon went away: wait until it is back, or start it. @default false */
   readonly isAgain?: boolean;
+  /** False: `unavailable` if none is there. @default true */
+  readonly mayStart?: boolean;
 }
 
 /** What a command works with. */

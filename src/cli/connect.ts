@@ -28,7 +28,11 @@ export async function connectToDaemon(
   if (options.isAgain === true) await awaitDaemon(locations);
   let connection: SocketStream | undefined;
   if (locations.socketPath === join(locations.state, "gantry.sock")) {
-    connection = await ensureDaemon(locations, { selfCommand: options.selfCommand, userId: options.terminal.userId });
+    connection = await ensureDaemon(locations, {
+      selfCommand: options.selfCommand,
+      userId: options.terminal.userId,
+      ...(options.mayStart === undefined ? {} : { mayStart: options.mayStart }),
+    });
   }
   return connectEngine(`unix://${locations.socketPath}`, {
     ...(options.trace === undefined ? {} : { trace: options.trace }),

@@ -1,4 +1,4 @@
-import { openSync } from "node:fs";
+import { existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
@@ -13,6 +13,8 @@ export interface EnsureDaemonOptions {
   readonly selfCommand: () => readonly [string, ...string[]];
   /** The user's number: only root can start a daemon. */
   readonly userId: number;
+  /** False for who wants one that is there already, or on its way. @default true */
+  readonly mayStart?: boolean;
   /** @default 30000 */
   readonly timeoutMs?: number;
 }
@@ -28,10 +30,15 @@ const RIVAL_MS = 5000;
  * notice. Commands that do this at the same moment take turns at a lock, so that they get one daemon.
  *
  * @returns a connection to it.
- * @throws `unavailable` with what the daemon printed when it does not come up; `permission-denied` without root.
+ * @throws `unavailable` with what the daemon printed when it does not come up, and if there is none and none may be started;
+ *   `permission-denied` without root.
  */
 export async function ensureDaemon(locations: Locations, options: EnsureDaemonOptions): Promise<SocketStream> {
+  const { mayStart = true } = options;
+  const startLock = join(locations.state, "start.lock");
   const answer = await tryConnect(locations.socketPath);
+  // Whoever starts one holds that file, and is root.
+  if (!mayStart && answer === "no" && (options.userId !== 0 || !existsSync(startLock))) throw noDaemon(locations);
   if (typeof answer !== "string") {
     if (replaceable(locations) === undefined) return answer;
     answer.close();
@@ -45,7 +52,7 @@ export async function ensureDaemon(locations: Locations, options: EnsureDaemonOp
   const deadline = performance.now() + (options.timeoutMs ?? 30_000);
   // Loaded here: the usual case, a daemon that answers, needs no lock and no FFI.
   const { FileLock } = await import("../platform/file-lock.ts");
-  using _lock = await FileLock.take(join(locations.state, "start.lock"), { deadlineMs: deadline });
+  using _lock = await FileLock.take(startLock, { deadlineMs: deadline });
   const old = replaceable(locations);
   if (old === undefined) {
     const again = await tryConnect(locations.socketPath);
@@ -53,7 +60,15 @@ export async function ensureDaemon(locations: Locations, options: EnsureDaemonOp
   } else {
     process.kill(old.pid, "SIGTERM");
   }
-  return (await settled(locations, deadline)) ?? (await startDaemon(locations, options.selfCommand(), deadline));
+  const running = await settled(locations, deadline);
+  if (running !== undefined) return running;
+  // One of another build that was told to end was there: this build's takes its place.
+  if (!mayStart && old === undefined) throw noDaemon(locations);
+  return await startDaemon(locations, options.selfCommand(), deadline);
+}
+
+function noDaemon({ socketPath }: Locations): GantryError {
+  return new GantryError("unavailable", `no daemon answers at ${socketPath}`);
 }
 
 /** How long one that somebody else looks after (systemd, an operator) is waited for before a command starts its own. */

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type {
   RegistryNotice,
@@ -8,6 +9,7 @@ import type {
 } from "../api/registry.ts";
 import { ContentStore } from "../content/content-store.ts";
 import { REGISTRY_ROOTS } from "../distribution/repositories/registry-roots.ts";
+import { GantryError } from "../errors/gantry-error.ts";
 import { isRootLocked, lockRoot } from "../state/root-lock.ts";
 import { State } from "../state/state.ts";
 import { makeFolder } from "./make-folder.ts";
@@ -37,6 +39,7 @@ export interface RunRegistryOptions {
 export async function runRegistry({ root, request, tell, signal, environment }: RunRegistryOptions): Promise<boolean> {
   const warn = (sentence: string): void => tell({ kind: "warning", sentence });
   const { storage } = registryConfigOf(request);
+  makeFolder(root, "--root");
   return await withRegistry({ root, warn, storage, environment }, async (service) => {
     const { address, metricsAddress } = await service.serve(request, tell);
     tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
@@ -53,7 +56,12 @@ export interface RunUpkeepOptions {
   readonly environment: Environment;
 }
 
-/** Looks after what a root keeps that nobody serves. @returns false, and has done nothing, if a daemon owns the root */
+/**
+ * Looks after what a root keeps that nobody serves.
+ *
+ * @returns false, and has done nothing, if a daemon owns the root
+ * @throws `not-found`, and has made nothing, if no registry was ever served from there
+ */
 export async function runRegistryUpkeep({
   root,
   request,
@@ -63,10 +71,17 @@ export async function runRegistryUpkeep({
 }: RunUpkeepOptions): Promise<boolean> {
   const warn = (sentence: string): void => tell({ kind: "warning", sentence });
   const { storage } = request.Config === undefined ? {} : readRegistryConfig(request.Config);
+  if (!existsSync(join(root, DATABASE))) {
+    throw new GantryError("not-found", `there is no registry in ${root}`, {
+      hint: "name the --root that `gantry registry serve` has, or the daemon's",
+    });
+  }
   return await withRegistry({ root, warn, storage, environment }, (service) =>
     service.upkeep(request, { tell, signal }),
   );
 }
+
+const DATABASE = "state.db";
 
 interface RegistryRoot {
   readonly root: string;
@@ -80,10 +95,9 @@ async function withRegistry(
   work: (service: RegistryService) => Promise<void>,
 ): Promise<boolean> {
   keepOffProxies();
-  makeFolder(root, "--root");
   if (isRootLocked(root)) return false;
   using _root = lockRoot(root);
-  using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
+  using state = State.open(join(root, DATABASE), { migrations: MIGRATIONS, now: Date.now });
   const bytes =
     storage === undefined
       ? {}

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeAnnouncement } from "../../src/daemon/announcement.ts";
@@ -21,6 +21,27 @@ const FAKE_DAEMON = `
   const server = require("node:net").createServer((socket) => { socket.destroy(); server.close(); });
   server.listen(path);
 `;
+
+test("who may start none is told that there is none, and nothing is made", async () => {
+  const state = join(tmpdir(), `gantry-ensure-none-${process.pid}`);
+  const locations = resolveLocations({ root: join(state, "root"), state }, {});
+  const selfCommand = (): never => {
+    throw new Error("a daemon was to be started");
+  };
+  const refusal = expect.objectContaining({
+    code: "unavailable",
+    message: `no daemon answers at ${state}/gantry.sock`,
+  });
+  for (const userId of [0, 1000]) {
+    await expect(ensureDaemon(locations, { selfCommand, userId, mayStart: false })).rejects.toEqual(refusal);
+  }
+  expect(existsSync(state)).toBe(false);
+  // Somebody has started one before.
+  mkdirSync(state);
+  writeFileSync(join(state, "start.lock"), "");
+  await expect(ensureDaemon(locations, { selfCommand, userId: 0, mayStart: false })).rejects.toEqual(refusal);
+  rmSync(state, { recursive: true });
+});
 
 test("a daemon that closes its socket before it lets go of its root is waited for", async () => {
   const state = mkdtempSync(join(tmpdir(), "gantry-ensure-"));

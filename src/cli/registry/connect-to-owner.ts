@@ -1,20 +1,31 @@
 import { realpathSync } from "node:fs";
 import type { EngineApi } from "../../api/engine-api.ts";
-import { GantryError } from "../../errors/gantry-error.ts";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import type { CommandContext } from "../command.ts";
 
 /**
  * The daemon that has a root which is in use.
  *
- * @param root undefined for that of whichever daemon there is.
+ * @param root undefined for that of whichever daemon there is, started if there is none.
  * @throws `conflict` if another process has it: what is meant for one root is not done to the daemon's.
  */
 export async function connectToOwner(context: CommandContext, root: string | undefined): Promise<EngineApi> {
-  const api = await context.connect();
-  if (root === undefined) return api;
-  const { DockerRootDir } = await api.info();
-  if (placeOf(root) === placeOf(DockerRootDir)) return api;
-  throw new GantryError("conflict", `${root} is in use by another process, and the daemon's root is ${DockerRootDir}`, {
+  if (root === undefined) return await context.connect();
+  let daemonRoot: string;
+  try {
+    // Somebody has the root already: a daemon that is started now would be one more.
+    const api = await context.connect({ mayStart: false });
+    daemonRoot = (await api.info()).DockerRootDir;
+    if (placeOf(root) === placeOf(daemonRoot)) return api;
+  } catch (cause) {
+    if (!isGantryError(cause, "unavailable")) throw cause;
+    throw inUse(root, cause.message);
+  }
+  throw inUse(root, `the daemon's root is ${daemonRoot}`);
+}
+
+function inUse(root: string, noOwner: string): GantryError {
+  return new GantryError("conflict", `${root} is in use by another process, and ${noOwner}`, {
     hint: "a registry that is served looks after its root by itself; for anything else end it first",
   });
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fakeApi, fakeTerminal, runMain } from "../../../test/support/cli-double.ts";
@@ -7,6 +7,7 @@ import { holdRoot, storeBlobs } from "../../../test/support/registry-store.ts";
 import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../api/registry.ts";
 import type { InfoResponse } from "../../api/system.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
+import { commandLine } from "../command-line.ts";
 
 let root: string;
 beforeEach(() => {
@@ -49,7 +50,19 @@ describe("upkeep of a root that nobody serves", () => {
     ]);
   });
 
+  test("is refused where no registry ever was, and makes nothing there", async () => {
+    const { status, stderr } = await gantry("collect");
+    expect([status, stderr, readdirSync(root)]).toEqual([
+      1,
+      expect.stringContaining(`there is no registry in ${root} (name the --root`),
+      [],
+    ]);
+    rmSync(root, { recursive: true });
+    expect([(await gantry("scrub")).status, existsSync(root)]).toEqual([1, false]);
+  });
+
   test("retention needs rules, and says where", async () => {
+    await storeBlobs(root, []);
     const without = await gantry("retention --dry-run");
     expect(without.status).toBe(1);
     expect(without.stderr).toContain("there is no rule of retention (write [[retention]] in registry.toml");
@@ -101,6 +114,7 @@ describe("upkeep of what a daemon has", () => {
 });
 
 describe("upkeep of a root that is in use", () => {
+  beforeEach(() => storeBlobs(root, []));
   const ask = async (daemonRoot: string) => {
     const tasks: string[] = [];
     const api = fakeApi({
@@ -116,6 +130,21 @@ describe("upkeep of a root that is in use", () => {
     const result = await runMain(["registry", "retention", "--root", root], { api });
     return { tasks, ...result };
   };
+
+  test("is refused where the process that has it is no daemon, and starts none", async () => {
+    const state = `${root}.state`;
+    using _lock = holdRoot(root);
+    const terminal = fakeTerminal({ environment: { GANTRY_STATE: state } });
+    const selfCommand = (): never => {
+      throw new Error("a daemon was to be started");
+    };
+    for (const words of ["collect", "serve"]) {
+      const status = await commandLine(["registry", words, "--root", root], terminal, { selfCommand });
+      expect([status, existsSync(state)]).toEqual([1, false]);
+    }
+    const sentence = `${root} is in use by another process, and no daemon answers at ${state}/gantry.sock`;
+    expect(terminal.printed.stderr.split(sentence)).toHaveLength(3);
+  });
 
   test("is the daemon's to do that has it, and is not done to the root of another one", async () => {
     expect(await ask(root)).toMatchObject({ status: 0, tasks: ["retention"] });
