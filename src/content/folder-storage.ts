@@ -72,7 +72,12 @@ export class FolderStorage implements BlobStorage {
 
   async take(path: string, { digest }: StoredBlob): Promise<void> {
     await rename(path, this.path(digest));
-    await this.#syncs[digestAlgorithm(digest)].run();
+    try {
+      await this.#syncs[digestAlgorithm(digest)].run();
+    } catch (error) {
+      await rename(this.path(digest), path);
+      throw error;
+    }
   }
 
   async *read({ digest, sizeBytes }: StoredBlob): AsyncGenerator<Uint8Array, undefined> {
@@ -80,6 +85,7 @@ export class FolderStorage implements BlobStorage {
     try {
       file = await open(this.path(digest), "r");
     } catch (cause) {
+      if (!isMissing(cause)) throw diskError(`cannot read ${digest}`, cause);
       throw new GantryError("data-loss", `${digest} is missing from the store`, { cause });
     }
     try {
@@ -106,8 +112,8 @@ export class FolderStorage implements BlobStorage {
   }
 
   async remove(digest: Digest): Promise<void> {
-    await unlink(this.path(digest)).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== "ENOENT") throw diskError(`cannot remove ${digest}`, cause);
+    await unlink(this.path(digest)).catch((cause) => {
+      if (!isMissing(cause)) throw diskError(`cannot remove ${digest}`, cause);
     });
   }
 
@@ -128,4 +134,8 @@ export class FolderStorage implements BlobStorage {
   list(): undefined {
     return undefined;
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

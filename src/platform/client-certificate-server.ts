@@ -1,8 +1,10 @@
 import { createServer as createHttpServer, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { planDescriptors } from "./descriptor-watch.ts";
 import type { HttpPeer, HttpServer, HttpServerOptions, ServerTls } from "./http-server.ts";
 import { answerNode, type IncomingBody } from "./node-exchange.ts";
+import { descriptorLimit } from "./spare-descriptors.ts";
 
 export interface ClientCertificateServerOptions extends HttpServerOptions {
   readonly tls: ServerTls;
@@ -23,6 +25,8 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
   http.keepAliveTimeout = options.idleSeconds * 1000;
   const sockets = new Set<Socket>();
   const server = createTlsServer({ ...secureContext(options.tls), requestCert: true, rejectUnauthorized: false });
+  // Whoever comes when there are so many is sent away: a connection that cannot be accepted would keep a processor busy.
+  server.maxConnections = planDescriptors(descriptorLimit()).requests;
   const keep = (socket: Socket): void => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { DescriptorWatch } from "./descriptor-watch.ts";
 import { streamOf } from "./stream-of.ts";
 import { serveTwoWays, type TwoWayServer } from "./two-way-server.ts";
 
@@ -15,6 +16,8 @@ export interface HttpPeer {
   readonly address: string;
   /** If one was asked for, sent, and verified. */
   readonly certificate?: HttpPeerCertificate;
+  /** There is no descriptor to spare for its request: it is to ask again. @default false */
+  readonly mustWait?: boolean;
 }
 
 /** What a server shows to its clients, and asks of them. All PEM. */
@@ -34,6 +37,10 @@ export interface HttpServerOptions {
   readonly streamsBodies?: boolean;
   /** Must not throw. */
   readonly handle: (request: Request, peer: HttpPeer) => Promise<Response>;
+  /** The answer if a file cannot be opened that `handle` gave as a body. @default 500 */
+  readonly onUnreadable?: (error: unknown) => Response;
+  /** Told when there are few descriptors to spare, with how many the process may have; at most once a minute. */
+  readonly onScarce?: (limit: number) => void;
 }
 
 export interface HttpServer {
@@ -59,8 +66,13 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     return await serveWithClientCertificates({ ...options, tls: options.tls, idleSeconds: IDLE_SECONDS });
   }
   if (options.port !== 0) await requireFree(options);
+  const watch = new DescriptorWatch({
+    relieve: () => server.closeIdleConnections(),
+    onScarce: options.onScarce ?? (() => {}),
+  });
+  const mustWait = (answering: number): boolean => watch.isFull(answering);
   const listen = (tls: ServerTls | undefined, port: number): Promise<TwoWayServer> =>
-    serveTwoWays({ ...options, port, ...(tls === undefined ? {} : { tls }), idleSeconds: IDLE_SECONDS });
+    serveTwoWays({ ...options, port, ...(tls === undefined ? {} : { tls }), idleSeconds: IDLE_SECONDS, mustWait });
   let server = await listen(options.tls, options.port);
   /** Those before, which still answer somebody. */
   const ending = new Set<TwoWayServer>();
@@ -75,6 +87,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
       void before.stop(false).finally(() => ending.delete(before));
     },
     async close() {
+      watch[Symbol.dispose]();
       await Promise.all([server, ...ending].map((one) => one.stop(true)));
     },
   };

@@ -32,6 +32,7 @@ export async function answerNode(
     const request = toRequest(incoming, { scheme, signal: gone.signal, body: body.stream });
     if (request === undefined) return void outgoing.writeHead(400, { connection: "close" }).end();
     const response = await handle(request, peer);
+    if (peer.mustWait === true) response.headers.set("connection", "close");
     // As Bun's server does: a body whose length nobody said is in memory.
     const bytes = response.headers.has("content-length") ? undefined : await readBytes(request, response);
     const length = bytes === undefined ? [] : ["content-length", String(bytes.byteLength)];

@@ -6,10 +6,14 @@ import { releaseBytes } from "./release-bytes.ts";
 
 export interface TwoWayServerOptions extends HttpServerOptions {
   readonly idleSeconds: number;
+  /** Says whether one more request is to wait, while so many are answered, itself among them. */
+  readonly mustWait: (answering: number) => boolean;
 }
 
 export interface TwoWayServer {
   readonly port: number;
+  /** Ends connections on which nothing is asked. */
+  closeIdleConnections(): void;
   /** @param now also end what is being answered */
   stop(now: boolean): Promise<void>;
 }
@@ -26,10 +30,12 @@ export interface TwoWayServer {
  * @throws whatever the kernel says of the address
  */
 export async function serveTwoWays(options: TwoWayServerOptions): Promise<TwoWayServer> {
-  const { hostname, port, tls, handle, idleSeconds, streamsBodies = false } = options;
+  const { hostname, port, tls, handle, idleSeconds, streamsBodies = false, onUnreadable } = options;
   const scheme = tls === undefined ? "http" : "https";
+  let bun: Bun.Server<undefined> | undefined;
   const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => {
-    const peer = { address: incoming.socket.remoteAddress ?? "" };
+    const mustWait = options.mustWait(bun?.pendingRequests ?? 0);
+    const peer = { address: incoming.socket.remoteAddress ?? "", mustWait };
     void answerNode({ scheme, incoming, outgoing, body: readByChunk(incoming), peer }, handle);
   };
   const node =
@@ -37,20 +43,29 @@ export async function serveTwoWays(options: TwoWayServerOptions): Promise<TwoWay
   // The idle time of a connection counts, not the time that a request takes.
   node.requestTimeout = 0;
   node.keepAliveTimeout = idleSeconds * 1000;
-  const route = (request: Request, bun: Bun.Server<undefined>): Promise<Response> =>
-    handle(request, { address: bun.requestIP(request)?.address ?? "" });
+  const route = async (request: Request, server: Bun.Server<undefined>): Promise<Response> => {
+    const mustWait = options.mustWait(server.pendingRequests);
+    const response = await handle(request, { address: server.requestIP(request)?.address ?? "", mustWait });
+    if (mustWait) response.headers.set("connection", "close");
+    return response;
+  };
   const additions = {
     idleTimeout: idleSeconds,
     reusePort: tls !== undefined,
     development: false,
+    ...(onUnreadable === undefined ? {} : { error: onUnreadable }),
     // Bun.serve sends what is made in chunks, whatever its length is said to be.
     ...(streamsBodies ? {} : { routes: { "/*": { GET: route, HEAD: route, DELETE: route } } }),
   };
   const listening = Promise.withResolvers<void>();
   node.once("listening", listening.resolve).once("error", listening.reject);
-  const bun = withAdditions(additions, () => node.listen({ host: hostname, port }));
+  bun = withAdditions(additions, () => node.listen({ host: hostname, port }));
   await listening.promise;
-  return { port: bun?.port ?? port, stop: (now) => stop(node, bun, now) };
+  return {
+    port: bun?.port ?? port,
+    closeIdleConnections: () => void (bun?.closeIdleConnections() ?? node.closeIdleConnections()),
+    stop: (now) => stop(node, bun, now),
+  };
 }
 
 /** Adds to the options of the Bun.serve that somebody calls meanwhile. @returns what that one gave */

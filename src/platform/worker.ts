@@ -1,3 +1,6 @@
+import { GantryError } from "../errors/gantry-error.ts";
+import { hasSpareDescriptors } from "./spare-descriptors.ts";
+
 /** A thread with a module of ours in it, that talks in messages. */
 export interface WorkerThread {
   /** Sends a message; `transfer` gives buffers away instead of copying them. */
@@ -23,8 +26,20 @@ function workerAddress(path: string): string {
   return `/$bunfs/root/${path.replace(/\.ts$/, ".js")}`;
 }
 
-/** Starts a thread with the module at `path`, relative to the repository: `src/image/unpack/unpack-worker.ts`. */
+/** A thread needs three or four for its event loop and its module; without them Bun ends the whole process (measured with 1.4.5). */
+const WORKER_DESCRIPTORS = 8;
+
+/**
+ * Starts a thread with the module at `path`, relative to the repository: `src/image/unpack/unpack-worker.ts`.
+ *
+ * @throws `unavailable` if there are no descriptors for it
+ */
 export function startWorker(path: string): WorkerThread {
+  if (!hasSpareDescriptors(WORKER_DESCRIPTORS)) {
+    throw new GantryError("unavailable", "cannot start a thread: too many files are open", {
+      hint: "raise the limit of open files",
+    });
+  }
   const worker = new Worker(workerAddress(path));
   const closed = new Promise<void>((resolve) => worker.addEventListener("close", () => resolve(), { once: true }));
   return {

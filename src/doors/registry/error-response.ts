@@ -37,6 +37,9 @@ const OTHER: Readonly<
   internal: { status: 500, code: "UNKNOWN" },
 };
 
+/** When whoever heard that the registry is unavailable should ask again. */
+const RETRY_SECONDS = 1;
+
 /** The response that tells an error: `{"errors":[{"code","message","detail"}]}` (distribution-spec, "Error Codes"). */
 export function errorResponse(error: unknown): Response {
   const { status, code, detail } = classify(error);
@@ -44,7 +47,11 @@ export function errorResponse(error: unknown): Response {
   const body = { errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] };
   return new Response(JSON.stringify(body), {
     status,
-    headers: { ...(error instanceof RegistryError ? error.headers : {}), "content-type": "application/json" },
+    headers: {
+      ...(status === 503 ? { "retry-after": String(RETRY_SECONDS) } : {}),
+      ...(error instanceof RegistryError ? error.headers : {}),
+      "content-type": "application/json",
+    },
   });
 }
 

@@ -2,7 +2,7 @@ import type { EventOutbox } from "../../distribution/notifications/event-outbox.
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
 import type { UpstreamCache } from "../../distribution/upstream/upstream-cache.ts";
-import { formatError, isGantryError } from "../../errors/gantry-error.ts";
+import { formatError, GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { type Access, readPeerCertificate } from "../../identity/index.ts";
 import type { HttpPeer } from "../../platform/http-server.ts";
 import { admit } from "./admission.ts";
@@ -98,6 +98,11 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
     // Alive is who answers; ready is whose database and storage do.
     if (url.pathname === "/readyz") await parts.requireReady();
     return Response.json({ status: "ok" });
+  }
+  if (peer.mustWait === true) {
+    throw new GantryError("unavailable", "the registry has no descriptors to spare for one more request", {
+      hint: "try again in a moment",
+    });
   }
   if (!hasHost(request)) throw new RegistryError("UNSUPPORTED", "the request's Host is no host", { status: 400 });
   const page = answerPage(request.method, url.pathname);

@@ -1,5 +1,8 @@
+import { diskError } from "../../content/disk-error.ts";
 import { formatError } from "../../errors/gantry-error.ts";
 import { type HttpPeer, type HttpServer, serveHttp } from "../../platform/http-server.ts";
+import { addCommonHeaders } from "./common-headers.ts";
+import { errorResponse } from "./error-response.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { listenOn } from "./listen-on.ts";
 import { answerRegistry, type RegistryDoorOptions } from "./registry-door.ts";
@@ -34,13 +37,29 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Regi
   const { listen, tls, streamsBodies = false } = options;
   const secure = tls === undefined ? {} : { tls: readTlsFiles(tls) };
   const handle = (request: Request, peer: HttpPeer): Promise<Response> => answerRegistry(request, peer, options);
-  const server = await listenOn("registry", listen, () => serveHttp({ ...listen, ...secure, streamsBodies, handle }));
+  const onUnreadable = (error: unknown): Response => answerUnreadable(error, options);
+  const onScarce = (limit: number): void =>
+    options.warn(
+      `few of the ${limit} files that the registry may have open are left: idle connections are ended, and some requests told to come again (raise the limit: ulimit -n, or LimitNOFILE= of its unit)`,
+    );
+  const server = await listenOn("registry", listen, () =>
+    serveHttp({ ...listen, ...secure, streamsBodies, handle, onUnreadable, onScarce }),
+  );
   const watch = tls === undefined ? undefined : watchTls(tls, server, options.warn);
   const close = async (): Promise<void> => {
     clearInterval(watch);
     await server.close();
   };
   return { address: { hostname: listen.hostname, port: server.port }, close, [Symbol.asyncDispose]: close };
+}
+
+/** A blob's file is opened when its answer is sent: it may be gone, or there may be no descriptor for it. */
+function answerUnreadable(cause: unknown, { warn }: RegistryDoorOptions): Response {
+  const error = diskError("cannot read a blob", cause);
+  if (error.code !== "unavailable") warn(formatError(error));
+  const response = errorResponse(error);
+  addCommonHeaders(response.headers);
+  return response;
 }
 
 function watchTls(

@@ -1,0 +1,23 @@
+import { expect, test } from "bun:test";
+import { formatError } from "../errors/gantry-error.ts";
+import { diskError } from "./disk-error.ts";
+
+function sayOf(code: string): readonly [string, string] {
+  const cause = Object.assign(new Error(`${code}: it failed, open '/x'`), { code });
+  const error = diskError("cannot write an upload", cause);
+  return [error.code, formatError(error)];
+}
+
+test("what the disk refuses is said in words, with what to do", () => {
+  expect(sayOf("ENOSPC")).toEqual(["exhausted", expect.stringMatching(/no space left on device.*free some space/)]);
+  expect(sayOf("EROFS")).toEqual([
+    "unavailable",
+    expect.stringMatching(/the file system is read-only.*another --root/),
+  ]);
+  expect(sayOf("EMFILE")).toEqual([
+    "unavailable",
+    expect.stringMatching(/too many files are open.*limit of open files/),
+  ]);
+  expect(sayOf("EACCES")[0]).toBe("permission-denied");
+  expect(sayOf("EIO")).toEqual(["internal", "cannot write an upload: EIO: it failed, open '/x'"]);
+});

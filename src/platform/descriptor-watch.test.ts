@@ -1,0 +1,18 @@
+import { expect, test } from "bun:test";
+import { planDescriptors } from "./descriptor-watch.ts";
+import { descriptorLimit, hasSpareDescriptors } from "./spare-descriptors.ts";
+
+test("of few descriptors a quarter is kept free, of many 64, and a request has two of the rest", () => {
+  expect([32, 64, 256, 1024, 20_000].map(planDescriptors)).toEqual([
+    { spare: 16, requests: 1 },
+    { spare: 16, requests: 16 },
+    { spare: 32, requests: 104 },
+    { spare: 64, requests: 472 },
+    { spare: 64, requests: 9960 },
+  ]);
+});
+
+test("descriptors are counted by the kernel's own limit", () => {
+  expect(hasSpareDescriptors(16)).toBe(true);
+  expect(descriptorLimit()).toBeGreaterThan(16);
+});

@@ -1,0 +1,72 @@
+import { descriptorLimit, hasSpareDescriptors } from "./spare-descriptors.ts";
+
+/** What a server keeps free for everything but its clients: its database, logs, threads, modules that are loaded late. */
+export interface DescriptorBudget {
+  /** So many are to be free. */
+  readonly spare: number;
+  /** Requests that may be answered at once, each with its connection and a file. */
+  readonly requests: number;
+}
+
+const SPARE_MIN = 16;
+const SPARE_MAX = 64;
+/** What a server has open when nobody asks it anything. */
+const OWN = 16;
+
+/** Shares out the descriptors that a process may have. */
+export function planDescriptors(limit: number): DescriptorBudget {
+  const spare = Math.min(SPARE_MAX, Math.max(SPARE_MIN, Math.floor(limit / 8)));
+  return { spare, requests: Math.max(1, Math.floor((limit - spare - OWN) / 2)) };
+}
+
+export interface DescriptorWatchOptions {
+  /** Gives descriptors back that nobody needs now: connections on which nothing is asked. */
+  readonly relieve: () => void;
+  /** Told when they become few, at most once a minute. */
+  readonly onScarce: (limit: number) => void;
+}
+
+const LOOK_MS = 1000;
+const QUIET_LOOKS = 60;
+
+/** Sees to it that a server has descriptors to spare. */
+export class DescriptorWatch implements Disposable {
+  readonly budget: DescriptorBudget;
+  readonly #options: DescriptorWatchOptions;
+  readonly #limit = descriptorLimit();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #isScarce = false;
+  #looksSinceTold = QUIET_LOOKS;
+
+  constructor(options: DescriptorWatchOptions) {
+    this.#options = options;
+    this.budget = planDescriptors(this.#limit);
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** True if one more request is to wait, while so many others are answered. */
+  isFull(answering: number): boolean {
+    return this.#isScarce || answering > this.budget.requests;
+  }
+
+  /**
+   * While connections wait for a descriptor the kernel reports them again and again, and Bun asks for each again and again: a processor is
+   * busy until there is one.
+   */
+  #look(): void {
+    this.#looksSinceTold += 1;
+    const { spare } = this.budget;
+    this.#isScarce = !hasSpareDescriptors(spare);
+    if (!this.#isScarce) return;
+    if (this.#looksSinceTold > QUIET_LOOKS) {
+      this.#looksSinceTold = 0;
+      this.#options.onScarce(this.#limit);
+    }
+    this.#options.relieve();
+    this.#isScarce = !hasSpareDescriptors(spare);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
