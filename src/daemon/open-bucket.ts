@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import type { BucketStorage } from "../content/bucket/bucket-storage.ts";
 import { openBucketStorage } from "../content/bucket/open-bucket-storage.ts";
 import { GantryError } from "../errors/gantry-error.ts";
+import { readRegularFile } from "../platform/text-file.ts";
 import { S3Bucket } from "../s3/s3-bucket.ts";
 import type { S3Credentials } from "../s3/s3-connection.ts";
 import type { State } from "../state/state.ts";
@@ -71,7 +71,7 @@ function readCredentials({ credentialFiles, bucket }: StorageConfig, environment
 
 function readSecret(path: string): string {
   try {
-    return readFileSync(path, "utf8").trim();
+    return readRegularFile(path).trim();
   } catch (cause) {
     throw new GantryError("unavailable", `cannot read the access key in ${path}`, { cause });
   }

@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
 import type { RegistryNotice } from "../api/registry.ts";
 import { deliverEvents } from "../distribution/notifications/deliver-events.ts";
 import type { EventOutbox } from "../distribution/notifications/event-outbox.ts";
@@ -14,6 +13,7 @@ import { serveMetrics } from "../doors/registry/serve-metrics.ts";
 import { serveRegistry } from "../doors/registry/serve-registry.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { type Access, type Identity, openAccess } from "../identity/index.ts";
+import { isPathTaken } from "../platform/text-file.ts";
 import { accessPath } from "./access-path.ts";
 import { openLineLog } from "./line-log.ts";
 import type { RegistryConfig } from "./registry-config.ts";
@@ -108,7 +108,7 @@ async function openRights(
   { root, state, tell }: OpenRegistryDoorParts,
   audit: WriteLine | undefined,
 ): Promise<Access> {
-  if (access !== undefined && !existsSync(access)) {
+  if (access !== undefined && !isPathTaken(access)) {
     throw new GantryError("invalid-argument", `there is no ${access}: without it everybody could do everything`, {
       hint: `begin it with \`gantry registry user add --access ${access} NAME\`, or name no file if everybody may`,
     });

@@ -1,32 +1,24 @@
-import { readFileSync, statSync } from "node:fs";
 import { parseRegistries } from "../distribution/client/parse-registries.ts";
 import { DEFAULT_REGISTRIES, type RegistriesConfig } from "../distribution/client/registries.ts";
 import { GantryError } from "../errors/gantry-error.ts";
+import { watchedFile } from "./watched-file.ts";
 
 /** Where an administrator says which registries are default, insecure or blocked. */
 const REGISTRIES_PATH = "/etc/gantry/registries.toml";
 
 /**
- * Gives the configuration as the file says it now: it is read again when it has changed.
+ * Gives the configuration as the file says it now.
  *
- * @throws `invalid-argument` naming file and line, at each use, while the file cannot be understood: a registry that should be
- * blocked must not be asked meanwhile.
+ * @param path `GANTRY_REGISTRIES`. One that is named has to be there: a mistyped path must not unblock what is blocked.
+ * @throws `invalid-argument` naming file and line, at each use, while the file cannot be understood.
  */
-export function registriesReader(path: string = REGISTRIES_PATH): () => RegistriesConfig {
-  let known: { readonly stamp: string; readonly config: RegistriesConfig } | undefined;
+export function registriesReader(path?: string): () => RegistriesConfig {
+  const file = path || REGISTRIES_PATH;
+  const read = watchedFile(file, parseRegistries);
   return () => {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return DEFAULT_REGISTRIES;
-    const stamp = `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
-    if (known?.stamp !== stamp) known = { stamp, config: parse(path) };
-    return known.config;
+    const config = read();
+    if (config !== undefined) return config;
+    if (!path) return DEFAULT_REGISTRIES;
+    throw new GantryError("invalid-argument", `there is no ${file}, which GANTRY_REGISTRIES names`);
   };
-}
-
-function parse(path: string): RegistriesConfig {
-  try {
-    return parseRegistries(readFileSync(path, "utf8"));
-  } catch (cause) {
-    throw new GantryError("invalid-argument", `cannot understand ${path}`, { cause });
-  }
 }

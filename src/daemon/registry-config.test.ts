@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -139,6 +140,14 @@ describe("registry.toml", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  test("is a file: a pipe says nothing when it is read again, and a registry would be served without what it said", () => {
+    const folder = mkdtempSync(join(tmpdir(), "gantry-registry-config-"));
+    const pipe = join(folder, "registry.toml");
+    spawnSync("mkfifo", [pipe]);
+    expect(() => readRegistryConfig(pipe)).toThrow(`cannot read ${pipe}`);
+    rmSync(folder, { recursive: true });
   });
 
   test("says how what is kept is looked after, and what is not said is as usual", () => {

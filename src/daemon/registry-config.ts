@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type NotificationEndpoint, parseNotifications } from "../distribution/notifications/parse-notifications.ts";
 import { readUpkeep, UPKEEP_KEYS, type UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
@@ -8,6 +7,7 @@ import type { UpstreamRule } from "../distribution/upstream/upstream-rule.ts";
 import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
 import type { TlsFiles } from "../doors/registry/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
+import { readTextFile } from "../platform/text-file.ts";
 import { parseToml, type TomlTable } from "../toml/parse-toml.ts";
 import { withTomlLine } from "../toml/toml-line.ts";
 import { isTomlTable } from "../toml/toml-tables.ts";
@@ -86,12 +86,7 @@ const TLS_KEYS = ["certificate", "key", "client-authority"] as const;
  * @throws `invalid-argument` with everything that is wrong with it, or with passwords that it names and that cannot be read
  */
 export function readRegistryConfig(path: string): RegistryConfig {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new GantryError("invalid-argument", `cannot read ${path}`, { cause });
-  }
+  const text = readTextFile(path);
   const config = parseRegistryConfig(text, path);
   refuse(findLoginProblems(config.upstreams ?? []), text, path);
   return config;

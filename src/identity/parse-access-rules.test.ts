@@ -146,7 +146,7 @@ burst = 1.5
       throw new Error("no such file");
     };
     expect(parseAccessRules('htpasswd = "gone"', { readHtpasswd: fail }).problems).toEqual([
-      "access.toml:1: htpasswd cannot be read: no such file",
+      "access.toml:1: htpasswd cannot be used: no such file",
     ]);
   });
 

@@ -1,3 +1,4 @@
+import { formatError } from "../errors/gantry-error.ts";
 import {
   type AccessRules,
   NO_RULES,
@@ -89,7 +90,7 @@ function addHtpasswd(
   try {
     text = options.read(path);
   } catch (error) {
-    reader.problem(["htpasswd"], `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    reader.problem(["htpasswd"], `cannot be used: ${formatError(error)}`);
     return;
   }
   const { entries, problems } = parseHtpasswd(text, path);

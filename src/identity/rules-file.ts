@@ -1,10 +1,9 @@
-import { readFileSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { GantryError } from "../errors/gantry-error.ts";
+import { formatError, GantryError } from "../errors/gantry-error.ts";
+import { fileStamp, isPathTaken, readTextFile } from "../platform/text-file.ts";
 import { type AccessRules, isOpen, NO_RULES } from "./access-rules.ts";
 import { parseAccessRules } from "./parse-access-rules.ts";
 
-const FILE_BYTES_MAX = 4 * 1024 * 1024;
 const PROBLEMS_SHOWN = 20;
 
 export interface RulesFileOptions {
@@ -13,40 +12,30 @@ export interface RulesFileOptions {
   readonly warn: (sentence: string) => void;
 }
 
-function stampOf(path: string): string {
-  const stat: Stats | undefined = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? "" : `${stat.mtimeMs} ${stat.ctimeMs} ${stat.size} ${stat.ino}`;
-}
-
-function readText(path: string): string {
-  const { size } = statSync(path);
-  if (size > FILE_BYTES_MAX) throw new Error(`it is larger than ${FILE_BYTES_MAX} bytes`);
-  return readFileSync(path, "utf8");
-}
+/** Stamps of the files that the rules are in, each taken before it is read: what changes meanwhile is seen the next time. */
+type Stamps = Map<string, string>;
 
 /**
- * Reads the rules at `path` and the password file that they name; without a file there are none.
+ * Reads the rules at `path` and the password file that they name; without a file there are none. A link that leads nowhere is a file that
+ * cannot be read: it must not let everybody in.
  *
- * @throws `invalid-argument` naming everything that is wrong, `unavailable` if it cannot be read.
+ * @param stamps takes those of the files, whether or not they can be used.
+ * @throws `invalid-argument` naming everything that is wrong
  */
-export function readRules(path: string): { readonly rules: AccessRules; readonly files: readonly string[] } {
-  const files = [path];
-  if (stampOf(path) === "") return { rules: NO_RULES, files };
-  let text: string;
-  try {
-    text = readText(path);
-  } catch (cause) {
-    throw new GantryError("unavailable", `cannot read ${path}`, { cause });
+export function readRules(path: string, stamps: Stamps = new Map()): AccessRules {
+  const read = (file: string): string => {
+    stamps.set(file, fileStamp(file));
+    return readTextFile(file);
+  };
+  if (!isPathTaken(path)) {
+    stamps.set(path, fileStamp(path));
+    return NO_RULES;
   }
-  const { rules, problems } = parseAccessRules(text, {
+  const { rules, problems } = parseAccessRules(read(path), {
     fileName: basename(path),
-    readHtpasswd(name) {
-      const file = resolve(dirname(path), name);
-      files.push(file);
-      return readText(file);
-    },
+    readHtpasswd: (name) => read(resolve(dirname(path), name)),
   });
-  if (problems.length === 0) return { rules, files };
+  if (problems.length === 0) return rules;
   const shown = problems.slice(0, PROBLEMS_SHOWN).join("; ");
   const more = problems.length > PROBLEMS_SHOWN ? `; and ${problems.length - PROBLEMS_SHOWN} more` : "";
   throw new GantryError("invalid-argument", `invalid ${path}: ${shown}${more}`);
@@ -56,16 +45,12 @@ export function readRules(path: string): { readonly rules: AccessRules; readonly
 export class RulesFile {
   readonly #options: RulesFileOptions;
   #rules: AccessRules;
-  #files: readonly string[];
-  #stamp: string;
+  #stamps: Stamps = new Map();
 
   /** @throws as `readRules`: a registry does not begin with rules that nobody understands. */
   constructor(options: RulesFileOptions) {
     this.#options = options;
-    const { rules, files } = readRules(options.path);
-    this.#rules = rules;
-    this.#files = files;
-    this.#stamp = this.#currentStamp();
+    this.#rules = readRules(options.path, this.#stamps);
   }
 
   /** What held when it was last looked at. */
@@ -78,31 +63,23 @@ export class RulesFile {
    * there were users: an editor that writes in two steps must not open the registry to everybody for a moment.
    */
   current(): AccessRules {
-    const stamp = this.#currentStamp();
-    if (stamp === this.#stamp) return this.#rules;
-    this.#stamp = stamp;
+    const { path } = this.#options;
+    if ([...this.#stamps].every(([file, stamp]) => fileStamp(file) === stamp)) return this.#rules;
+    this.#stamps = new Map();
     try {
-      const { rules, files } = readRules(this.#options.path);
+      const rules = readRules(path, this.#stamps);
       if (isOpen(rules) && !isOpen(this.#rules)) {
         this.#warn(
-          `${this.#options.path} has neither users nor rights any more (restart the registry if everybody is to do everything)`,
+          `${path} has neither users nor rights any more (restart the registry if everybody is to do everything)`,
         );
-        return this.#rules;
-      }
-      this.#rules = rules;
-      this.#files = files;
-      this.#stamp = this.#currentStamp();
+      } else this.#rules = rules;
     } catch (error) {
-      this.#warn(error instanceof Error ? error.message : String(error));
+      this.#warn(formatError(error));
     }
     return this.#rules;
   }
 
   #warn(why: string): void {
     this.#options.warn(`${why}; until then the rules before hold`);
-  }
-
-  #currentStamp(): string {
-    return this.#files.map(stampOf).join("|");
   }
 }

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { mkdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
 import { FileLock } from "../platform/file-lock.ts";
 import { BCRYPT_BYTES_MAX, hashBcrypt } from "../platform/password.ts";
+import { readTextFile } from "../platform/text-file.ts";
 import type { AccessRules, User } from "./access-rules.ts";
 import { decide } from "./decide.ts";
 import { addUser, changePassword, type NewUser, removeUser } from "./edit-access.ts";
@@ -94,7 +95,7 @@ export class UserAccounts {
   }
 
   #rules(): AccessRules {
-    return readRules(this.#options.path).rules;
+    return readRules(this.#options.path);
   }
 
   #require(rules: AccessRules, name: string, text: string): void {
@@ -111,11 +112,11 @@ export class UserAccounts {
     const path = followLink(this.#options.path);
     using _lock = await FileLock.take(`${path}.lock`, { deadlineMs: this.#options.deadlineMs });
     const owner = statSync(path, { throwIfNoEntry: false });
-    const text = owner === undefined ? "" : readFileSync(path, "utf8");
+    const text = owner === undefined ? "" : readTextFile(path);
     const changed = edit(text, this.#rules());
     const { problems } = parseAccessRules(changed, {
       fileName: basename(path),
-      readHtpasswd: (file) => readFileSync(resolve(dirname(path), file), "utf8"),
+      readHtpasswd: (file) => readTextFile(resolve(dirname(path), file)),
     });
     if (problems.length > 0) {
       throw new GantryError("invalid-argument", `cannot change ${path}: then ${problems.join("; ")}`, {

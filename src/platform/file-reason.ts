@@ -1,3 +1,5 @@
+import { isGantryError } from "../errors/gantry-error.ts";
+
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or directory",
   EACCES: "permission denied",
@@ -7,6 +9,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Why a file could not be used, in the kernel's words, or its name for the reason; undefined for an error that is not the system's. */
 export function fileReason(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  if (!(error instanceof Error) || isGantryError(error) || !("code" in error) || typeof error.code !== "string")
+    return undefined;
   return REASONS[error.code] ?? error.code;
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { fileReason } from "../../platform/file-reason.ts";
+import { readRegularFile } from "../../platform/text-file.ts";
 import type { RegistryLogin } from "../client/registry-connections.ts";
 import type { UpstreamRule } from "./upstream-rule.ts";
 
@@ -14,10 +14,10 @@ export function readUpstreamLogin({ registry, login }: UpstreamRule): RegistryLo
   if (login === undefined) return undefined;
   const { username, passwordFile } = login;
   try {
-    const password = readFileSync(passwordFile, "utf8").trimEnd();
+    const password = readRegularFile(passwordFile).trimEnd();
     return { host: registry, credentials: { kind: "password", username, password } };
   } catch (cause) {
-    const why = fileReason(cause) ?? String(cause);
+    const why = fileReason(cause) ?? formatError(cause);
     throw new GantryError("unavailable", `cannot read the password of ${registry} in ${passwordFile}: ${why}`);
   }
 }

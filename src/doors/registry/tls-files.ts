@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync, type Stats, statSync } from "node:fs";
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { ServerTls } from "../../platform/http-server.ts";
+import { fileStamp, readTextFile } from "../../platform/text-file.ts";
 
 /** Where a server's certificate is. */
 export interface TlsFiles {
@@ -18,8 +18,8 @@ export interface TlsFiles {
  * @throws `invalid-argument` naming the file
  */
 export function readTlsFiles(files: TlsFiles): ServerTls {
-  const cert = read(files.certificate);
-  const key = read(files.key);
+  const cert = readTextFile(files.certificate);
+  const key = readTextFile(files.key);
   const leaf = parse(files.certificate, () => new X509Certificate(cert));
   const privateKey = parse(files.key, () => createPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) {
@@ -29,34 +29,14 @@ export function readTlsFiles(files: TlsFiles): ServerTls {
     );
   }
   if (files.clientAuthority === undefined) return { cert, key };
-  const clientAuthority = read(files.clientAuthority);
+  const clientAuthority = readTextFile(files.clientAuthority);
   parse(files.clientAuthority, () => new X509Certificate(clientAuthority));
   return { cert, key, clientAuthority };
 }
 
 /** Changes when one of the files does. */
 export function stampOfTlsFiles({ certificate, key, clientAuthority }: TlsFiles): string {
-  return [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])]
-    .map(statOf)
-    .map((found) => (found === undefined ? "-" : `${found.mtimeMs} ${found.size} ${found.ino}`))
-    .join(",");
-}
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    // No access any more, links in a circle: as if it were not there.
-    return undefined;
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new GantryError("invalid-argument", `cannot read ${path}`, { cause });
-  }
+  return [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])].map(fileStamp).join(",");
 }
 
 function parse<T>(path: string, work: () => T): T {

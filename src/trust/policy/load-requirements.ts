@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { readRegularFile } from "../../platform/text-file.ts";
 import { parsePublicKey } from "../keys/public-key.ts";
 import { readTrustStore } from "../notation/trust-store.ts";
 import type { Requirement } from "../requirement.ts";
@@ -36,7 +36,7 @@ function load(source: RequirementSource, index: number, folder: string): Require
 
 function readKey(path: string, index: number): string {
   try {
-    return readFileSync(path, "utf8");
+    return readRegularFile(path);
   } catch (cause) {
     throw new GantryError("invalid-argument", `cannot read key ${path}, that require[${index}] of the policy names`, {
       cause,
