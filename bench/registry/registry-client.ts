@@ -77,30 +77,3 @@ export async function shareJobs<T>(
   });
   await Promise.all(clients);
 }
-
-/** Lets clients do the same for so long, then breaks their connections. @returns bytes of bodies per second */
-export async function moveFor(
-  host: string,
-  durationMs: number,
-  options: { readonly clients: number; readonly run: (connection: LoadConnection, client: number) => Promise<void> },
-): Promise<number> {
-  using stack = new DisposableStack();
-  const connections = await Promise.all(Array.from({ length: options.clients }, () => LoadConnection.open(host)));
-  const beganAt = performance.now();
-  let isOver = false;
-  const running = connections.map(async (connection, client) => {
-    stack.use(connection);
-    try {
-      while (!isOver) await options.run(connection, client);
-    } catch (error) {
-      if (!isOver) throw error;
-    }
-  });
-  await Promise.race([Bun.sleep(durationMs), Promise.all(running)]);
-  const tookMs = performance.now() - beganAt;
-  const moved = connections.reduce((sum, { movedBytes }) => sum + movedBytes, 0);
-  isOver = true;
-  stack.dispose();
-  await Promise.all(running);
-  return (moved / tookMs) * 1000;
-}

@@ -12,7 +12,7 @@ import {
 } from "../registry/registry-peer.ts";
 import { type Scenario, scenarios } from "../registry/scenarios.ts";
 import { judgeByZb } from "../registry/zb.ts";
-import type { Row } from "../report.ts";
+import { formatTable, type Row } from "../report.ts";
 
 const MEGABYTE = 1e6;
 const FASTER = 1.5;
@@ -33,6 +33,7 @@ async function settleDisk(): Promise<void> {
 
 async function sample(scenario: Scenario, peer: RegistryPeer, blobs: readonly LoadBlob[]): Promise<Sample> {
   await settleDisk();
+  await Bun.sleep(scenario.restMs ?? 0);
   resetPeak(peer.pid);
   const [usedBefore, beganAt] = [processorSeconds(peer.pid), performance.now()];
   const own = await scenario.run(peer.host, blobs);
@@ -91,7 +92,9 @@ export async function benchRegistry(): Promise<{
   const rows: Row[] = [];
   for (const scenario of scenarios()) {
     process.stderr.write(`bench: registry: ${scenario.what}…\n`);
-    rows.push(...(await measure(scenario, peers)));
+    const measured = await measure(scenario, peers);
+    process.stderr.write(`${formatTable(measured)}\n`);
+    rows.push(...measured);
   }
   const judged = await judgeByZb(peers);
   for (const { what, values } of judged) {

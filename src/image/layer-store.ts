@@ -5,6 +5,7 @@ import { GantryError } from "../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm } from "../oci/digest.ts";
 import type { Descriptor, ImageConfig, ImageManifest } from "../oci/image.ts";
 import { Flights } from "../platform/flights.ts";
+import { Slots } from "../platform/slots.ts";
 import { type ChainId, chainIdsOf } from "./chain-id.ts";
 import type { PreparedSnapshot, SnapshotStore } from "./snapshot-store.ts";
 import type { AppliedLayer } from "./unpack/applied-layer.ts";
@@ -252,27 +253,5 @@ export class LayerStore {
       entries,
       isOpaque,
     });
-  }
-}
-
-/** At most so many at once, first come, first served. */
-class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free -= 1;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
   }
 }

@@ -3,7 +3,8 @@ import type { Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { planDescriptors } from "./descriptor-watch.ts";
 import type { HttpPeer, HttpServer, HttpServerOptions, ServerTls } from "./http-server.ts";
-import { answerNode, type IncomingBody } from "./node-exchange.ts";
+import type { IncomingBody } from "./incoming-body.ts";
+import { answerNode } from "./node-exchange.ts";
 import { descriptorLimit } from "./spare-descriptors.ts";
 
 export interface ClientCertificateServerOptions extends HttpServerOptions {

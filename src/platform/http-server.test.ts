@@ -100,6 +100,34 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
   },
 );
 
+test("a short body does not wait for long ones that nobody goes on with", async () => {
+  const over = Promise.withResolvers<void>();
+  let stuck = 0;
+  const server = await serveHttp({
+    hostname: "127.0.0.1",
+    port: 0,
+    handle: async (request) => {
+      if (request.url.endsWith("/short")) return new Response(await request.text());
+      const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+      await reader.read();
+      void reader.read().then(() => (stuck += 1));
+      await over.promise;
+      await reader.cancel();
+      return new Response();
+    },
+  });
+  const address = `http://127.0.0.1:${server.port}`;
+  const long = Array.from({ length: 40 }, () =>
+    fetch(`${address}/long`, { method: "PUT", body: new Uint8Array(4 << 20) }).catch(() => undefined),
+  );
+  while (stuck < 16) await pause(10);
+  expect(await (await fetch(`${address}/short`, { method: "POST", body: "here" })).text()).toBe("here");
+  expect(stuck).toBe(16);
+  over.resolve();
+  await Promise.all(long);
+  await server.close();
+}, 20_000);
+
 test("what has a body is answered by node:http, and all else by Bun.serve: whose answers do not speak of keeping alive", async () => {
   const server = await serveHttp({ hostname: "127.0.0.1", port: 0, handle: async () => new Response("here") });
   const methods = ["GET", "HEAD", "DELETE", "PUT", "POST", "PATCH"];

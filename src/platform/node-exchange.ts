@@ -1,13 +1,7 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpPeer, HttpServerOptions } from "./http-server.ts";
-
-/** A body as it comes, no faster than it is read. */
-export interface IncomingBody {
-  readonly stream: ReadableStream<Uint8Array>;
-  /** Nobody reads the rest. */
-  readonly discard: () => void;
-}
+import type { IncomingBody } from "./incoming-body.ts";
 
 /** A request as node:http has it, and where its answer goes. */
 export interface NodeExchange {

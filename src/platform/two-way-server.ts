@@ -1,8 +1,9 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { HttpServerOptions } from "./http-server.ts";
-import { answerNode, type IncomingBody } from "./node-exchange.ts";
-import { releaseBytes } from "./release-bytes.ts";
+import { readByChunk } from "./incoming-body.ts";
+import { answerNode } from "./node-exchange.ts";
+import { Slots } from "./slots.ts";
 
 export interface TwoWayServerOptions extends HttpServerOptions {
   readonly idleSeconds: number;
@@ -17,6 +18,9 @@ export interface TwoWayServer {
   /** @param now also end what is being answered */
   stop(now: boolean): Promise<void>;
 }
+
+/** How many chunks of half a megabyte are worked on at once, of all bodies: more than there are threads that write. */
+const CHUNKS = new Slots(16);
 
 /**
  * One address, two of Bun's servers: what comes with a body (POST, PUT, PATCH) is answered by node:http, which holds a connection back after
@@ -36,7 +40,7 @@ export async function serveTwoWays(options: TwoWayServerOptions): Promise<TwoWay
   const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => {
     const mustWait = options.mustWait(bun?.pendingRequests ?? 0);
     const peer = { address: incoming.socket.remoteAddress ?? "", mustWait };
-    void answerNode({ scheme, incoming, outgoing, body: readByChunk(incoming), peer }, handle);
+    void answerNode({ scheme, incoming, outgoing, body: readByChunk(incoming, CHUNKS), peer }, handle);
   };
   const node =
     tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
@@ -90,43 +94,4 @@ async function stop(node: Server, bun: Bun.Server<undefined> | undefined, now: b
   if (now) node.closeAllConnections();
   node.close();
   await stopped;
-}
-
-/** A body of a connection that is held back while no chunk is asked for. */
-function readByChunk(incoming: IncomingMessage): IncomingBody {
-  let isDiscarded = false;
-  const discard = (): void => {
-    isDiscarded = true;
-    incoming.resume();
-  };
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        incoming.on("data", (chunk: Uint8Array) => {
-          if (isDiscarded) return;
-          incoming.pause();
-          controller.enqueue(chunk);
-        });
-        incoming.pause();
-        let isEnded = false;
-        incoming.once("end", () => {
-          isEnded = true;
-          if (!isDiscarded) controller.close();
-        });
-        incoming.once("close", () => {
-          if (!isEnded && !isDiscarded) controller.error(new Error("the connection broke in the middle of a body"));
-          dropUnread(incoming);
-        });
-      },
-      pull: () => void incoming.resume(),
-      cancel: discard,
-    },
-    { highWaterMark: 0 },
-  );
-  return { stream, discard };
-}
-
-/** What the kernel still had of a connection that broke comes at once, megabytes of it, though nobody asks for it. */
-function dropUnread(incoming: IncomingMessage): void {
-  for (let chunk = incoming.read(); chunk !== null; chunk = incoming.read()) releaseBytes(chunk);
 }
