@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
-import { RegistryTools } from "../../src/daemon/registry-tools.ts";
+import { RemoteRegistryTools } from "../../src/daemon/remote-registry-tools.ts";
 import { RegistryClient } from "../../src/distribution/client/registry-client.ts";
 import type { BlobContent } from "../../src/distribution/client/upload-blob.ts";
 import { digestOf, finishDigest } from "../../src/oci/hash-digest.ts";
@@ -140,7 +140,7 @@ describe.skipIf(skip !== undefined)("a push to Docker's registry", () => {
     const signature = await putManifest("", { artifactType: "a/sig", config: empty, layers: [empty], subject: image });
     const listed = (host: string, repository: string) => clientOf(host).referrers(repository, image.digest);
     expect((await listed(registry.host, "signed")).map(({ digest }) => digest)).toEqual([signature.digest]);
-    const tools = new RegistryTools({ HOME: registry.directory });
+    const tools = new RemoteRegistryTools({ HOME: registry.directory });
     const there = await tools.copy(`${registry.host}/signed:1`, `${own.host}/signed`, { withReferrers: true });
     expect([there.target.digest, there.referrers]).toEqual([image.digest, 1]);
     expect(await listed(own.host, "signed")).toEqual([{ ...signature, artifactType: "a/sig" }]);

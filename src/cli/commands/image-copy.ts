@@ -1,5 +1,5 @@
 import type { ProgressMessage } from "../../api/image.ts";
-import type { CopiedName, CopyProgress } from "../../daemon/registry-tools.ts";
+import type { CopiedName, CopyProgress } from "../../daemon/remote-registry-tools.ts";
 import { familiarReference } from "../../oci/reference.ts";
 import { defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
@@ -22,11 +22,11 @@ export const command = defineCommand({
   },
   arguments: { min: 2, max: 2 },
   async run({ terminal }, { flags, positionals: [from = "", to = ""] }) {
-    const [{ RegistryTools }, { parsePlatform }] = await Promise.all([
-      import("../../daemon/registry-tools.ts"),
+    const [{ RemoteRegistryTools }, { parsePlatform }] = await Promise.all([
+      import("../../daemon/remote-registry-tools.ts"),
       import("../../oci/platform.ts"),
     ]);
-    const tools = new RegistryTools(terminal.environment);
+    const tools = new RemoteRegistryTools(terminal.environment);
     const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform);
     const { messages, result } = whileWorking<ProgressMessage, CopiedName>((tell) =>
       tools.copy(from, to, { platform, withReferrers: flags.referrers, onProgress: (event) => tell(toMessage(event)) }),

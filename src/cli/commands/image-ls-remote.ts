@@ -37,9 +37,9 @@ export const command = defineCommand({
   },
   arguments: { min: 1, max: 1 },
   async run({ terminal }, { flags, positionals: [name = ""] }) {
-    const { RegistryTools } = await import("../../daemon/registry-tools.ts");
+    const { RemoteRegistryTools } = await import("../../daemon/remote-registry-tools.ts");
     const hasDigests = flags.digests || /\.(Digest|MediaType|Size)\b/.test(flags.format ?? "");
-    const tags = await new RegistryTools(terminal.environment).tags(name, {
+    const tags = await new RemoteRegistryTools(terminal.environment).tags(name, {
       withDigests: hasDigests,
       ...(flags.limit === undefined ? {} : { limit: flags.limit }),
     });

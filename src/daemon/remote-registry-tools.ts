@@ -39,7 +39,7 @@ const REQUESTS_AT_ONCE = 5;
  * What `gantry image copy` and `gantry image ls-remote` work with: registries as the daemon has them, and the user's own credentials. No
  * daemon is asked, no right of root needed, and nothing kept.
  */
-export class RegistryTools {
+export class RemoteRegistryTools {
   readonly #registries: RegistryConnections;
 
   constructor(environment: Readonly<Record<string, string | undefined>>) {
