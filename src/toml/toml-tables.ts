@@ -3,8 +3,8 @@ import type { TomlTable } from "./parse-toml.ts";
 export interface ReadTomlTablesOptions {
   /** The list's own path: `upstream`, `registry[0].mirror`. */
   readonly path: string;
-  /** The keys that a table may have. */
-  readonly known: readonly string[];
+  /** The keys that a table may have. @default any: `read` sees to it */
+  readonly known?: readonly string[];
   /** What is wrong is added here, each problem beginning with the path of what it speaks of. */
   readonly problems: string[];
 }
@@ -14,8 +14,8 @@ export function isTomlTable(value: unknown): value is TomlTable {
 }
 
 /**
- * Reads a list of tables (`[[upstream]]`), which may be left out. What is no such list is a problem, and so is a key that is not known:
- * it is refused, never ignored.
+ * Reads a list of tables (`[[upstream]]`), which may be left out. What is no such list is a problem, and so is a key that is not known: it is
+ * refused, never ignored.
  *
  * @param read makes something of a table at its path (`upstream[1]`), and adds what is wrong with it; undefined leaves it out.
  */
@@ -35,7 +35,9 @@ export function readTomlTables<T>(
       problems.push(`${at} is not a table`);
       return [];
     }
-    for (const key of Object.keys(item)) if (!known.includes(key)) problems.push(`${at}.${key} is not known`);
+    for (const key of Object.keys(item)) {
+      if (known?.includes(key) === false) problems.push(`${at}.${key} is not known`);
+    }
     const result = read(item, at);
     return result === undefined ? [] : [result];
   });

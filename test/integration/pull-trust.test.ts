@@ -193,7 +193,7 @@ describe.skipIf(skip !== undefined)("pull under a trust policy", () => {
     registry.addImage("app:1", [layer("a")]);
     writeFileSync(policy, "[[rule]]\nimage = 7\n");
     expect(await problemOf(pull("app:1"))).toContain(
-      `cannot understand ${policy}: invalid trust.toml: rule[0].image is needed`,
+      `cannot understand ${policy}: invalid trust.toml: line 2: rule[0].image is needed`,
     );
     const gate = trustGate(`${policy}.gone`);
     expect(await problemOf(store.puller({ gate }).pull(`${registry.host}/app:1`))).toContain(

@@ -1,6 +1,8 @@
-import { parse } from "smol-toml";
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { formatReference, formatRepository, parseReference, type Reference } from "../../oci/reference.ts";
+import { parseToml } from "../../toml/parse-toml.ts";
+import { withTomlLine } from "../../toml/toml-line.ts";
+import { readTomlTables } from "../../toml/toml-tables.ts";
 import { isObject, type JsonObject } from "../json.ts";
 import { parsePublicKey } from "../keys/public-key.ts";
 import { type DistinguishedName, parseIdentity } from "../notation/distinguished-name.ts";
@@ -42,29 +44,28 @@ const ABSENT_KEYS: Readonly<Record<string, string>> = {
  *
  * A rule without `require` rejects (or warns of, or accepts) every image that it speaks of.
  *
- * @throws `invalid-argument` naming everything that is wrong; a key that is not known is refused, never ignored.
+ * @throws `invalid-argument` naming line and key of everything that is wrong; a key that is not known is refused, never ignored.
  */
 export function parseTrustPolicy(toml: string): TrustPolicy {
-  let document: unknown;
-  try {
-    document = parse(toml);
-  } catch (cause) {
-    const [line = "it is not TOML"] = cause instanceof Error ? cause.message.split("\n") : [];
-    throw new GantryError("invalid-argument", `invalid trust.toml: ${line}`, { cause });
+  const parsed = parseToml(toml);
+  if (parsed.kind === "problem") {
+    const place = parsed.line === undefined ? "" : `line ${parsed.line}: `;
+    throw new GantryError("invalid-argument", `invalid trust.toml: ${place}${parsed.problem}`);
   }
-  const table = isObject(document) ? document : {};
   const problems: string[] = [];
-  checkKeys(table, ["rule"], "", problems);
-  const list = table.rule ?? [];
-  if (!Array.isArray(list)) problems.push("rule is not a list of tables: write [[rule]]");
-  const rules = (Array.isArray(list) ? list : []).map((item, index) => readRule(item, `rule[${index}]`, problems));
-  const scopes = rules.map((rule) => rule.scope.text);
-  scopes.forEach((text, index) => {
-    const first = scopes.indexOf(text);
-    if (text !== "" && first !== index) problems.push(`rule[${index}].image is that of rule[${first}]: ${text}`);
-  });
-  if (problems.length > 0) throw new GantryError("invalid-argument", `invalid trust.toml: ${problems.join("; ")}`);
-  return { rules };
+  checkKeys(parsed.table, ["rule"], "", problems);
+  const placed = readTomlTables(parsed.table.rule, { path: "rule", problems }, (table, path) => ({
+    rule: readRule(table, path, problems),
+    path,
+  }));
+  for (const { rule, path } of placed) {
+    const { text } = rule.scope;
+    const first = placed.find((other) => other.rule.scope.text === text);
+    if (text !== "" && first?.path !== path) problems.push(`${path}.image is that of ${first?.path}: ${text}`);
+  }
+  if (problems.length === 0) return { rules: placed.map(({ rule }) => rule) };
+  const lines = problems.map((problem) => withTomlLine(toml, problem));
+  throw new GantryError("invalid-argument", `invalid trust.toml: ${lines.join("; ")}`);
 }
 
 function checkKeys(table: JsonObject, known: readonly string[], path: string, problems: string[]): void {
@@ -75,9 +76,7 @@ function checkKeys(table: JsonObject, known: readonly string[], path: string, pr
   }
 }
 
-function readRule(value: unknown, path: string, problems: string[]): TrustRule {
-  const table = isObject(value) ? value : {};
-  if (!isObject(value)) problems.push(`${path} is not a table`);
+function readRule(table: JsonObject, path: string, problems: string[]): TrustRule {
   checkKeys(table, RULE_KEYS, `${path}.`, problems);
   const { action = "reject", threshold = 1, require = [] } = table;
   if (typeof action !== "string" || !ACTIONS.includes(action)) {
