@@ -9,8 +9,12 @@ export const command = defineCommand({
   async run(context, { flags }) {
     const isDryRun = flags["dry-run"];
     const result = await runUpkeep(context, { Task: "collect", DryRun: isDryRun }, flags);
-    if (result.kind !== "collected" || isDryRun) return 0;
+    if (result.kind !== "collected") return 0;
     const { blobs, freedBytes, uploads } = result;
+    if (isDryRun) {
+      if (uploads > 0) await context.terminal.stdout.write(`would remove ${uploads} idle uploads\n`);
+      return 0;
+    }
     await context.terminal.stdout.write(`removed ${blobs} blobs of ${freedBytes} bytes, and ${uploads} idle uploads\n`);
     return 0;
   },

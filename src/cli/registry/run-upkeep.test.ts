@@ -100,6 +100,8 @@ describe("upkeep of what a daemon has", () => {
       stderr: "",
       requests: [{ Task: "collect", DryRun: false }],
     });
+    const left = await ask("collect --dry-run", [line, collected]);
+    expect(left.stdout).toBe(`${line.line}\nwould remove 2 idle uploads\n`);
     const verified = { kind: "verified", blobs: 1, bytes: 5, damaged: 1, repaired: 1 } as const;
     const scrubbed = await ask("scrub --rate 1m", [verified]);
     expect([scrubbed.status, scrubbed.requests]).toEqual([0, [{ Task: "scrub", BytesPerSecond: 1_048_576 }]]);

@@ -35,11 +35,15 @@ export class UploadSessions {
     this.#begun.delete(id);
   }
 
-  /** Forgets those that nobody uses and nothing came to since. */
+  /** True for one that somebody uses, or something came to since. */
+  isUsed(id: string, sinceMs: number): boolean {
+    const session = this.#sessions.get(id);
+    return session !== undefined && (session.touchedMs >= sinceMs || !isIdle(session));
+  }
+
+  /** Forgets those that are not used. */
   forgetIdle(sinceMs: number): void {
-    for (const [id, session] of this.#sessions) {
-      if (session.touchedMs < sinceMs && isIdle(session)) this.forget(id);
-    }
+    for (const id of this.#sessions.keys()) if (!this.isUsed(id, sinceMs)) this.forget(id);
   }
 
   /** Of those without bytes first: of those with bytes all that came has to be read again to hash it. */

@@ -263,21 +263,22 @@ export class Uploads {
     await this.#remove(session);
   }
 
-  /** Removes uploads to which nothing came for so long. @returns how many had bytes. */
-  async sweep(idleMs: number): Promise<number> {
+  /** Removes uploads to which nothing came for so long; in a dry run none. @returns how many had bytes. */
+  async sweep(idleMs: number, { isDryRun = false }: { readonly isDryRun?: boolean } = {}): Promise<number> {
     const oldest = this.#parts.state.now() - idleMs;
-    this.#sessions.forgetIdle(oldest);
-    let removed = 0;
+    if (!isDryRun) this.#sessions.forgetIdle(oldest);
+    let idle = 0;
     for (const name of await readdir(this.#parts.directory)) {
       const path = join(this.#parts.directory, name);
       const found = await stat(path).catch(() => undefined);
       const id = name.slice(0, ID_LENGTH);
-      if (found === undefined || this.#sessions.get(id) !== undefined || found.mtimeMs >= oldest) continue;
+      if (found === undefined || this.#sessions.isUsed(id, oldest) || found.mtimeMs >= oldest) continue;
+      idle += 1;
+      if (isDryRun) continue;
       this.#unfinished.forget(id);
       await unlink(path).catch(() => undefined);
-      removed += 1;
     }
-    return removed;
+    return idle;
   }
 
   async #session(repository: RepositoryName, id: string): Promise<UploadSession> {

@@ -87,7 +87,10 @@ describe("collectRepositories", () => {
     for (const name of readdirSync(folder))
       utimesSync(join(folder, name), new Date(store.nowMs), new Date(store.nowMs));
     expect((await collect(store)).uploads).toBe(0);
+    expect((await collect(store, { isDryRun: true })).uploads).toBe(0);
     store.nowMs += 24 * GRACE_MS + 1;
+    expect((await collect(store, { isDryRun: true })).uploads).toBe(1);
+    expect(readdirSync(folder)).toHaveLength(1);
     expect((await collect(store)).uploads).toBe(1);
     expect(readdirSync(folder)).toEqual([]);
     await expect(uploads.offset(A, id)).rejects.toThrow("has no upload");

@@ -27,13 +27,14 @@ export interface CollectionOutcome {
   /** How many blobs nothing needed any more, and their bytes. */
   readonly blobs: number;
   readonly freedBytes: number;
-  /** Uploads that were given up. None in a dry run. */
+  /** Uploads that were given up, or would be. */
   readonly uploads: number;
 }
 
 /**
  * Removes what a registry holds for nobody: blobs that no manifest of their repository refers to, once the grace period is over, then what
- * nothing at all needs, uploads that were given up, and who began repositories of which nothing came. Everything else goes on meanwhile: there is no mode in which pushes are refused.
+ * nothing at all needs, uploads that were given up, and who began repositories of which nothing came. Everything else goes on meanwhile:
+ * there is no mode in which pushes are refused.
  */
 export async function collectRepositories(
   { state, content, repositories }: CollectionParts,
@@ -46,7 +47,7 @@ export async function collectRepositories(
     for (const link of step) options.onLink?.(link);
   }
   const { isDryRun = false } = options;
-  const uploads = isDryRun ? 0 : await repositories.uploads.sweep(options.uploadsIdleMs);
+  const uploads = await repositories.uploads.sweep(options.uploadsIdleMs, { isDryRun });
   if (!isDryRun) await repositories.owners.forgetUnmade(repositories.uploads);
   const { removed, freedBytes } = await content.collect({ isDryRun });
   for (const digest of removed) options.onBlob?.(digest);

@@ -1,7 +1,9 @@
+import { inTurns } from "../../platform/in-turns.ts";
+import { nextTurn } from "../../platform/next-turn.ts";
 import type { State } from "../../state/state.ts";
 import type { Repositories } from "../repositories/repositories.ts";
 import type { RepositoryName } from "../repositories/repository-name.ts";
-import { applyRetention } from "./retention/apply-retention.ts";
+import { applyStep, stepsOf } from "./retention/apply-retention.ts";
 import { observeRepository } from "./retention/observe-repository.ts";
 import { type Deletion, planRetention, ruleFor } from "./retention/plan-retention.ts";
 import type { RetentionRule } from "./retention/retention-rule.ts";
@@ -14,7 +16,7 @@ export interface RetainOptions {
 
 const PAGE_REPOSITORIES = 200;
 
-/** Takes away what the rules say, repository by repository. @returns what goes, or would, each with its cause */
+/** Takes away what the rules say, repository by repository, in short steps. @returns what goes, or would, each with its cause */
 export async function* retainRepositories(
   { state, repositories }: { readonly state: State; readonly repositories: Repositories },
   rules: readonly RetentionRule[],
@@ -28,10 +30,13 @@ export async function* retainRepositories(
     repositories.lastPulls.write();
     const observed = await observeRepository(state, repository);
     const times = { nowMs: state.now(), graceMs: repositories.graceMs() };
-    const plan = planRetention(rules, [observed], times);
+    const plan = await inTurns(planRetention(rules, observed, times), { ...options, now: state.now });
     repositories.lastPulls.write();
-    const done = options.isDryRun === true ? plan : await applyRetention(state, plan);
-    if (done.length > 0) yield done;
+    for (const step of stepsOf(plan)) {
+      const done = options.isDryRun === true ? step : applyStep(state, step);
+      if (done.length > 0) yield done;
+      await nextTurn();
+    }
   }
 }
 

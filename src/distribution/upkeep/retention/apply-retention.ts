@@ -1,5 +1,4 @@
 import type { Digest } from "../../../oci/digest.ts";
-import { nextTurn } from "../../../platform/next-turn.ts";
 import type { State } from "../../../state/state.ts";
 import { isReferredTo, removeManifest, removeTag } from "../../repositories/holdings.ts";
 import type { RepositoryName } from "../../repositories/repository-name.ts";
@@ -10,35 +9,28 @@ import type { Deletion } from "./plan-retention.ts";
 const STEP_DELETIONS = 100;
 
 /**
- * Carries a plan out, in short transactions; what belongs together goes in one. Each deletion looks again: what was tagged, pushed, pulled or
- * put into an index since the plan was made stays.
+ * Carries one step of a plan out, in one transaction. Each deletion looks again: what was tagged, pushed, pulled or put into an index since the
+ * plan was made stays.
  *
  * @returns what was done
  */
-export async function applyRetention(state: State, plan: readonly Deletion[]): Promise<readonly Deletion[]> {
-  const done: Deletion[] = [];
-  for (const step of stepsOf(plan)) {
-    state.transaction(() => {
-      for (const deletion of step) if (applyDeletion(state, deletion)) done.push(deletion);
-    });
-    await nextTurn();
-  }
-  return done;
+export function applyStep(state: State, step: readonly Deletion[]): readonly Deletion[] {
+  return state.transaction(() => step.filter((deletion) => applyDeletion(state, deletion)));
 }
 
-function stepsOf(plan: readonly Deletion[]): readonly (readonly Deletion[])[] {
-  const steps: Deletion[][] = [];
+/** A plan in short steps; what belongs together is in one. */
+export function* stepsOf(plan: readonly Deletion[]): Generator<readonly Deletion[]> {
   let step: Deletion[] = [];
   for (const deletion of plan) {
     const last = step.at(-1);
     const isSameGroup = last?.group === deletion.group && last.repository === deletion.repository;
     if (step.length >= STEP_DELETIONS && !isSameGroup) {
-      steps.push(step);
+      yield step;
       step = [];
     }
     step.push(deletion);
   }
-  return step.length === 0 ? steps : [...steps, step];
+  if (step.length > 0) yield step;
 }
 
 function applyDeletion(state: State, deletion: Deletion): boolean {

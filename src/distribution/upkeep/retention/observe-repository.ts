@@ -19,7 +19,7 @@ interface ManifestRow {
 
 /**
  * Reads all that a repository holds, page by page. What changes meanwhile may be seen half: whoever acts on it looks again
- * (`applyRetention`).
+ * (`applyStep`).
  */
 export async function observeRepository(state: State, repository: RepositoryName): Promise<ObservedRepository> {
   const manifestPage = state.db.query<ManifestRow, [string, string, number]>(
@@ -34,11 +34,15 @@ export async function observeRepository(state: State, repository: RepositoryName
     `SELECT tag, digest, tagged_ms AS taggedMs FROM repository_tags
      WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?`,
   );
-  const read = <T>(page: { all(...parameters: [string, string, number]): T[] }, after: (row: T) => string) =>
-    readPages((place) => page.all(repository, place, PAGE_ROWS), after);
-  const manifests = await read(manifestPage, (row) => row.digest);
-  const tags = await read(tagPage, (row) => row.tag satisfies Tag);
-  return { repository, manifests: manifests.map(toObserved), tags };
+  const manifests = await readPages(
+    (place) => manifestPage.all(repository, place, PAGE_ROWS).map(toObserved),
+    (manifest) => manifest.digest,
+  );
+  const tags = await readPages(
+    (place) => tagPage.all(repository, place, PAGE_ROWS),
+    (row) => row.tag satisfies Tag,
+  );
+  return { repository, manifests, tags };
 }
 
 async function readPages<T>(read: (place: string) => readonly T[], after: (row: T) => string): Promise<T[]> {

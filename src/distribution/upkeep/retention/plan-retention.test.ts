@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Digest } from "../../../oci/digest.ts";
+import type { Steps } from "../../../platform/in-turns.ts";
 import type { RepositoryName, Tag } from "../../repositories/repository-name.ts";
 import { formatDeletion } from "./format-deletion.ts";
 import type { ObservedManifest, ObservedRepository, ObservedTag } from "./observed-repository.ts";
@@ -42,9 +43,17 @@ function rules(...tables: readonly unknown[]): readonly RetentionRule[] {
   return parsed;
 }
 
+/** All steps at once. */
+function whole<T>(work: Steps<T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 function plan(rule: unknown, manifests: readonly ObservedManifest[], tags: readonly ObservedTag[]): readonly string[] {
   const observed = { repository: "team/app" as RepositoryName, manifests, tags };
-  return planRetention(rules(rule), [observed], TIMES).map((deletion) =>
+  return whole(planRetention(rules(rule), observed, TIMES)).map((deletion) =>
     formatDeletion(deletion).replaceAll(/sha256:(?:[0-9a-f]{2})+/g, (text) =>
       Buffer.from(text.slice(7), "hex").toString().replaceAll("\0", ""),
     ),
@@ -147,9 +156,35 @@ describe("planRetention", () => {
       manifests: [manifest("m", 9)],
       tags: [tag("t", "m", 9)],
     });
-    const planned = planRetention(two, ["keep/app", "team/app", "team/sub/app"].map(of), TIMES);
+    const planned = ["keep/app", "team/app", "team/sub/app"].flatMap((name) =>
+      whole(planRetention(two, of(name), TIMES)),
+    );
     expect([...new Set(planned.map((deletion) => deletion.repository))]).toEqual(["team/app" as RepositoryName]);
   });
+});
+
+test("no step of a plan looks at many tags or manifests, however many there are", () => {
+  const names = Array.from({ length: 500 }, (_, index) => `m${index}`);
+  let looks = 0;
+  const counted = <T extends object>(item: T): T => {
+    const get = (target: T, key: string | symbol): unknown => {
+      looks += 1;
+      return Reflect.get(target, key);
+    };
+    return new Proxy(item, { get });
+  };
+  const observed = {
+    repository: "team/app" as RepositoryName,
+    manifests: names.map((name, index) => counted(manifest(name, 9 + (index % 3)))),
+    tags: names.map((name, index) => counted(tag(name, name, 9 + (index % 7)))),
+  };
+  const work = planRetention(rules({ repositories: "**", keep: ["m1*"], "keep-tags": 50 }), observed, TIMES);
+  let most = 0;
+  for (let step = work.next(); step.done !== true; step = work.next()) {
+    most = Math.max(most, looks);
+    looks = 0;
+  }
+  expect(most).toBeLessThan(20);
 });
 
 const NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -221,7 +256,7 @@ describe("planRetention, whatever is there", () => {
   test("no tag that stays loses anything that it reaches, and the order is safe at every moment", () => {
     fc.assert(
       fc.property(repositories, anyRules, (observed, rule) => {
-        const deletions = planRetention(rule, [observed], TIMES);
+        const deletions = whole(planRetention(rule, observed, TIMES));
         let now = observed;
         for (const deletion of deletions) {
           now = without(now, [deletion]);
@@ -241,8 +276,8 @@ describe("planRetention, whatever is there", () => {
   test("a plan that was carried out leaves nothing to do", () => {
     fc.assert(
       fc.property(repositories, anyRules, (observed, rule) => {
-        const after = without(observed, planRetention(rule, [observed], TIMES));
-        expect(planRetention(rule, [after], TIMES)).toEqual([]);
+        const after = without(observed, whole(planRetention(rule, observed, TIMES)));
+        expect(whole(planRetention(rule, after, TIMES))).toEqual([]);
       }),
       { numRuns: 2000 },
     );

@@ -1,4 +1,5 @@
 import type { Digest } from "../../../oci/digest.ts";
+import { type Steps, sortedInSteps } from "../../../platform/in-turns.ts";
 import type { RepositoryName, Tag } from "../../repositories/repository-name.ts";
 import { formatDuration } from "./duration.ts";
 import { globMatcher } from "./glob.ts";
@@ -33,18 +34,32 @@ export function ruleFor(rules: readonly RetentionRule[], repository: string): Re
 }
 
 /**
- * Decides what the rules take away, and why. What a tag that stays reaches, stays: entries of indexes, and what is said about it
- * (signatures go with their subject, and never before). In the order in which it is to be done: what follows comes after what it follows.
+ * Decides what the rules take away of a repository, and why. What a tag that stays reaches, stays: entries of indexes, and what is said about
+ * it (signatures go with their subject, and never before). In the order in which it is to be done: what follows comes after what it follows.
+ * In steps: there may be very many tags.
  */
-export function planRetention(
+export function* planRetention(
   rules: readonly RetentionRule[],
-  observed: readonly ObservedRepository[],
+  observed: ObservedRepository,
   times: RetentionTimes,
-): readonly Deletion[] {
-  return observed.flatMap((repository) => {
-    const rule = ruleFor(rules, repository.repository);
-    return rule === undefined ? [] : new RepositoryPlan(repository, rule, times).deletions();
-  });
+): Steps<readonly Deletion[]> {
+  const rule = ruleFor(rules, observed.repository);
+  if (rule === undefined) return [];
+  const graph = yield* ManifestGraph.of(observed);
+  return yield* new RepositoryPlan({ observed, rule, times, graph }).deletions();
+}
+
+interface RepositoryPlanParts {
+  readonly observed: ObservedRepository;
+  readonly rule: RetentionRule;
+  readonly times: RetentionTimes;
+  readonly graph: ManifestGraph;
+}
+
+/** What goes, each with its reason, which may be another's. */
+interface Going {
+  readonly causes: ReadonlyMap<Digest, string>;
+  readonly goes: ReadonlySet<Digest>;
 }
 
 /** One repository under one rule. */
@@ -53,66 +68,114 @@ class RepositoryPlan {
   readonly #rule: RetentionRule;
   readonly #times: RetentionTimes;
   readonly #graph: ManifestGraph;
-  readonly #protected: ReadonlySet<Digest>;
+  readonly #isListed: (tag: ObservedTag) => boolean;
+  #protected: ReadonlySet<Digest> = new Set();
 
-  constructor(observed: ObservedRepository, rule: RetentionRule, times: RetentionTimes) {
+  constructor({ observed, rule, times, graph }: RepositoryPlanParts) {
     this.#observed = observed;
     this.#rule = rule;
     this.#times = times;
-    this.#graph = new ManifestGraph(observed);
-    const recent = observed.manifests.filter((manifest) => this.#isWithin(usedMs(manifest), times.graceMs));
-    const named = observed.tags.filter((tag) => this.#isWithin(tag.taggedMs, times.graceMs));
-    // An index goes with its entries, so that it stays for the sake of one that was just used.
-    this.#protected = this.#graph.withLeaders([...recent, ...named].map(({ digest }) => digest));
+    this.#graph = graph;
+    const matchers = rule.keep.map(globMatcher);
+    this.#isListed = ({ tag }) => matchers.some((matches) => matches(tag));
   }
 
-  deletions(): readonly Deletion[] {
-    const keptTags = this.#keptTags();
-    const going = new Map<Digest, string>();
+  *deletions(): Steps<readonly Deletion[]> {
+    // An index goes with its entries, so that it stays for the sake of one that was just used.
+    this.#protected = yield* this.#graph.withLeaders(yield* this.#lately());
+    const keptTags = yield* this.#keptTags();
+    const going = yield* this.#going(keptTags);
+    const untagged = yield* this.#untagged(keptTags, going);
+    const deletions: Deletion[] = [];
+    for (const [group, tag] of untagged.entries()) {
+      deletions.push(this.#tagDeletion(tag, { cause: this.#tagCause(tag.tag), group }));
+      yield;
+    }
+    const groups = yield* this.#graph.groups(going.goes);
+    for (const [index, digests] of groups.entries()) {
+      for (const digest of digests) {
+        deletions.push(...this.#manifestDeletions(digest, going, untagged.length + index));
+        yield;
+      }
+    }
+    return deletions;
+  }
+
+  /** What was pushed, pulled or tagged within the grace period. */
+  *#lately(): Steps<readonly Digest[]> {
+    const { graceMs } = this.#times;
+    const digests: Digest[] = [];
+    for (const manifest of this.#observed.manifests) {
+      if (this.#isWithin(usedMs(manifest), graceMs)) digests.push(manifest.digest);
+      yield;
+    }
+    for (const tag of this.#observed.tags) {
+      if (this.#isWithin(tag.taggedMs, graceMs)) digests.push(tag.digest);
+      yield;
+    }
+    return digests;
+  }
+
+  *#going(keptTags: ReadonlySet<ObservedTag>): Steps<Going> {
+    const causes = new Map<Digest, string>();
     const staying: Digest[] = [...this.#protected];
     for (const manifest of this.#observed.manifests) {
       const verdict = this.#judge(manifest, keptTags);
       if (verdict === "stays") staying.push(manifest.digest);
-      else if (verdict !== undefined) going.set(manifest.digest, verdict);
+      else if (verdict !== undefined) causes.set(manifest.digest, verdict);
+      yield;
     }
-    const stays = this.#graph.withFollowers(staying);
-    const goes = new Set([...this.#graph.withFollowers(going.keys())].filter((digest) => !stays.has(digest)));
-    const untagged = [...this.#graph.tags].flatMap(([digest, tags]) =>
-      goes.has(digest) ? [] : tags.filter((tag) => !keptTags.has(tag)),
-    );
-    return [
-      ...untagged
-        .toSorted(byTag)
-        .map((tag, group) => this.#tagDeletion(tag, { cause: this.#tagCause(tag.tag), group })),
-      ...this.#graph
-        .groups(goes)
-        .flatMap((digests, index) =>
-          digests.flatMap((digest) => this.#manifestDeletions(digest, { going, goes }, untagged.length + index)),
-        ),
-    ];
+    const stays = yield* this.#graph.withFollowers(staying);
+    const goes = new Set<Digest>();
+    for (const digest of yield* this.#graph.withFollowers(causes.keys())) {
+      if (!stays.has(digest)) goes.add(digest);
+      yield;
+    }
+    return { causes, goes };
+  }
+
+  /** Tags that go from manifests that stay, in the order of names. */
+  *#untagged(keptTags: ReadonlySet<ObservedTag>, { goes }: Going): Steps<readonly ObservedTag[]> {
+    const untagged: ObservedTag[] = [];
+    for (const tag of this.#observed.tags) {
+      if (!this.#graph.isCompanion(tag) && !goes.has(tag.digest) && !keptTags.has(tag)) untagged.push(tag);
+      yield;
+    }
+    return yield* sortedInSteps(untagged, byTag);
   }
 
   #isWithin(timeMs: number | undefined, durationMs: number | undefined): boolean {
     return timeMs !== undefined && durationMs !== undefined && timeMs > this.#times.nowMs - durationMs;
   }
 
-  #keptTags(): ReadonlySet<ObservedTag> {
-    const tags = [...this.#graph.tags.values()].flat();
-    const { keep, keepTags = 0 } = this.#rule;
+  *#keptTags(): Steps<ReadonlySet<ObservedTag>> {
+    const newest = yield* this.#newestTags();
+    const kept = new Set<ObservedTag>();
+    for (const tag of this.#observed.tags) {
+      if (!this.#graph.isCompanion(tag) && this.#isKept(tag, newest)) kept.add(tag);
+      yield;
+    }
+    return kept;
+  }
+
+  /** Those that are counted and not listed, the newest of them. */
+  *#newestTags(): Steps<ReadonlySet<ObservedTag>> {
+    const { keepTags = 0 } = this.#rule;
+    const counted: ObservedTag[] = [];
+    for (const tag of keepTags === 0 ? [] : this.#observed.tags) {
+      if (!isAbout(tag) && !this.#isListed(tag)) counted.push(tag);
+      yield;
+    }
+    const sorted = yield* sortedInSteps(counted, (a, b) => b.taggedMs - a.taggedMs || byTag(a, b));
+    return new Set(sorted.slice(0, keepTags));
+  }
+
+  #isKept(tag: ObservedTag, newest: ReadonlySet<ObservedTag>): boolean {
+    const manifest = this.#graph.get(tag.digest);
+    if (manifest === undefined || this.#protected.has(tag.digest) || this.#isListed(tag)) return true;
     // What is about a manifest that is gone: nobody's version of anything, and not to be counted as one.
-    const isOrphan = (tag: ObservedTag): boolean => subjectOfTag(tag.tag) !== undefined;
-    const matchers = keep.map(globMatcher);
-    const listed = new Set(tags.filter((tag) => matchers.some((matches) => matches(tag.tag))));
-    const counted = tags.filter((tag) => !isOrphan(tag) && !listed.has(tag));
-    const newest = new Set(counted.toSorted((a, b) => b.taggedMs - a.taggedMs || byTag(a, b)).slice(0, keepTags));
-    return new Set(
-      tags.filter((tag) => {
-        const manifest = this.#graph.manifests.get(tag.digest);
-        if (manifest === undefined || this.#protected.has(tag.digest) || listed.has(tag)) return true;
-        if (isOrphan(tag)) return !this.#isExpired(manifest, tag.taggedMs);
-        return !limitsTags(this.#rule) || newest.has(tag) || this.#isRecent(tag, manifest);
-      }),
-    );
+    if (isAbout(tag)) return !this.#isExpired(manifest, tag.taggedMs);
+    return !limitsTags(this.#rule) || newest.has(tag) || this.#isRecent(tag, manifest);
   }
 
   #isRecent(tag: ObservedTag, manifest: ObservedManifest): boolean {
@@ -128,7 +191,7 @@ class RepositoryPlan {
 
   /** @returns "stays", why it goes unless something else keeps it, or undefined for what does as its leaders do */
   #judge(manifest: ObservedManifest, keptTags: ReadonlySet<ObservedTag>): string | undefined {
-    const tags = this.#graph.tags.get(manifest.digest) ?? [];
+    const tags = this.#graph.tags(manifest.digest);
     if (tags.some((tag) => keptTags.has(tag))) return "stays";
     if (tags.length > 0) return "no tag names it any more";
     if (this.#graph.leaders(manifest.digest).size > 0) return undefined;
@@ -152,32 +215,27 @@ class RepositoryPlan {
   }
 
   #tagDeletion(tag: ObservedTag, deletion: { readonly cause: string; readonly group: number }): Deletion {
-    const manifest = this.#graph.manifests.get(tag.digest);
+    const manifest = this.#graph.get(tag.digest);
     const lastMs = manifest === undefined ? 0 : usedMs(manifest);
     return { kind: "tag", repository: this.#observed.repository, ...tag, usedMs: lastMs, ...deletion };
   }
 
   /** Tags about a manifest that goes, of what stays for the sake of others: they would be about nothing. */
   #orphaned(digest: Digest, goes: ReadonlySet<Digest>): readonly ObservedTag[] {
-    const matchers = this.#rule.keep.map(globMatcher);
-    return (this.#graph.tagsAbout.get(digest) ?? []).filter((tag) => {
-      const manifest = this.#graph.manifests.get(tag.digest);
+    return this.#graph.tagsAbout(digest).filter((tag) => {
+      const manifest = this.#graph.get(tag.digest);
       if (manifest === undefined || goes.has(tag.digest) || this.#protected.has(tag.digest)) return false;
-      return !matchers.some((matches) => matches(tag.tag)) && this.#isExpired(manifest, tag.taggedMs);
+      return !this.#isListed(tag) && this.#isExpired(manifest, tag.taggedMs);
     });
   }
 
   /** What goes with one manifest: its tags first. */
-  #manifestDeletions(
-    digest: Digest,
-    { going, goes }: { readonly going: ReadonlyMap<Digest, string>; readonly goes: ReadonlySet<Digest> },
-    group: number,
-  ): readonly Deletion[] {
+  #manifestDeletions(digest: Digest, { causes, goes }: Going, group: number): readonly Deletion[] {
     const leader = [...this.#graph.leaders(digest)].sort()[0];
-    const cause = going.get(digest) ?? `goes with ${leader}`;
-    const tags = this.#graph.tags.get(digest) ?? [];
-    const companions = [...(this.#graph.companionTags.get(digest) ?? []), ...this.#orphaned(digest, goes)];
-    const manifest = this.#graph.manifests.get(digest);
+    const cause = causes.get(digest) ?? `goes with ${leader}`;
+    const tags = this.#graph.tags(digest);
+    const companions = [...this.#graph.companionTags(digest), ...this.#orphaned(digest, goes)];
+    const manifest = this.#graph.get(digest);
     return [
       ...tags.toSorted(byTag).map((tag) => this.#tagDeletion(tag, { cause: this.#tagCause(tag.tag), group })),
       ...companions.toSorted(byTag).map((tag) => this.#tagDeletion(tag, { cause, group })),
@@ -195,6 +253,11 @@ class RepositoryPlan {
 
 function usedMs(manifest: ObservedManifest): number {
   return Math.max(manifest.pushedMs, manifest.pulledMs ?? 0);
+}
+
+/** True for a tag that says what it is about. */
+function isAbout({ tag }: ObservedTag): boolean {
+  return subjectOfTag(tag) !== undefined;
 }
 
 function byTag(left: ObservedTag, right: ObservedTag): number {
