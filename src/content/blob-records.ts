@@ -1,9 +1,9 @@
 import { unlink } from "node:fs/promises";
+import { diskError } from "../errors/disk-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { State } from "../state/state.ts";
 import type { BlobStorage } from "./blob-storage.ts";
 import { DigestLock } from "./digest-lock.ts";
-import { diskError } from "./disk-error.ts";
 import type { StoredBlob } from "./ingest.ts";
 
 /**

@@ -1,11 +1,11 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { open, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { diskError } from "../errors/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
 import { fileBody } from "../platform/http-server.ts";
 import type { BlobSpan, BlobStorage } from "./blob-storage.ts";
-import { diskError } from "./disk-error.ts";
 import type { StoredBlob } from "./ingest.ts";
 import { FileVerifier } from "./scrub/file-verifier.ts";
 import type { BlobVerifier } from "./scrub/scrub-protocol.ts";

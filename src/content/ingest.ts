@@ -1,10 +1,10 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { unlink } from "node:fs/promises";
+import { diskError } from "../errors/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
-import { diskError } from "./disk-error.ts";
 
 /** What a blob must turn out to be. */
 export interface ExpectedBlob {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, fsyncSync, openSync, readSync } from "node:fs";
 import { createGzip } from "node:zlib";
-import { diskError } from "../content/disk-error.ts";
+import { diskError } from "../errors/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
 import { ERRNO } from "../platform/errno.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { diskError } from "../content/disk-error.ts";
+import { diskError } from "../errors/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { type Digest, digestHex, isDigest } from "../oci/digest.ts";
 import type { State } from "../state/state.ts";

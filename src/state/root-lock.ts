@@ -1,5 +1,6 @@
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { diskError } from "../errors/disk-error.ts";
 import { GantryError, isGantryError } from "../errors/gantry-error.ts";
 import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
@@ -23,7 +24,7 @@ export function isRootLocked(root: string): boolean {
 /**
  * Takes a root for this process, until it is disposed or the process ends, however it ends (flock(2)). The file says who has it.
  *
- * @throws `conflict` if another process has it, naming that.
+ * @throws `conflict` if another process has it, naming that; `permission-denied`, `unavailable` if it cannot be written in
  */
 export function lockRoot(root: string): Disposable {
   return lockFolder(root, "one daemon owns a root: use that one, or another --root");
@@ -40,9 +41,8 @@ export function lockStateFolder(state: string): Disposable {
 }
 
 function lockFolder(folder: string, hint: string): Disposable {
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
   const path = join(folder, "lock");
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
+  const fd = openLock(folder, path);
   const result = syscall(SYS.flock, fd, LOCK_EX | LOCK_NB);
   if (result < 0) {
     const owner = readFileSync(path, "utf8").trim();
@@ -59,6 +59,15 @@ function lockFolder(folder: string, hint: string): Disposable {
       isHeld = false;
     },
   };
+}
+
+function openLock(folder: string, path: string): number {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
+  } catch (cause) {
+    throw diskError(`cannot use ${folder}`, cause);
+  }
 }
 
 /** On a full disk the lock holds as well: it only does not say whose it is. */

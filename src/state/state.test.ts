@@ -56,6 +56,13 @@ describe("State", () => {
   });
 });
 
+test("a disk that cannot be written is told in a sentence", () => {
+  using state = open();
+  state.db.run("PRAGMA query_only = ON");
+  const write = (): unknown => state.transaction(() => state.db.run("DELETE FROM events"));
+  expect(write).toThrow("cannot write the database: its disk fails, or is read-only");
+});
+
 describe("events", () => {
   test("come once and in order, the past and what follows, until the subscription ends", async () => {
     using state = open();

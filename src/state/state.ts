@@ -1,3 +1,4 @@
+import { diskError, isDatabaseDiskError } from "../errors/disk-error.ts";
 import { GantryError, isGantryError } from "../errors/gantry-error.ts";
 import { Database } from "../platform/sqlite.ts";
 import { EVENT_MIGRATION, type EventLog, StoredEventLog } from "./event-log.ts";
@@ -62,7 +63,7 @@ export class State implements Disposable {
    * Runs `work` in one transaction, committed and on disk when this returns, rolled back if it throws. Inside of another
    * one it is a part of that. `work` must not wait.
    *
-   * @throws `exhausted` if the disk is full and the spare room used up.
+   * @throws `exhausted` if the disk is full and the spare room used up; `unavailable` if it fails or is read-only
    */
   transaction<T>(work: () => T): T {
     if (this.db.inTransaction) return this.db.transaction(work)();
@@ -71,7 +72,7 @@ export class State implements Disposable {
       this.#log.wake();
       return result;
     } catch (error) {
-      throw isDiskFull(error) ? diskFull(error) : error;
+      throw isDatabaseDiskError(error) ? diskError("cannot write the database", error) : error;
     }
   }
 
@@ -92,15 +93,4 @@ export class State implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
-}
-
-function diskFull(cause: unknown): GantryError {
-  return new GantryError("exhausted", "cannot write the database: no space left on device", {
-    hint: "free some space, or use a --root on a larger disk",
-    cause,
-  });
 }

@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { skipReason } from "../support/command.ts";
+import { checkoutProgram } from "../support/daemon.ts";
 import { OwnRegistry } from "../support/own-registry.ts";
 import { pushImage } from "../support/push-content.ts";
 import { RegistryProcess } from "../support/registry-process.ts";
@@ -39,5 +42,19 @@ test("a registry whose environment has a proxy, a narrow umask and an odd root r
     await pushImage(`${registry.url}/v2/own/app`, "v1");
     expect(await told.promise).toContain("events");
   }
+  rmSync(folder, { recursive: true });
+});
+
+const skip = skipReason({ root: true, programs: ["unshare", "mount"] });
+if (skip !== undefined) console.log(`skipped: ${skip}`);
+
+test.skipIf(skip !== undefined)("a root that cannot be written is refused in a sentence", () => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-read-only-"));
+  const mount = 'mount -t tmpfs tmpfs "$0" && mkdir "$0/root" && mount -o remount,ro "$0" && exec "$@"';
+  const before = ["--mount", "--propagation", "private", "sh", "-c", mount, folder];
+  const command = [...checkoutProgram, "registry", "serve", "--listen", "127.0.0.1:0", "--root", join(folder, "root")];
+  const { status, stderr } = spawnSync("unshare", [...before, ...command], { encoding: "utf8" });
+  const sentence = /^gantry: cannot use .*: the file system is read-only.*another --root/;
+  expect([status, stderr]).toEqual([1, expect.stringMatching(sentence)]);
   rmSync(folder, { recursive: true });
 });

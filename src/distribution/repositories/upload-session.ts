@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { diskError } from "../../content/disk-error.ts";
+import { diskError } from "../../errors/disk-error.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
 import { RegistryError } from "./registry-error.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { diskError } from "../../content/disk-error.ts";
 import type { StoredBlob } from "../../content/ingest.ts";
+import { diskError } from "../../errors/disk-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { digestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";

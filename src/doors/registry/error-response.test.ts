@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { diskError } from "../../content/disk-error.ts";
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
+import { diskError } from "../../errors/disk-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorResponse } from "./error-response.ts";
 

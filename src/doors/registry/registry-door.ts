@@ -2,6 +2,7 @@ import type { EventOutbox } from "../../distribution/notifications/event-outbox.
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { Repositories } from "../../distribution/repositories/repositories.ts";
 import type { UpstreamCache } from "../../distribution/upstream/upstream-cache.ts";
+import { isDiskFailure } from "../../errors/disk-error.ts";
 import { formatError, GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { type Access, readPeerCertificate } from "../../identity/index.ts";
 import type { HttpPeer } from "../../platform/http-server.ts";
@@ -77,7 +78,8 @@ export async function answerRegistry(
 
 /** True for what is wrong with us, not with the request: the client is told less of it. Full disks and other registries are told of elsewhere. */
 function isForOperator(error: unknown, status: number): boolean {
-  return !(error instanceof RegistryError) && (status === 500 || isGantryError(error, "permission-denied"));
+  if (error instanceof RegistryError) return false;
+  return status === 500 || isGantryError(error, "permission-denied") || isDiskFailure(error);
 }
 
 function lengthOf(headers: Headers): number {

@@ -1,4 +1,4 @@
-import { diskError } from "../../content/disk-error.ts";
+import { diskError } from "../../errors/disk-error.ts";
 import { formatError } from "../../errors/gantry-error.ts";
 import { type HttpPeer, type HttpServer, serveHttp } from "../../platform/http-server.ts";
 import { addCommonHeaders } from "./common-headers.ts";

@@ -1,5 +1,5 @@
 import { fchmodSync, fchownSync } from "node:fs";
-import { diskError } from "../../content/disk-error.ts";
+import { diskError } from "../../errors/disk-error.ts";
 import { SYS, syscall } from "../../platform/libc.ts";
 import type { TarHeader } from "../../tar/tar-header.ts";
 import { AT_SYMLINK_NOFOLLOW, callFailed, pathBytes, procPath, setTimesAt } from "./directory-calls.ts";

@@ -1,5 +1,5 @@
 import { closeSync, constants, ftruncateSync, writeSync } from "node:fs";
-import { diskError } from "../../content/disk-error.ts";
+import { diskError } from "../../errors/disk-error.ts";
 import type { GantryError } from "../../errors/gantry-error.ts";
 import { ERRNO } from "../../platform/errno.ts";
 import { SYS, syscall } from "../../platform/libc.ts";

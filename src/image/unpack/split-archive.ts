@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { diskError } from "../../content/disk-error.ts";
+import { diskError } from "../../errors/disk-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
 import type { TarHeader } from "../../tar/tar-header.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { formatError } from "../errors/gantry-error.ts";
 import { diskError } from "./disk-error.ts";
+import { formatError } from "./gantry-error.ts";
 
 function sayOf(code: string): readonly [string, string] {
   const cause = Object.assign(new Error(`${code}: it failed, open '/x'`), { code });
@@ -17,6 +17,10 @@ test("what the disk refuses is said in words, with what to do", () => {
   expect(sayOf("EMFILE")).toEqual([
     "unavailable",
     expect.stringMatching(/too many files are open.*limit of open files/),
+  ]);
+  expect(sayOf("SQLITE_IOERR_WRITE")).toEqual([
+    "unavailable",
+    expect.stringMatching(/its disk fails, or is read-only/),
   ]);
   expect(sayOf("EACCES")[0]).toBe("permission-denied");
   expect(sayOf("EIO")).toEqual(["internal", "cannot write an upload: EIO: it failed, open '/x'"]);
