@@ -39,6 +39,8 @@ export interface BlobStorage {
   openVerifier(): BlobVerifier;
   /** Where a blob's file is or would be. @throws `unsupported` of a storage that has no files */
   path(digest: Digest): string;
+  /** Removes what came of storing that was not ended, but for what is being stored now. @throws `unavailable` */
+  removeUnfinished(): Promise<void>;
   /** Everything that is there and this root's, page by page, in the order of digests; undefined if what is there was compared with the rows at the start. */
   list(): AsyncIterable<readonly Digest[]> | undefined;
 }

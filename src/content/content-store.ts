@@ -266,6 +266,7 @@ export class ContentStore implements AsyncDisposable {
   async reconcile(signal?: AbortSignal): Promise<void> {
     const pages = this.#storage.list();
     if (pages === undefined) return;
+    await this.#storage.removeUnfinished();
     await reconcileRows({
       state: this.#state,
       pages,

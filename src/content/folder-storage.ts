@@ -131,6 +131,9 @@ export class FolderStorage implements BlobStorage {
     };
   }
 
+  /** `take` leaves nothing: it renames. */
+  async removeUnfinished(): Promise<void> {}
+
   list(): undefined {
     return undefined;
   }

@@ -26,6 +26,8 @@ const SMALL_BYTES_MAX = 1 << 16;
 export class S3Bucket {
   readonly #connection: S3Connection;
   readonly #buffers: PartBuffers;
+  /** Keys whose files are on their way. */
+  readonly #uploading = new Set<string>();
 
   constructor(options: S3BucketOptions) {
     this.#connection = new S3Connection(options);
@@ -36,9 +38,14 @@ export class S3Bucket {
     return this.#connection.bucket;
   }
 
-  /** See `uploadFile`. */
+  /** See `uploadFile`. Of one key one after the other. */
   async upload(file: Omit<UploadFileOptions, "buffers">): Promise<void> {
-    await uploadFile(this.#connection, { ...file, buffers: this.#buffers });
+    this.#uploading.add(file.key);
+    try {
+      await uploadFile(this.#connection, { ...file, buffers: this.#buffers });
+    } finally {
+      this.#uploading.delete(file.key);
+    }
   }
 
   /** See `readObject`. */
@@ -92,14 +99,13 @@ export class S3Bucket {
     }
   }
 
-  /** Gives up the uploads in parts that somebody began below a prefix and did not end. @returns how many */
-  async abortUploads(prefix: string): Promise<number> {
+  /** Gives up the uploads in parts that somebody began below a prefix and did not end, but for keys whose files are on their way. */
+  async abortUploads(prefix: string): Promise<void> {
     const answer = await this.#listing({ uploads: "", prefix });
-    const unfinished = elementsOf(answer, "Upload");
-    for (const upload of unfinished) {
-      await abortUpload(this.#connection, textOf(upload, "Key") ?? "", textOf(upload, "UploadId") ?? "");
+    for (const upload of elementsOf(answer, "Upload")) {
+      const key = textOf(upload, "Key") ?? "";
+      if (!this.#uploading.has(key)) await abortUpload(this.#connection, key, textOf(upload, "UploadId") ?? "");
     }
-    return unfinished.length;
   }
 
   async #listing(query: Readonly<Record<string, string>>): Promise<string> {

@@ -48,6 +48,11 @@ export class S3Double implements Disposable {
     this.#faults.push({ times: 1, ...fault });
   }
 
+  /** Nothing fails any more. */
+  recover(): void {
+    this.#faults.length = 0;
+  }
+
   async #answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const what = `${request.method} ${url.pathname}${url.search}`;

@@ -17,14 +17,7 @@ test("a bucket is asked once for all who want to know, again after two seconds, 
     warn: (sentence) => void warnings.push(sentence),
   });
   const answers = (): Promise<readonly string[]> =>
-    Promise.all(
-      [1, 2, 3].map(() =>
-        probe.require().then(
-          () => "yes",
-          (error: Error) => error.message,
-        ),
-      ),
-    );
+    Promise.all([1, 2, 3].map(async () => (await probe.look())?.message ?? "yes"));
   const story: unknown[] = [];
   for (const [laterMs, away] of [
     [0, false],

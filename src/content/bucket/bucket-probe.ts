@@ -22,15 +22,15 @@ export class BucketProbe {
     this.#parts = parts;
   }
 
-  /** @throws why it cannot be used */
-  async require(): Promise<void> {
+  /** @returns why it cannot be used, or undefined */
+  async look(): Promise<GantryError | undefined> {
     if (this.#parts.nowMs() >= this.#freshUntilMs) {
       this.#asking ??= this.#ask().finally(() => {
         this.#asking = undefined;
       });
       await this.#asking;
     }
-    if (this.#failure !== undefined) throw this.#failure;
+    return this.#failure;
   }
 
   async #ask(): Promise<void> {

@@ -158,7 +158,15 @@ describe("blobs in a bucket", () => {
     };
     const gone = "unavailable: the bucket images is not the one that was opened: it has no r/gantry-root any more";
     server.objects.clear();
-    expect([await failure(content.reconcile()), await failure(scrub())]).toEqual([gone, gone]);
+    const asked = [
+      content.reconcile(),
+      scrub(),
+      content.read(digestOf("kept"), { maxBytes: 9 }),
+      content.put("lost later"),
+    ];
+    expect(await Promise.all(asked.map(failure))).toEqual(asked.map(() => gone));
+    expect(content.has(digestOf("lost later"))).toBe(false);
+    server.objects.clear();
     server.objects.set("r/gantry-root", Buffer.from("another"));
     server.objects.set(key("another's"), Buffer.from("another's"));
     expect(await failure(content.reconcile())).toContain("r/gantry-root in it names another registry");
@@ -185,6 +193,34 @@ describe("blobs in a bucket", () => {
     await content.reconcile();
     expect(objects()).toEqual([key("kept")]);
     expect(await read("kept")).toBe("kept");
+  });
+});
+
+describe("parts of an upload that was not ended", () => {
+  test("because the bucket was away, or whose beginning was lost, go with the next comparison, and none of those under way", async () => {
+    server.fail({ at: /^(PUT|DELETE) .*uploadId/, times: 100, fault: noBucket });
+    expect(await failure(content.put(long))).toContain("404 NoSuchBucket");
+    expect(server.uploads.size).toBe(1);
+    server.recover();
+    await content.reconcile();
+    expect(server.uploads.size).toBe(0);
+    server.fail({ at: /^POST .*uploads=/, fault: { kind: "done" } });
+    const other = "others ".repeat(2000);
+    const storing = content.put(other);
+    while (server.uploads.size < 2) await Bun.sleep(1);
+    await content.reconcile();
+    await storing;
+    expect(await read(other)).toBe(other);
+    await content.reconcile();
+    expect(server.uploads.size).toBe(0);
+  });
+
+  test("are no reason not to compare, where the bucket's server does not list them", async () => {
+    await content.put("left over");
+    state.transaction(() => state.db.run("DELETE FROM blobs"));
+    server.fail({ at: /^GET .*uploads=/, fault: { kind: "refuse", status: 501, code: "NotImplemented" } });
+    await content.reconcile();
+    expect(objects()).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { unlink } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { formatError, GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm, digestHex, isDigest } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
 import type { S3Bucket } from "../../s3/s3-bucket.ts";
@@ -35,6 +35,7 @@ export class BucketStorage implements BlobStorage {
   readonly rememberedBytesMax = 16 << 20;
   readonly #parts: BucketStorageParts;
   readonly #probe: BucketProbe;
+  #hasToldOfUnfinished = false;
 
   constructor(parts: BucketStorageParts) {
     this.#parts = parts;
@@ -61,7 +62,12 @@ export class BucketStorage implements BlobStorage {
   }
 
   async take(path: string, { digest, sizeBytes }: StoredBlob): Promise<void> {
-    await this.#parts.bucket.upload({ path, digest, sizeBytes, key: this.#key(digest) });
+    const { bucket, owner } = this.#parts;
+    // An empty disk in the place of the right one takes everything: asked meanwhile, so that nobody waits for it.
+    const isOurs = owner.require();
+    isOurs.catch(() => undefined);
+    await bucket.upload({ path, digest, sizeBytes, key: this.#key(digest) });
+    await isOurs;
     await unlink(path).catch(() => undefined);
   }
 
@@ -74,6 +80,7 @@ export class BucketStorage implements BlobStorage {
       yield* this.#parts.bucket.read(this.#key(digest), span);
     } catch (cause) {
       if (!(cause instanceof S3Error) || cause.s3Code !== "NoSuchKey") throw cause;
+      await this.#parts.owner.require();
       throw new GantryError("data-loss", `${digest} is missing from the bucket`, { cause });
     }
   }
@@ -98,7 +105,8 @@ export class BucketStorage implements BlobStorage {
   }
 
   async requireReady(): Promise<void> {
-    await this.#probe.require();
+    const failure = await this.#probe.look();
+    if (failure !== undefined) throw failure;
   }
 
   /** Reads every object: a bucket's own checksums say what it took, not what it should have. */
@@ -128,10 +136,22 @@ export class BucketStorage implements BlobStorage {
       }
     } catch (error) {
       if (!isGantryError(error, "data-loss")) throw error;
-      await this.#parts.owner.require();
       return { problem: "its object is missing", isLost: true };
     }
     return { digest: finishDigest(hash, algorithm), sizeBytes };
+  }
+
+  /** Parts that were sent and never made an object of, by a killed process or while the bucket was away: nobody sees them, and they cost money. */
+  async removeUnfinished(): Promise<void> {
+    const { bucket, prefix, warn } = this.#parts;
+    try {
+      await bucket.abortUploads(`${prefix}blobs/`);
+    } catch (error) {
+      if (!(error instanceof S3Error) || error.isTransient) throw error;
+      if (this.#hasToldOfUnfinished) return;
+      this.#hasToldOfUnfinished = true;
+      warn(`unfinished uploads are left in the bucket, let a rule of its own expire them: ${formatError(error)}`);
+    }
   }
 
   async *list(): AsyncGenerator<readonly Digest[], undefined> {

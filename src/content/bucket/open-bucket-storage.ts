@@ -1,5 +1,3 @@
-import { formatError } from "../../errors/gantry-error.ts";
-import { S3Error } from "../../s3/s3-error.ts";
 import type { State } from "../../state/state.ts";
 import { requireStorageKind } from "../storage-kind.ts";
 import { BucketOwner } from "./bucket-owner.ts";
@@ -23,16 +21,7 @@ export async function openBucketStorage(options: OpenBucketStorageOptions): Prom
   const { id, hasBlobs } = requireStorageKind(state, "bucket", randomId);
   const owner = new BucketOwner({ bucket, prefix, id });
   await owner.take(hasBlobs);
-  await abortUploads(options);
-  return new BucketStorage({ ...options, owner });
-}
-
-/** Parts that a killed process sent and never made an object of: nobody sees them, and they cost money. */
-async function abortUploads({ bucket, prefix, warn }: OpenBucketStorageOptions): Promise<void> {
-  try {
-    await bucket.abortUploads(`${prefix}blobs/`);
-  } catch (error) {
-    if (!(error instanceof S3Error) || error.isTransient) throw error;
-    warn(`unfinished uploads are left in the bucket, let a rule of its own expire them: ${formatError(error)}`);
-  }
+  const storage = new BucketStorage({ ...options, owner });
+  await storage.removeUnfinished();
+  return storage;
 }
