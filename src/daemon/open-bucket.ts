@@ -43,7 +43,7 @@ function openBucket(config: StorageConfig, environment: Environment): S3Bucket {
   const credentials = (): S3Credentials => readCredentials(config, environment);
   // Before anything waits for it.
   credentials();
-  return new S3Bucket({ bucket, region, endpoint, isPathStyle, credentials });
+  return new S3Bucket({ bucket, region, endpoint, isPathStyle, credentials, random: Math.random });
 }
 
 /** Read anew for each request: files are replaced while a registry runs. */

@@ -13,10 +13,13 @@ const KEY = "r/blobs/sha256/x";
 let folder: string;
 let server: S3Double;
 let bucket: S3Bucket;
+/** How often a wait was spread. */
+let spread: number;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "gantry-s3-"));
   server = new S3Double();
+  spread = 0;
   bucket = new S3Bucket({
     endpoint: server.endpoint,
     bucket: "images",
@@ -24,6 +27,10 @@ beforeEach(() => {
     isPathStyle: true,
     credentials: () => ({ accessKeyId: "id", secretAccessKey: "secret" }),
     retryDelaysMs: [1, 1],
+    random: () => {
+      spread += 1;
+      return 0;
+    },
     responseTimeoutMs: 300,
     partBytes: PART_BYTES,
   });
@@ -90,6 +97,8 @@ describe("a file becomes an object", () => {
         await upload(bytes);
         expect(digestOf(server.objects.get(KEY) ?? "none")).toBe(digestOf(bytes));
       }
+      // Those who were turned away together do not come back together.
+      expect(spread).toBe(3);
     },
   );
 

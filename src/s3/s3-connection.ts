@@ -22,6 +22,8 @@ export interface S3ConnectionOptions {
   readonly credentials: () => S3Credentials;
   /** The waits before each further try. @default four tries within about four seconds */
   readonly retryDelaysMs?: readonly number[];
+  /** Between 0 and 1: spreads the waits of those who were turned away together. @default no spread */
+  readonly random?: () => number;
   /** How long an answer may take to begin, and a body may be silent. @default 30 s */
   readonly responseTimeoutMs?: number;
 }
@@ -90,7 +92,7 @@ export class S3Connection {
       } catch (error) {
         const waitMs = retryDelaysMs[attempt];
         if (!(error instanceof S3Error) || !error.isTransient || waitMs === undefined) throw error;
-        await delay(jittered(waitMs, Math.random));
+        await delay(jittered(waitMs, this.options.random ?? (() => 1)));
       }
     }
   }
