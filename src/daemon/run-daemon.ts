@@ -27,6 +27,7 @@ export async function runDaemon(locations: Locations, options: RunDaemonOptions)
       tell("the daemon needs root: containers are made of kernel features that only root may use (run it with sudo)");
       return 1;
     }
+    outliveReaders();
     // Whoever started it may have a stricter one: containers' users must be able to enter the folders that are made for them.
     process.umask(0o022);
     makeFolder(locations.state, "--state");
@@ -62,6 +63,11 @@ function signalled(): Promise<void> {
     // A daemon that was started from a terminal outlives it.
     process.on("SIGHUP", () => {});
   });
+}
+
+/** Whoever reads what is printed may be gone; the daemon stays. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
 function tell(sentence: string): void {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { daemonSkipReason, TestDaemon } from "../support/daemon.ts";
+import { checkoutProgram, daemonSkipReason, TestDaemon } from "../support/daemon.ts";
 
 const reason = daemonSkipReason();
 if (reason !== undefined) console.log(`skipped: ${reason}`);
@@ -53,6 +53,18 @@ describe.skipIf(reason !== undefined)("on an odd host", () => {
     } finally {
       process.umask(umask);
     }
+  });
+
+  test("a daemon outlives whoever reads what it prints", async () => {
+    const config = join(scratch, "registry.toml");
+    writeFileSync(config, 'listen = "127.0.0.1:0"\naccess-log = "-"\n');
+    // What reads it ends when the daemon is ready.
+    const start = `exec "$@" --registry-config ${config} > >(sed -u "/ready at/q" >&2) 2>&1`;
+    await using daemon = new TestDaemon({}, ["bash", "-c", start, "bash", ...checkoutProgram]);
+    await daemon.up();
+    const address = /serves at (\S+)/.exec(daemon.log)?.[1];
+    for (let count = 0; count < 20; count++) expect((await fetch(`http://${address}/v2/`)).status).toBe(200);
+    expect((await daemon.api().info()).DockerRootDir).toBe(daemon.root);
   });
 
   test("a working folder that is gone stops only what needs it", async () => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { skipReason } from "../support/command.ts";
-import { checkoutProgram } from "../support/daemon.ts";
+import { checkoutProgram, until } from "../support/daemon.ts";
 import { OwnRegistry } from "../support/own-registry.ts";
 import { pushImage } from "../support/push-content.ts";
 import { RegistryProcess } from "../support/registry-process.ts";
@@ -41,6 +41,28 @@ test("a registry whose environment has a proxy, a narrow umask and an odd root r
     expect((await fetch(`${registry.url}/v2/copy/app/manifests/v1`)).status).toBe(200);
     await pushImage(`${registry.url}/v2/own/app`, "v1");
     expect(await told.promise).toContain("events");
+  }
+  rmSync(folder, { recursive: true });
+});
+
+test("a registry outlives whoever reads its access log, and SIGHUP that a service is sent", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-reader-"));
+  const config = join(folder, "registry.toml");
+  writeFileSync(config, 'access-log = "-"\n');
+  // Its standard output is a pipe that nobody has open for reading.
+  const before = ["bash", "-c", 'exec "$0" "$@" > >(true)'];
+  {
+    await using registry = await RegistryProcess.start({
+      root: join(folder, "root"),
+      args: ["--config", config],
+      before,
+    });
+    for (let count = 0; count < 20; count++) {
+      process.kill(registry.pid, "SIGHUP");
+      expect((await fetch(`${registry.url}/v2/`)).status).toBe(200);
+    }
+    await until("it tells so", () => registry.log.includes("lines of the access log are lost: EPIPE"));
+    expect(registry.log.split("are lost")).toHaveLength(2);
   }
   rmSync(folder, { recursive: true });
 });

@@ -1,9 +1,9 @@
-import { describeDoor } from "../../api/describe-door.ts";
 import type { EngineApi } from "../../api/engine-api.ts";
-import type { RegistryNotice, ServeRegistryRequest } from "../../api/registry.ts";
+import type { ServeRegistryRequest } from "../../api/registry.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import { connectToOwner } from "../registry/connect-to-owner.ts";
+import { noticePrinter } from "../registry/notice-printer.ts";
 import { resolveHostPath } from "../values/host-path.ts";
 
 export const command = defineCommand({
@@ -19,7 +19,12 @@ export const command = defineCommand({
   arguments: { min: 0, max: 0 },
   async run(context, { flags }) {
     const ended = new AbortController();
-    using _signals = context.terminal.onSignals(["SIGINT", "SIGTERM"], () => ended.abort());
+    const { stdin, stderr } = context.terminal;
+    const isAttended = stdin.isTerminal || stderr.isTerminal;
+    using _signals = context.terminal.onSignals(["SIGINT", "SIGTERM", "SIGHUP"], (name) => {
+      // A terminal that is closed ends what runs in it. To a service it means: read your files again, as is done anyway.
+      if (name !== "SIGHUP" || isAttended) ended.abort();
+    });
     const { config, listen, access, "external-url": externalUrl } = flags;
     const request: ServeRegistryRequest = {
       ...(config === undefined ? {} : { Config: resolveHostPath(config, context.terminal) }),
@@ -45,8 +50,7 @@ async function serveAlone(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { runRegistry } = await import("../../daemon/run-registry.ts");
-  const tell = (notice: RegistryNotice): void => void show(terminal, notice);
-  return await runRegistry({ root, request, signal, tell, environment: process.env });
+  return await runRegistry({ root, request, signal, tell: noticePrinter(terminal), environment: process.env });
 }
 
 async function askDaemon(
@@ -54,20 +58,10 @@ async function askDaemon(
   api: EngineApi,
   { request, signal }: { readonly request: ServeRegistryRequest; readonly signal: AbortSignal },
 ): Promise<void> {
+  const tell = noticePrinter(terminal);
   try {
-    for await (const notice of await api.serveRegistry(request, { signal })) await show(terminal, notice);
+    for await (const notice of await api.serveRegistry(request, { signal })) tell(notice);
   } catch (error) {
     if (!signal.aborted) throw error;
-  }
-}
-
-async function show(terminal: CommandContext["terminal"], notice: RegistryNotice): Promise<void> {
-  switch (notice.kind) {
-    case "listening":
-      return await terminal.stderr.write(`gantry: ${describeDoor(notice)}\n`);
-    case "warning":
-      return await terminal.stderr.write(`gantry: ${notice.sentence}\n`);
-    case "log":
-      return await terminal.stdout.write(`${notice.line}\n`);
   }
 }
