@@ -86,6 +86,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("registry user list, registry user ls", "List users", () => import("./commands/registry-user-list.ts")),
   entry("registry user password", "Change a user's password", () => import("./commands/registry-user-password.ts")),
   entry("registry user remove, registry user rm", "Remove a user", () => import("./commands/registry-user-remove.ts")),
+  entry(
+    "registry user revoke",
+    "End a user's refresh tokens: wherever they are logged in, they have to log in again",
+    () => import("./commands/registry-user-revoke.ts"),
+  ),
   entry("registry collect", "Remove what a registry keeps for nobody", () => import("./commands/registry-collect.ts")),
   entry("registry retention", "Carry out the rules of retention", () => import("./commands/registry-retention.ts")),
   entry("registry scrub", "Verify what a registry keeps", () => import("./commands/registry-scrub.ts")),

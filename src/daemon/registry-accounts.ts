@@ -8,5 +8,5 @@ const WAIT_MS = 10_000;
 
 /** The users in a file of rules. */
 export function openAccounts(path: string): UserAccounts {
-  return new UserAccounts({ path, deadlineMs: performance.now() + WAIT_MS });
+  return new UserAccounts({ path, deadlineMs: performance.now() + WAIT_MS, now: Date.now });
 }

@@ -40,8 +40,6 @@ export interface Access {
    * @throws WrongCredentials (401), TooManyRequests (429), `invalid-argument` (400)
    */
   token(request: TokenRequest): Promise<TokenAnswer>;
-  /** Ends a user's refresh tokens. @returns how many there were. */
-  revokeRefreshTokens(user: string): number;
 }
 
 export interface MayStoreOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { addUser, changePassword, removeUser } from "./edit-access.ts";
+import { addUser, changePassword, removeUser, revokeTokens } from "./edit-access.ts";
 
-const BOB = { name: "bob", passwordHash: "$2b$10$y", groups: ["team"], certificates: [] };
+const BOB = { name: "bob", passwordHash: "$2b$10$y", groups: ["team"], certificates: [], tokensSinceMs: 0 };
 const FILE = `# Kept: why this is so.
 [users.alice]   # the first
 password = "$2b$10$x"   # of May
@@ -50,6 +50,26 @@ describe("editing access.toml", () => {
     expect(changePassword("[users.alice]", "alice", "z")).toBe('[users.alice]\npassword = "z"\n');
   });
 
+  test("refresh tokens are ended where that stands, or added, and for whom only the password file knows", () => {
+    const untilMs = Date.UTC(2026, 0, 31, 12);
+    const since = "tokens_since = 2026-01-31T12:00:00.000Z";
+    const revoked = revokeTokens(FILE, "alice", { untilMs, isWrittenHere: true });
+    expect(revoked).toBe(FILE.replace("# the first\n", `# the first\n${since}\n`));
+    expect(revokeTokens(revoked, "alice", { untilMs: untilMs + 1, isWrittenHere: true })).toBe(
+      revoked.replace("00.000Z", "00.001Z"),
+    );
+    expect(revokeTokens(FILE, "b.o@b", { untilMs, isWrittenHere: false })).toBe(
+      FILE.replace('groups = ["team"]\n', `groups = ["team"]\n\n[users."b.o@b"]\n${since}\n`),
+    );
+  });
+
+  test("whoever has a certificate and no password is told from who had the name before", () => {
+    const build = { name: "build", groups: [], certificates: ["CN=build"], tokensSinceMs: 1000 };
+    expect(addUser("[users.alice]\npassword = 'x'\n", build)).toBe(
+      "[users.alice]\npassword = 'x'\n\n[users.build]\ncertificates = [\"CN=build\"]\ntokens_since = 1970-01-01T00:00:01.000Z\n",
+    );
+  });
+
   test("the first user makes a file that says what it lets them do", () => {
     expect(addUser("", BOB)).toContain('[[rights]]\nusers = ["*"]\nrepositories = ["**"]');
   });
@@ -62,6 +82,7 @@ describe("editing access.toml", () => {
     ]) {
       expect(() => removeUser(text, "alice")).toThrow("not written as a table [users.alice]");
       expect(() => changePassword(text, "alice", "z")).toThrow("not written as a table [users.alice]");
+      expect(() => revokeTokens(text, "alice", { untilMs: 0, isWrittenHere: true })).toThrow("not written as a table");
     }
   });
 });

@@ -7,6 +7,8 @@ export interface NewUser {
   readonly passwordHash?: string;
   readonly groups: readonly string[];
   readonly certificates: readonly string[];
+  /** Refresh tokens of somebody who had the name before are no good. */
+  readonly tokensSinceMs: number;
 }
 
 type Table = Extract<TomlDocument["nodes"][number], { readonly type: "TOMLTable" }>;
@@ -29,13 +31,22 @@ function formatList(texts: readonly string[]): string {
   return `[${texts.map(quote).join(", ")}]`;
 }
 
-function formatUser({ name, passwordHash, groups, certificates }: NewUser): string {
-  const key = /^[A-Za-z0-9_-]+$/.test(name) ? name : quote(name);
+function formatHeader(name: string): string {
+  return `[users.${/^[A-Za-z0-9_-]+$/.test(name) ? name : quote(name)}]`;
+}
+
+function formatTime(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
+
+function formatUser({ name, passwordHash, groups, certificates, tokensSinceMs }: NewUser): string {
   return [
-    `[users.${key}]`,
+    formatHeader(name),
     ...(passwordHash === undefined ? [] : [`password = ${quote(passwordHash)}`]),
     ...(groups.length === 0 ? [] : [`groups = ${formatList(groups)}`]),
     ...(certificates.length === 0 ? [] : [`certificates = ${formatList(certificates)}`]),
+    // A new password ends what an old one was good for; certificates are the same again.
+    ...(passwordHash === undefined ? [`tokens_since = ${formatTime(tokensSinceMs)}`] : []),
     "",
   ].join("\n");
 }
@@ -81,14 +92,17 @@ function tableEnd(text: string, table: Table): number {
  * text begins with a rule that lets every user do everything.
  */
 export function addUser(text: string, user: NewUser): string {
-  if (text.trim() === "") return `${FIRST_LINES}\n${formatUser(user)}`;
+  return text.trim() === "" ? `${FIRST_LINES}\n${formatUser(user)}` : insertTable(text, formatUser(user));
+}
+
+function insertTable(text: string, table: string): string {
   const last = userTables(read(text)).at(-1);
   const at = last === undefined ? text.length : tableEnd(text, last);
   const before = text.slice(0, at);
   const after = text.slice(at);
   const lead = before.endsWith("\n") ? "" : "\n";
   const gap = after === "" || after.startsWith("\n") ? "" : "\n";
-  return `${before}${lead}\n${formatUser(user)}${gap}${after}`;
+  return `${before}${lead}\n${table}${gap}${after}`;
 }
 
 /** `text` without a user's table. @throws `unsupported` if it is written in another way. */
@@ -103,13 +117,40 @@ export function removeUser(text: string, name: string): string {
 
 /** `text` with another password of a user. @throws `unsupported` if they are written in another way. */
 export function changePassword(text: string, name: string, passwordHash: string): string {
-  const table = findTable(read(text), name);
-  const pair = table.body.find(({ key }) => text.slice(...key.range) === "password");
+  return setValue(text, findTable(read(text), name), { key: "password", value: quote(passwordHash) });
+}
+
+/**
+ * `text` in which refresh tokens that a user was given until then are no good. One of the password file alone gets a table.
+ *
+ * @throws `unsupported` if they are written in another way.
+ */
+export function revokeTokens(text: string, name: string, options: RevokeTokensOptions): string {
+  const pair = { key: "tokens_since", value: formatTime(options.untilMs) };
+  if (!options.isWrittenHere) return insertTable(text, `${formatHeader(name)}\n${pair.key} = ${pair.value}\n`);
+  return setValue(text, findTable(read(text), name), pair);
+}
+
+export interface RevokeTokensOptions {
+  readonly untilMs: number;
+  /** False for one whom only the password file knows. */
+  readonly isWrittenHere: boolean;
+}
+
+interface Pair {
+  readonly key: string;
+  /** As TOML. */
+  readonly value: string;
+}
+
+/** Replaces a value where it stands, or writes it below the table's header. */
+function setValue(text: string, table: Table, { key, value }: Pair): string {
+  const pair = table.body.find((one) => text.slice(...one.key.range) === key);
   if (pair !== undefined) {
     const [start, end] = pair.value.range;
-    return `${text.slice(0, start)}${quote(passwordHash)}${text.slice(end)}`;
+    return `${text.slice(0, start)}${value}${text.slice(end)}`;
   }
   const at = lineEnd(text, table.key.range[1]);
   const lead = text.slice(0, at).endsWith("\n") ? "" : "\n";
-  return `${text.slice(0, at)}${lead}password = ${quote(passwordHash)}\n${text.slice(at)}`;
+  return `${text.slice(0, at)}${lead}${key} = ${value}\n${text.slice(at)}`;
 }

@@ -10,6 +10,7 @@ import { TooManyRequests, WrongCredentials } from "./access-problem.ts";
 import { IDENTITY_MIGRATIONS } from "./identity-migrations.ts";
 import { openAccess } from "./open-access.ts";
 import type { RepositoryAction, Scope } from "./scope.ts";
+import { UserAccounts } from "./user-accounts.ts";
 
 const START_MS = Date.UTC(2030, 0, 1);
 const ADDRESS = "192.0.2.1";
@@ -393,11 +394,35 @@ describe("tokens", () => {
     expect(await failure(post(access, refresh))).toBeInstanceOf(WrongCredentials);
     write(RULES);
     expect((await post(access, refresh)).refresh_token).toBe(token);
-    expect(access.revokeRefreshTokens("alice")).toBe(1);
+    write(RULES.replace("[users.alice]", `[users.alice]\ntokens_since = ${new Date(nowMs).toISOString()}`));
     audit = [];
     expect(await failure(post(access, refresh))).toBeInstanceOf(WrongCredentials);
     expect(audit.map((line) => JSON.parse(line))).toMatchObject([{ action: "refresh", allowed: false }]);
     expect(audit.join()).not.toContain(token);
+  });
+
+  test("for refreshing end when a user is removed, also if one with the same certificate comes later", async () => {
+    const accounts = new UserAccounts({
+      path: join(folder, "access.toml"),
+      deadlineMs: performance.now() + 10_000,
+      now: () => nowMs,
+    });
+    const build = { groups: [], certificates: ["CN=build"] };
+    await accounts.add("build", build);
+    const access = await open();
+    nowMs += 1;
+    const certificate = { commonName: "build", dnsNames: [], uris: [] };
+    const given = await access.token({
+      method: "GET",
+      parameters: new URLSearchParams("offline_token=true"),
+      asked: { address: "192.0.2.1", certificate },
+    });
+    const refresh = `grant_type=refresh_token&refresh_token=${given.refresh_token}`;
+    expect((await post(access, refresh)).refresh_token).toBe(given.refresh_token);
+    nowMs += 1;
+    await accounts.remove("build");
+    await accounts.add("build", build);
+    expect(await failure(post(access, refresh))).toBeInstanceOf(WrongCredentials);
   });
 
   test("for refreshing end after ninety days without use, and a use prolongs them", async () => {

@@ -66,16 +66,18 @@ const WHO_KEYS = ["users", "groups", "anonymous"];
 
 function readUser(reader: RulesReader, name: string, value: unknown): User {
   const path = ["users", name];
-  const table = reader.table(value, path, ["password", "groups", "certificates"]);
+  const table = reader.table(value, path, ["password", "groups", "certificates", "tokens_since"]);
   if (!isUserName(name)) reader.problem(path, `is no name of a user: ${USER_NAME_RULE}`);
   const passwordHash = reader.text(table.password, [...path, "password"]);
   const why = passwordHash === undefined ? undefined : describeBadHash(passwordHash);
   if (why !== undefined) reader.problem([...path, "password"], why);
+  const tokensSinceMs = reader.time(table.tokens_since, [...path, "tokens_since"]);
   return {
     name,
     ...(passwordHash === undefined ? {} : { passwordHash }),
     groups: reader.list(table.groups, [...path, "groups"], LISTS.groups),
     certificates: reader.list(table.certificates, [...path, "certificates"], LISTS.certificates),
+    ...(tokensSinceMs === undefined ? {} : { tokensSinceMs }),
   };
 }
 
@@ -226,6 +228,7 @@ function readLimit(reader: RulesReader, value: unknown, index: number): RateLimi
  * password = "$2y$10$…"                       # bcrypt
  * groups = ["team"]
  * certificates = ["CN=alice", "URI=spiffe://example.org/alice"]
+ * tokens_since = 2026-01-31T12:00:00Z         # refresh tokens from before are no good
  *
  * [[rights]]                                  # rights add up; what none gives is denied
  * users = ["*"]                               # every user; or groups = ["team"], or anonymous = true

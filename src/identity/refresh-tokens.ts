@@ -19,6 +19,7 @@ interface Row {
   readonly user: string;
   readonly service: string;
   readonly mark: string;
+  readonly created_ms: number;
   readonly used_ms: number;
 }
 
@@ -36,7 +37,7 @@ function markOf({ passwordHash, certificates }: User): string {
 
 /**
  * Long-lived tokens that are good for short-lived ones. Only hashes of them are stored. One ends when its user is removed, logs in
- * with something else, revokes it, or has not used it for 90 days; of one user the hundred latest used are kept.
+ * with something else, has them revoked (`tokens_since` in the rules), or has not used it for 90 days; of one user the hundred latest used are kept.
  */
 export class RefreshTokens {
   readonly #state: State;
@@ -77,19 +78,13 @@ export class RefreshTokens {
     const row = this.#state.db.query("SELECT * FROM refresh_tokens WHERE hash = ?").get(hash) as Row | null;
     if (row === null || row.service !== service || row.used_ms < nowMs - UNUSED_FOR_MS) return undefined;
     const user = users.get(row.user);
-    if (user === undefined || markOf(user) !== row.mark) return undefined;
+    if (user === undefined || markOf(user) !== row.mark || row.created_ms <= (user.tokensSinceMs ?? 0))
+      return undefined;
     if (row.used_ms < nowMs - DAY_MS) {
       this.#state.transaction(() => {
         this.#state.db.query("UPDATE refresh_tokens SET used_ms = ? WHERE hash = ?").run(nowMs, hash);
       });
     }
     return user;
-  }
-
-  /** Ends all of a user's tokens. @returns how many there were. */
-  revoke(user: string): number {
-    return this.#state.transaction(
-      () => this.#state.db.query("DELETE FROM refresh_tokens WHERE user = ?").run(user).changes,
-    );
   }
 }

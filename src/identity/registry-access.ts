@@ -115,10 +115,6 @@ export class RegistryAccess implements Access {
     });
   }
 
-  revokeRefreshTokens(user: string): number {
-    return this.#refreshTokens.revoke(user);
-  }
-
   #decide(identity: Identity, request: RepositoryRequest, isForToken = false): Decision {
     const decision = decide(this.#rules.latest, identity, request);
     this.#audit({ who: identity, ...request, isForToken, ...decision });

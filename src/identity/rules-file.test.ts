@@ -66,7 +66,7 @@ describe.each(OBSTACLES)("in the place of the rules %s", (_what, make, why) => {
   test("gets no user, and stays what it is", async () => {
     make();
     const { mode } = lstatSync(path);
-    const accounts = new UserAccounts({ path, deadlineMs: performance.now() + 1000 });
+    const accounts = new UserAccounts({ path, deadlineMs: performance.now() + 1000, now: Date.now });
     const added = accounts.add("bob", { groups: [], certificates: ["CN=bob"] });
     expect(formatError(await added.catch((error: unknown) => error))).toContain(why);
     expect(lstatSync(path).mode).toBe(mode);

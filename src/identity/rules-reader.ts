@@ -81,6 +81,14 @@ export class RulesReader {
     return undefined;
   }
 
+  /** A moment, in milliseconds since 1970. */
+  time(value: unknown, path: Path): number | undefined {
+    if (value === undefined) return undefined;
+    if (value instanceof Date) return value.getTime();
+    this.problem(path, "is not a time such as 2026-01-31T12:00:00Z");
+    return undefined;
+  }
+
   /** A whole number from 1, or with `isFraction` any number above 0. */
   number(value: unknown, path: Path, options: { readonly isFraction?: boolean } = {}): number | undefined {
     if (value === undefined) return undefined;

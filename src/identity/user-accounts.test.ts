@@ -21,10 +21,14 @@ let accounts: UserAccounts;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "gantry-accounts-"));
   path = join(folder, "registry", "access.toml");
-  accounts = new UserAccounts({ path, deadlineMs: performance.now() + 10_000 });
+  accounts = accountsAt(path);
 });
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function accountsAt(file: string): UserAccounts {
+  return new UserAccounts({ path: file, deadlineMs: performance.now() + 10_000, now: () => 1000 });
+}
 
 const NONE = { groups: [], certificates: [] };
 
@@ -63,6 +67,7 @@ test("what cannot be is refused, and the file stays as it was", async () => {
     accounts.add("bob", { ...NONE, password: "x", groups: ["a b"] }),
     accounts.remove("bob"),
     accounts.changePassword("bob", "x"),
+    accounts.revoke("bob"),
   ];
   const outcomes = await Promise.allSettled(refused);
   expect(outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason.code : "done"))).toEqual([
@@ -74,6 +79,7 @@ test("what cannot be is refused, and the file stays as it was", async () => {
     "invalid-argument",
     "invalid-argument",
     "invalid-argument",
+    "not-found",
     "not-found",
     "not-found",
   ]);
@@ -102,13 +108,15 @@ test("users of the password file are left to htpasswd", async () => {
   expect(accounts.list().map(({ name }) => name)).toEqual(["alice", "bob"]);
   await expect(accounts.remove("bob")).rejects.toThrow("is in the password file");
   await expect(accounts.changePassword("bob", "x")).rejects.toThrow("is in the password file");
+  await accounts.revoke("bob");
+  expect(accounts.list().find(({ name }) => name === "bob")).toMatchObject({ tokensSinceMs: 1000 });
 });
 
 test("a link to the file stays a link", async () => {
   await accounts.add("alice", { ...NONE, certificates: ["CN=a"] });
   const link = join(folder, "link.toml");
   symlinkSync(path, link);
-  await new UserAccounts({ path: link, deadlineMs: performance.now() + 10_000 }).add("bob", { ...NONE, password: "x" });
+  await accountsAt(link).add("bob", { ...NONE, password: "x" });
   expect(lstatSync(link).isSymbolicLink()).toBe(true);
   expect(accounts.list()).toHaveLength(2);
 });

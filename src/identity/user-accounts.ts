@@ -6,7 +6,7 @@ import { BCRYPT_BYTES_MAX, hashBcrypt } from "../platform/password.ts";
 import { readTextFile } from "../platform/text-file.ts";
 import type { AccessRules, User } from "./access-rules.ts";
 import { decide } from "./decide.ts";
-import { addUser, changePassword, type NewUser, removeUser } from "./edit-access.ts";
+import { addUser, changePassword, type NewUser, removeUser, revokeTokens } from "./edit-access.ts";
 import type { Decision } from "./identity.ts";
 import { parseAccessRules } from "./parse-access-rules.ts";
 import { replaceFile } from "./replace-file.ts";
@@ -22,6 +22,8 @@ export interface UserAccountsOptions {
   readonly path: string;
   /** When waiting for another command on the same file ends, on the clock of `performance.now()`. */
   readonly deadlineMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 export interface AddUserOptions {
@@ -55,6 +57,7 @@ export class UserAccounts {
       name,
       groups,
       certificates,
+      tokensSinceMs: this.#options.now(),
       ...(password === undefined ? {} : { passwordHash: await hash(password) }),
     };
     await this.#change((text, rules) => {
@@ -82,6 +85,14 @@ export class UserAccounts {
     });
   }
 
+  /** Ends a user's refresh tokens: wherever one is kept, they have to log in again. @throws `not-found`, `unsupported` */
+  async revoke(name: string): Promise<void> {
+    await this.#change((text, rules) => {
+      requireUser(rules, name);
+      return revokeTokens(text, name, { untilMs: this.#options.now(), isWrittenHere: isWrittenIn(text, name) });
+    });
+  }
+
   /** What the rules say to a request, with no token and no certificate in between. @throws `invalid-argument` */
   check(name: string | undefined, action: string, repository: string): Decision {
     const rules = this.#rules();
@@ -99,9 +110,8 @@ export class UserAccounts {
   }
 
   #require(rules: AccessRules, name: string, text: string): void {
-    if (!rules.users.has(name)) throw new GantryError("not-found", `there is no user ${name}`);
-    const own = parseAccessRules(text, { readHtpasswd: () => "" }).rules.users.get(name);
-    if (own !== undefined) return;
+    requireUser(rules, name);
+    if (isWrittenIn(text, name)) return;
     throw new GantryError("unsupported", `user ${name} is in the password file that ${this.#options.path} names`, {
       hint: "change that with `htpasswd`",
     });
@@ -125,6 +135,15 @@ export class UserAccounts {
     }
     replaceFile(path, changed, owner);
   }
+}
+
+function requireUser(rules: AccessRules, name: string): void {
+  if (!rules.users.has(name)) throw new GantryError("not-found", `there is no user ${name}`);
+}
+
+/** False for one whom only the password file knows. */
+function isWrittenIn(text: string, name: string): boolean {
+  return parseAccessRules(text, { readHtpasswd: () => "" }).rules.users.has(name);
 }
 
 function followLink(path: string): string {

@@ -33,6 +33,12 @@ describe("gantry registry user", () => {
     const before = readFileSync(file, "utf8");
     expect(await gantry("user password alice --password-stdin", { input: ["other"] })).toMatchObject({ status: 0 });
     expect(readFileSync(file, "utf8")).not.toBe(before);
+    expect(await gantry("user revoke alice")).toEqual({ status: 0, stdout: "alice\n", stderr: "" });
+    expect(readFileSync(file, "utf8")).toMatch(/^\[users\.alice\]\ntokens_since = 20\d\d-\S+Z$/m);
+    expect(await gantry("user revoke nobody")).toMatchObject({
+      status: 1,
+      stderr: "gantry: there is no user nobody\n",
+    });
     expect(await gantry("user rm alice")).toEqual({ status: 0, stdout: "alice\n", stderr: "" });
     expect((await gantry("user ls -q")).stdout).toBe("build\n");
   });
