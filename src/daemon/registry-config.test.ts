@@ -175,7 +175,7 @@ describe("registry.toml", () => {
     `;
     expect(() => parseRegistryConfig(wrong, "/r.toml")).toThrow(
       [
-        "invalid /r.toml: line 5: collection.idle is not known",
+        "invalid /r.toml: line 5: collection.idle is not known (grace, interval, uploads-idle are)",
         'line 4: collection.grace is not a duration such as "90s" or "12h"',
         'line 7: scrub.rate is not a number of bytes for each second, such as "10MB"',
         "line 2: retention is not a list of tables: write [[retention]]",

@@ -9,8 +9,8 @@ import type { TlsFiles } from "../doors/registry/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { readTextFile } from "../platform/text-file.ts";
 import { parseToml, type TomlTable } from "../toml/parse-toml.ts";
-import { withTomlLine } from "../toml/toml-line.ts";
-import { isTomlTable } from "../toml/toml-tables.ts";
+import { describeTomlProblems } from "../toml/toml-problems.ts";
+import { isTomlTable, refuseUnknownKeys } from "../toml/toml-tables.ts";
 import { parseStorage, type StorageConfig } from "./storage-config.ts";
 
 /** What `registry.toml` says of how a registry is served. Paths are absolute. */
@@ -96,8 +96,7 @@ export function readRegistryConfig(path: string): RegistryConfig {
 export function parseRegistryConfig(text: string, path: string): RegistryConfig {
   const parsed = parseToml(text);
   if (parsed.kind === "problem") {
-    const place = parsed.line === undefined ? path : `${path}:${parsed.line}`;
-    throw new GantryError("invalid-argument", `${place} is no TOML: ${parsed.problem}`);
+    throw new GantryError("invalid-argument", `${path}:${parsed.line} is no TOML: ${parsed.problem}`);
   }
   const reader = new ConfigReader(parsed.table, dirname(path));
   const config = reader.read();
@@ -108,8 +107,7 @@ export function parseRegistryConfig(text: string, path: string): RegistryConfig 
 /** @param problems each begins with its place. */
 function refuse(problems: readonly string[], text: string, path: string): void {
   if (problems.length === 0) return;
-  const placed = problems.slice(0, 10).map((problem) => withTomlLine(text, problem));
-  throw new GantryError("invalid-argument", `invalid ${path}: ${placed.join("; ")}`);
+  throw new GantryError("invalid-argument", `invalid ${path}: ${describeTomlProblems(text, problems)}`);
 }
 
 class ConfigReader {
@@ -123,7 +121,7 @@ class ConfigReader {
   }
 
   read(): RegistryConfig {
-    this.#refuseUnknown("", this.#table, KEYS);
+    refuseUnknownKeys(this.#table, { path: "", known: KEYS, problems: this.problems });
     const metrics = this.#section("metrics", ["listen"]);
     return defined({
       storage: this.#storage(),
@@ -178,14 +176,8 @@ class ConfigReader {
       this.problems.push(`${name} is not a table: write [${name}]`);
       return undefined;
     }
-    this.#refuseUnknown(`${name}.`, value, keys);
+    refuseUnknownKeys(value, { path: name, known: keys, problems: this.problems });
     return value;
-  }
-
-  #refuseUnknown(prefix: string, table: TomlTable, keys: readonly string[]): void {
-    for (const key of Object.keys(table)) {
-      if (!keys.includes(key)) this.problems.push(`${prefix}${key} is not known (${keys.join(", ")} are)`);
-    }
   }
 
   #text(place: string, value: unknown): string | undefined {

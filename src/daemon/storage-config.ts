@@ -1,4 +1,4 @@
-import { isTomlTable } from "../toml/toml-tables.ts";
+import { isTomlTable, refuseUnknownKeys } from "../toml/toml-tables.ts";
 
 /** Where `registry.toml` wants blobs to be: `[storage.s3]`. Paths are absolute. */
 export interface StorageConfig {
@@ -67,10 +67,8 @@ export function parseStorage(
     return undefined;
   }
   const before = problems.length;
-  for (const key of Object.keys(value)) if (key !== "s3") problems.push(`storage.${key} is not known (s3 is)`);
-  for (const key of Object.keys(s3)) {
-    if (!KEYS.includes(key)) problems.push(`storage.s3.${key} is not known (${KEYS.join(", ")} are)`);
-  }
+  refuseUnknownKeys(value, { path: "storage", known: ["s3"], problems });
+  refuseUnknownKeys(s3, { path: "storage.s3", known: KEYS, problems });
   const text = (key: string, pattern: RegExp, what: string): string | undefined => {
     const item = s3[key];
     if (item === undefined || (typeof item === "string" && pattern.test(item))) return item;

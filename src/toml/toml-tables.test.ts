@@ -17,7 +17,7 @@ test("a list of tables is read one after the other, and what is wrong with it is
   expect(read(undefined)).toEqual({ names: [], problems: [] });
   expect(read([{ name: "a" }, 7, { names: "b" }, { name: "c" }])).toEqual({
     names: ["a", "c"],
-    problems: ["hook[1] is not a table", "hook[2].names is not known", "hook[2].name is missing"],
+    problems: ["hook[1] is not a table", "hook[2].names is not known (name is)", "hook[2].name is missing"],
   });
 });
 

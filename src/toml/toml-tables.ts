@@ -1,7 +1,8 @@
 import type { TomlTable } from "./parse-toml.ts";
+import { formatTomlKey } from "./toml-path.ts";
 
 export interface ReadTomlTablesOptions {
-  /** The list's own path: `upstream`, `registry[0].mirror`. */
+  /** The own path of the list or table: `upstream`, `registry[0].mirror`; "" for the document. */
   readonly path: string;
   /** The keys that a table may have. @default any: `read` sees to it */
   readonly known?: readonly string[];
@@ -35,10 +36,20 @@ export function readTomlTables<T>(
       problems.push(`${at} is not a table`);
       return [];
     }
-    for (const key of Object.keys(item)) {
-      if (known?.includes(key) === false) problems.push(`${at}.${key} is not known`);
-    }
+    if (known !== undefined) refuseUnknownKeys(item, { path: at, known, problems });
     const result = read(item, at);
     return result === undefined ? [] : [result];
   });
+}
+
+/** A key that is not known is refused, never ignored: what it was to do would not be done. */
+export function refuseUnknownKeys(
+  table: TomlTable,
+  { path, known, problems }: ReadTomlTablesOptions & { readonly known: readonly string[] },
+): void {
+  for (const key of Object.keys(table)) {
+    if (known.includes(key)) continue;
+    const place = path === "" ? formatTomlKey(key) : `${path}.${formatTomlKey(key)}`;
+    problems.push(`${place} is not known (${known.join(", ")} ${known.length === 1 ? "is" : "are"})`);
+  }
 }

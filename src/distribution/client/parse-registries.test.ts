@@ -102,7 +102,7 @@ describe("parseRegistries", () => {
       }
     })();
     expect(failure.split("; ")).toEqual([
-      "line 2: mirror is not known",
+      "line 2: mirror is not known (default, unqualified-search-registries, registry are)",
       'line 4: registry[0].host is not a registry such as "registry.lan:5000"',
       "line 5: registry[0].insecure is not true or false",
       "line 6: registry[0].timeout is not a number of seconds up to 3600",

@@ -1,8 +1,8 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import { DEFAULT_REGISTRY, parseReference } from "../../oci/reference.ts";
 import { parseToml, type TomlTable } from "../../toml/parse-toml.ts";
-import { withTomlLine } from "../../toml/toml-line.ts";
-import { readTomlTables } from "../../toml/toml-tables.ts";
+import { describeTomlProblems } from "../../toml/toml-problems.ts";
+import { readTomlTables, refuseUnknownKeys } from "../../toml/toml-tables.ts";
 import type { RegistriesConfig, RegistryEntry, RegistryMirror } from "./registries.ts";
 
 /** An hour: whoever waits longer has forgotten it. */
@@ -51,7 +51,7 @@ class RegistriesReader {
   readonly problems: string[] = [];
 
   read(document: TomlTable): RegistriesConfig {
-    for (const key of Object.keys(document)) if (!TOP_KEYS.includes(key)) this.#add(key, "is not known");
+    refuseUnknownKeys(document, { path: "", known: TOP_KEYS, problems: this.problems });
     const list = { path: "registry", known: ENTRY_KEYS, problems: this.problems };
     const placed = readTomlTables(document.registry, list, (table, path) => {
       const entry = this.#entry(table, path);
@@ -208,12 +208,10 @@ class RegistriesReader {
 export function parseRegistries(toml: string): RegistriesConfig {
   const parsed = parseToml(toml);
   if (parsed.kind === "problem") {
-    const place = parsed.line === undefined ? "" : `line ${parsed.line}: `;
-    throw new GantryError("invalid-argument", `${place}${parsed.problem}`);
+    throw new GantryError("invalid-argument", `line ${parsed.line}: ${parsed.problem}`);
   }
   const reader = new RegistriesReader();
   const config = reader.read(parsed.table);
   if (reader.problems.length === 0) return config;
-  const problems = reader.problems.map((problem) => withTomlLine(toml, problem));
-  throw new GantryError("invalid-argument", problems.join("; "));
+  throw new GantryError("invalid-argument", describeTomlProblems(toml, reader.problems));
 }

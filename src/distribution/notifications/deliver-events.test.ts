@@ -146,7 +146,7 @@ test("[[notifications]] names everything that is wrong", () => {
     problems,
   );
   expect(problems).toEqual([
-    "notifications[0].extra is not known",
+    "notifications[0].extra is not known (name, url, headers, timeout-seconds, ignore are)",
     "notifications[0].name is missing",
     "notifications[0].url is no http or https address",
     "notifications[0].headers is not a table of texts",

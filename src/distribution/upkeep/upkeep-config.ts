@@ -1,5 +1,5 @@
 import type { TomlTable } from "../../toml/parse-toml.ts";
-import { isTomlTable } from "../../toml/toml-tables.ts";
+import { isTomlTable, refuseUnknownKeys } from "../../toml/toml-tables.ts";
 import { GRACE_MS } from "../repositories/repositories.ts";
 import { parseDuration } from "./retention/duration.ts";
 import { parseRetention } from "./retention/parse-retention.ts";
@@ -93,7 +93,7 @@ function readTable(document: TomlTable, name: string, { known, problems }: Readi
     problems.push(`${name} is not a table: write [${name}]`);
     return {};
   }
-  for (const key of Object.keys(value)) if (!known.includes(key)) problems.push(`${name}.${key} is not known`);
+  refuseUnknownKeys(value, { path: name, known, problems });
   return value;
 }
 

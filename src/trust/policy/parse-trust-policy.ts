@@ -1,8 +1,8 @@
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { formatReference, formatRepository, parseReference, type Reference } from "../../oci/reference.ts";
 import { parseToml } from "../../toml/parse-toml.ts";
-import { withTomlLine } from "../../toml/toml-line.ts";
-import { readTomlTables } from "../../toml/toml-tables.ts";
+import { describeTomlProblems } from "../../toml/toml-problems.ts";
+import { readTomlTables, refuseUnknownKeys } from "../../toml/toml-tables.ts";
 import { isObject, type JsonObject } from "../json.ts";
 import { parsePublicKey } from "../keys/public-key.ts";
 import { type DistinguishedName, parseIdentity } from "../notation/distinguished-name.ts";
@@ -49,8 +49,7 @@ const ABSENT_KEYS: Readonly<Record<string, string>> = {
 export function parseTrustPolicy(toml: string): TrustPolicy {
   const parsed = parseToml(toml);
   if (parsed.kind === "problem") {
-    const place = parsed.line === undefined ? "" : `line ${parsed.line}: `;
-    throw new GantryError("invalid-argument", `invalid trust.toml: ${place}${parsed.problem}`);
+    throw new GantryError("invalid-argument", `invalid trust.toml: line ${parsed.line}: ${parsed.problem}`);
   }
   const problems: string[] = [];
   checkKeys(parsed.table, ["rule"], "", problems);
@@ -64,20 +63,19 @@ export function parseTrustPolicy(toml: string): TrustPolicy {
     if (text !== "" && first?.path !== path) problems.push(`${path}.image is that of ${first?.path}: ${text}`);
   }
   if (problems.length === 0) return { rules: placed.map(({ rule }) => rule) };
-  const lines = problems.map((problem) => withTomlLine(toml, problem));
-  throw new GantryError("invalid-argument", `invalid trust.toml: ${lines.join("; ")}`);
+  throw new GantryError("invalid-argument", `invalid trust.toml: ${describeTomlProblems(toml, problems)}`);
 }
 
 function checkKeys(table: JsonObject, known: readonly string[], path: string, problems: string[]): void {
-  for (const key of Object.keys(table)) {
-    if (known.includes(key)) continue;
-    const absent = Object.hasOwn(ABSENT_KEYS, key) ? ABSENT_KEYS[key] : undefined;
-    problems.push(`${path}${key} ${absent === undefined ? "is not known" : `is refused: ${absent}`}`);
+  for (const [key, why] of Object.entries(ABSENT_KEYS)) {
+    if (Object.hasOwn(table, key)) problems.push(`${path === "" ? "" : `${path}.`}${key} is refused: ${why}`);
   }
+  const present = Object.fromEntries(Object.entries(table).filter(([key]) => !Object.hasOwn(ABSENT_KEYS, key)));
+  refuseUnknownKeys(present, { path, known, problems });
 }
 
 function readRule(table: JsonObject, path: string, problems: string[]): TrustRule {
-  checkKeys(table, RULE_KEYS, `${path}.`, problems);
+  checkKeys(table, RULE_KEYS, path, problems);
   const { action = "reject", threshold = 1, require = [] } = table;
   if (typeof action !== "string" || !ACTIONS.includes(action)) {
     problems.push(`${path}.action is none of "reject", "warn", "accept"`);
@@ -112,11 +110,11 @@ function readRequirement(value: unknown, path: string, problems: string[]): Requ
   const kinds = Object.keys(REQUIREMENT_KEYS).filter((key) => Object.hasOwn(value, key));
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1) {
-    checkKeys(value, [...Object.keys(REQUIREMENT_KEYS), "identity", "identities"], `${path}.`, problems);
+    checkKeys(value, [...Object.keys(REQUIREMENT_KEYS), "identity", "identities"], path, problems);
     problems.push(`${path} needs exactly one of ${Object.keys(REQUIREMENT_KEYS).join(", ")}`);
     return undefined;
   }
-  checkKeys(value, [kind, ...(REQUIREMENT_KEYS[kind] ?? [])], `${path}.`, problems);
+  checkKeys(value, [kind, ...(REQUIREMENT_KEYS[kind] ?? [])], path, problems);
   const content = value[kind];
   if (typeof content !== "string" || content === "") {
     problems.push(`${path}.${kind} is not a text`);
@@ -130,9 +128,9 @@ function readRequirement(value: unknown, path: string, problems: string[]): Requ
   const identity = readIdentityRule(value.identity, `${path}.identity`, problems);
   if (kind === "key") return { kind: "key-file", path: content, identity };
   try {
-    return { kind: "key", key: parsePublicKey(content, `${path}.pem`), identity };
+    return { kind: "key", key: parsePublicKey(content, "it"), identity };
   } catch (error) {
-    problems.push(formatError(error));
+    problems.push(`${path}.pem: ${formatError(error)}`);
     return undefined;
   }
 }

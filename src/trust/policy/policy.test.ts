@@ -137,7 +137,7 @@ describe("parseTrustPolicy", () => {
       'rule[0].action is none of "reject", "warn", "accept"',
       "rule[0].rekor is refused: transparency logs (Rekor) are not there yet",
       "rule[0].require[0] needs exactly one of key, pem, ca, signing-authority",
-      "cannot use rule[0].require[1].pem as a key: it is not PEM",
+      "line 10: rule[0].require[1].pem: cannot use it as a key: it is not PEM",
       "rule[0].require[2].identity is none of",
       "rule[0].require[3].key is not a text",
       "rule[0].require[4].identities is needed",
@@ -152,6 +152,30 @@ describe("parseTrustPolicy", () => {
     ]) {
       expect(problems).toContain(part);
     }
+  });
+
+  test("each problem has the line of what it speaks of, in lists of tables too", () => {
+    const policy = [
+      "[[rule]]",
+      'image = "*"',
+      "require = [",
+      '  { key = "a", colour = "red" },',
+      "  { key = 7 },",
+      '  { ca = "store", identities = [',
+      '    "x509.subject: C=US, ST=WA, O=acme.io",',
+      '    "acme" ] },',
+      "]",
+      "[[rule]]",
+      'action = "reject"',
+      '"colour\\n" = 1',
+    ].join("\n");
+    expect(problemsOf(policy).split("; ")).toEqual([
+      "invalid trust.toml: line 4: rule[0].require[0].colour is not known (key, identity are)",
+      "line 5: rule[0].require[1].key is not a text",
+      'line 8: rule[0].require[2].identities[1] does not begin with "x509.subject:"',
+      'line 12: rule[1]."colour\\n" is not known (image, action, threshold, require are)',
+      'line 10: rule[1].image is needed: an image, a registry, or "*"',
+    ]);
   });
 
   const cases = [
@@ -198,14 +222,16 @@ test("parseTrustPolicy takes any values for a policy or says what is wrong, and 
   fc.assert(
     fc.property(fc.array(fc.dictionary(words, value, { maxKeys: 4 }), { maxLength: 3 }), (rule) => {
       const said = problemsOf(stringify({ rule }));
-      if (said !== "") expect(said).toMatch(/^invalid trust.toml: (line \d+: )?rule\[/);
+      if (said !== "") expect(said).toMatch(/^invalid trust\.toml: line \d+: rule\b/);
       else
         for (const { scope, threshold } of parseTrustPolicy(stringify({ rule })).rules) {
           expect(scope.text === "" || threshold < 1).toBe(false);
         }
     }),
   );
-  fc.assert(fc.property(fc.string(), (text) => expect(problemsOf(text)).toMatch(/^$|^invalid trust\.toml: /)));
+  fc.assert(
+    fc.property(fc.string(), (text) => expect(problemsOf(text)).toMatch(/^$|^invalid trust\.toml: line \d+: /)),
+  );
 });
 
 describe("identityProblem", () => {

@@ -42,7 +42,7 @@ describe("parseRetention", () => {
       4,
     ];
     expect(parse(wrong).problems).toEqual([
-      "retention[0].keep-tag is not known",
+      "retention[0].keep-tag is not known (repositories, keep, keep-tags, keep-pushed-within, keep-pulled-within, delete-untagged-after are)",
       'retention[0].repositories is missing: "**" means all',
       "retention[0] takes no tag away: add keep-tags, keep-pushed-within or keep-pulled-within",
       'retention[1].repositories is not a pattern such as "v*", or a list of them',
