@@ -11,7 +11,7 @@ export interface StorageConfig {
   readonly prefix: string;
   readonly isPathStyle: boolean;
   readonly redirects: boolean;
-  /** Files that hold one of the credentials each; undefined for the environment's. */
+  /** Files that hold one of the credentials each; undefined for where the AWS tools look. */
   readonly credentialFiles?: {
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
@@ -48,9 +48,9 @@ const REGION = /^[A-Za-z0-9-]{1,50}$/;
  * prefix = "registry/"
  * path-style = true                         # default: true where endpoint is set
  * redirect = true                           # clients get blobs from the bucket; default: through the registry
- * access-key-id-file = "keys/id"            # relative to this file; default: AWS_ACCESS_KEY_ID,
- * secret-access-key-file = "keys/secret"    # AWS_SECRET_ACCESS_KEY
- * session-token-file = "keys/token"         # and AWS_SESSION_TOKEN
+ * access-key-id-file = "keys/id"            # relative to this file; default: see readBucketCredentials
+ * secret-access-key-file = "keys/secret"
+ * session-token-file = "keys/token"
  * ```
  *
  * @param problems what is wrong is added here, each with its place.
