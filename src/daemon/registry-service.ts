@@ -170,10 +170,14 @@ export function registryConfigOf(request: ServeRegistryRequest): RegistryConfig 
   };
 }
 
-/** A root has one storage, taken before anything is served. */
+/** A root has one storage, taken before anything is served: an engine's has files. */
 function requireStorage({ storage }: RegistryConfig, parts: RegistryServiceParts): void {
   if (storage === undefined || isDeepStrictEqual(storage, parts.storage)) return;
-  throw new GantryError("unsupported", `the blobs of ${parts.root} are not in the bucket ${storage.bucket}`, {
-    hint: "[storage.s3] is for `gantry registry serve` with a --root of its own: an engine unpacks its images from files",
-  });
+  throw new GantryError(
+    "unsupported",
+    `an engine keeps blobs in files, those in ${parts.root} too, and none in the bucket ${storage.bucket}`,
+    {
+      hint: "serve [storage.s3] with `gantry registry serve` and a --root of its own, which no engine has",
+    },
+  );
 }

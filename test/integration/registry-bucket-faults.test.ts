@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runRegistry } from "../../src/daemon/run-registry.ts";
+import { formatError } from "../../src/errors/gantry-error.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
 import { until } from "../support/daemon.ts";
+import { OwnRegistry } from "../support/own-registry.ts";
 import { S3Double, type S3Fault } from "../support/s3-double.ts";
 
 /** A registry whose bucket fails. */
@@ -40,6 +42,16 @@ afterAll(async () => {
   await ended;
   server[Symbol.dispose]();
   rmSync(folder, { recursive: true, force: true });
+});
+
+test("an engine's registry takes no bucket, and says who does", async () => {
+  const config = join(folder, "registry.toml");
+  const root = join(folder, "engine");
+  mkdirSync(root);
+  const refused = await OwnRegistry.start({ root, config }).then(() => "it was served", formatError);
+  expect(refused).toBe(
+    `an engine keeps blobs in files, those in ${root} too, and none in the bucket images (serve [storage.s3] with \`gantry registry serve\` and a --root of its own, which no engine has)`,
+  );
 });
 
 const denied: S3Fault["fault"] = { kind: "refuse", status: 403, code: "AccessDenied", text: "Access Denied" };
