@@ -3,7 +3,7 @@ import { formatTomlPath, leadingTomlPath, parentTomlPath, quoteTomlText } from "
 
 test("a text is quoted so that everything of it is seen, on one line", () => {
   expect(quoteTomlText('size "\n\u001b[31m\u202e\u2028\u{e0001}')).toBe(
-    String.raw`"größe \"\n\u001b[31m\u202e\u2028\udb40\udc01"`,
+    String.raw`"size \"\n\u001b[31m\u202e\u2028\udb40\udc01"`,
   );
   expect(quoteTomlText("x".repeat(100_000))).toBe(`"${"x".repeat(80)}…"`);
 });
