@@ -5,6 +5,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EISDIR: "is a directory",
   ENOTDIR: "not a directory",
+  EPERM: "operation not permitted",
+  ELOOP: "too many levels of symbolic links",
+  ENAMETOOLONG: "file name too long",
+  EIO: "input/output error",
 };
 
 /** Why a file could not be used, in the kernel's words, or its name for the reason; undefined for an error that is not the system's. */

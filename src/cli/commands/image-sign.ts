@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { GantryError } from "../../errors/gantry-error.ts";
+import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { familiarReference } from "../../oci/reference.ts";
+import { fileReason } from "../../platform/file-reason.ts";
 import { defineCommand } from "../command.ts";
 import { absentSwitch, textFlag, textListFlag } from "../flags/flag.ts";
 import { askPassword } from "../registry/ask-password.ts";
 import type { Terminal } from "../terminal.ts";
-import { fileFailure } from "../values/file-failure.ts";
 import { resolveHostPath } from "../values/host-path.ts";
 import { toRecord } from "../values/key-value.ts";
 import { PROGRAM_VERSION } from "../version.ts";
@@ -27,7 +27,7 @@ export const command = defineCommand({
         hint: "keyless signing (Fulcio) is not there yet",
       });
     }
-    const key = read(resolveHostPath(keyName, terminal));
+    const key = readKey(keyName, resolveHostPath(keyName, terminal));
     const { TrustTools } = await import("../../daemon/trust-tools.ts");
     const signed = await new TrustTools({ environment: terminal.environment }).sign(name, {
       format: flags.format ?? "cosign",
@@ -45,11 +45,14 @@ export const command = defineCommand({
   },
 });
 
-function read(path: string): string {
+function readKey(name: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
-  } catch (error) {
-    throw fileFailure(path, error);
+  } catch (cause) {
+    const why = fileReason(cause) ?? formatError(cause);
+    throw new GantryError("invalid-argument", `cannot read the private key ${name}: ${why}`, {
+      hint: "--key names a file: one of cosign's, or in PEM",
+    });
   }
 }
 

@@ -11,6 +11,9 @@ test("a file's failure is told with the name that the user gave, as Go does", ()
     caught = error;
   }
   expect(fileFailure("my file", caught)).toMatchObject({ message: "open my file: no such file or directory" });
+  expect(fileFailure("loop", Object.assign(new Error("ELOOP"), { code: "ELOOP" }))).toMatchObject({
+    message: "open loop: too many levels of symbolic links",
+  });
   const other = new Error("not a file's");
   expect(fileFailure("my file", other)).toBe(other);
 });

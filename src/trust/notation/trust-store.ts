@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
-import { GantryError } from "../../errors/gantry-error.ts";
+import { formatError, GantryError } from "../../errors/gantry-error.ts";
+import { fileReason } from "../../platform/file-reason.ts";
 import { decodeBase64 } from "../json.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { isIssuedBy } from "./certificate-chain.ts";
@@ -10,9 +11,13 @@ const FILE_BYTES_MAX = 1024 * 1024;
 const FILES_MAX = 1000;
 
 function invalid(path: string, why: string, cause?: unknown): GantryError {
-  return new GantryError("invalid-argument", `cannot use trust store ${path}: ${why}`, {
+  return new GantryError("invalid-argument", `cannot use the certificates in ${path}: ${why}`, {
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+function unreadable(path: string, error: unknown): GantryError {
+  return invalid(path, fileReason(error) ?? formatError(error));
 }
 
 /**
@@ -46,7 +51,7 @@ function statOf(path: string) {
   try {
     return lstatSync(path);
   } catch (cause) {
-    throw invalid(path, "it cannot be read", cause);
+    throw unreadable(path, cause);
   }
 }
 
@@ -58,7 +63,7 @@ export function readCertificateFile(path: string): readonly Certificate[] {
   try {
     bytes = readFileSync(path);
   } catch (cause) {
-    throw invalid(path, "it cannot be read", cause);
+    throw unreadable(path, cause);
   }
   try {
     return splitCertificates(bytes).map((der, index) => parseCertificate(der, `certificate ${index + 1}`));
