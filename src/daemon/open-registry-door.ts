@@ -52,7 +52,7 @@ export async function openRegistryDoor(
   const writeAccess = openLog(config.accessLog, parts, opened);
   const metrics = new RegistryMetrics({
     uploads: () => repositories.uploads.count,
-    notificationsPending: () => outbox.pending(notifications.map(({ name }) => name)),
+    notificationsPending: () => outbox.pending(notifications),
     residentBytes: () => process.memoryUsage.rss(),
     upkeep: parts.counters,
   });

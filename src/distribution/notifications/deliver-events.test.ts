@@ -20,6 +20,8 @@ function openOutbox(path = join(scratch, `${++opened}.db`)) {
   return { path, state, outbox: new EventOutbox(state) };
 }
 
+const ONE = { name: "one", ignoredActions: [] };
+
 const event = (id: string, action: RegistryAction = "push"): RegistryEvent => ({
   id,
   timeMs: 0,
@@ -87,9 +89,9 @@ describe("notifications", () => {
     const { outbox } = openOutbox();
     const { pauses, warnings, stop } = deliver(outbox, hook.url);
     outbox.append(event("a"));
-    expect(outbox.pending(["one"])).toBe(1);
+    expect(outbox.pending([ONE])).toBe(1);
     await until(() => warnings.length === 2);
-    await until(() => outbox.pending(["one"]) === 0);
+    await until(() => outbox.pending([ONE]) === 0);
     await stop();
     expect(hook.heard).toEqual(["a"]);
     expect(pauses).toEqual([1000, 2000, 4000]);
@@ -97,6 +99,19 @@ describe("notifications", () => {
       "notifications: one does not take events, which wait: it answered 500",
       "notifications: one takes events again",
     ]);
+  });
+
+  test("that somebody ignores do not wait for them", () => {
+    const { outbox } = openOutbox();
+    const [one, two] = [ONE, { name: "two", ignoredActions: ["pull"] as const }];
+    for (const { name } of [one, two]) outbox.heard(name);
+    outbox.append(event("a", "pull"));
+    outbox.append(event("b", "pull"));
+    outbox.append(event("c"));
+    const pending = (): readonly number[] => [[one], [two], [one, two], []].map((all) => outbox.pending(all));
+    expect(pending()).toEqual([3, 1, 3, 0]);
+    outbox.setHeard("one", outbox.newest());
+    expect(pending()).toEqual([0, 1, 1, 0]);
   });
 
   test("go on after a restart with what was not heard, and a change that was undone is not told", async () => {

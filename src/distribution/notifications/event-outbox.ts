@@ -1,5 +1,6 @@
 import type { State } from "../../state/state.ts";
 import { withoutSync } from "../../state/without-sync.ts";
+import type { NotificationEndpoint } from "./parse-notifications.ts";
 import type { RegistryAction, RegistryEvent } from "./registry-event.ts";
 
 /** An event with its place in the order of recording. */
@@ -94,15 +95,14 @@ export class EventOutbox implements Disposable {
     );
   }
 
-  /** How many events wait for the endpoint that is furthest behind. */
-  pending(endpoints: readonly string[]): number {
-    const row = this.#state.db
-      .query<{ pending: number }, [string]>(
-        `SELECT count(*) AS pending FROM registry_events WHERE seq > coalesce(
-           (SELECT min(heard_seq) FROM registry_endpoints WHERE name IN (SELECT value FROM json_each(?))), 0)`,
-      )
-      .get(JSON.stringify(endpoints));
-    return row?.pending ?? 0;
+  /** How many events wait for the endpoint that is furthest behind; what it ignores does not wait for it. */
+  pending(endpoints: readonly Pick<NotificationEndpoint, "name" | "ignoredActions">[]): number {
+    const count = this.#state.db.query<{ pending: number }, [string, string]>(
+      `SELECT count(*) AS pending FROM registry_endpoints JOIN registry_events ON seq > heard_seq
+       WHERE name = ? AND action NOT IN (SELECT value FROM json_each(?))`,
+    );
+    const counts = endpoints.map((one) => count.get(one.name, JSON.stringify(one.ignoredActions))?.pending ?? 0);
+    return Math.max(0, ...counts);
   }
 
   /** How far an endpoint has heard; one that is new hears from now on. */
