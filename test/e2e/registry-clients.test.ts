@@ -254,30 +254,52 @@ describe.skipIf(skip !== undefined)("programs of others", () => {
         await place.docker("rmi", "-f", `${host}/docker/app@${digest}`);
       }, 120_000);
 
-      test.skipIf(isSecured)(
-        "another gantry pulls, runs and pushes",
-        async () => {
-          await using daemon = await TestDaemon.start({ busybox: false });
-          await copy(`oci:${seed.layout}:seed`, `docker://${host}/gantry/app:1`);
-          const { Digest } = await inspect("gantry/app:1");
-          const pulled = await daemon.gantry(["pull", `${host}/gantry/app:1`]);
-          expect(pulled.stdout + pulled.stderr).toContain(Digest);
-          const ran = await daemon.gantry([
-            "run",
-            "--rm",
-            "--network",
-            "none",
-            `${host}/gantry/app:1`,
-            "echo",
-            "it runs",
-          ]);
-          expect(ran).toMatchObject({ status: 0, stdout: "it runs\n" });
-          await daemon.gantry(["tag", `${host}/gantry/app:1`, `${host}/gantry/pushed:2`]);
-          expect((await daemon.gantry(["push", `${host}/gantry/pushed:2`])).status).toBe(0);
-          expect((await inspect("gantry/pushed:2")).Digest).toBe(Digest);
-        },
-        120_000,
-      );
+      test("another gantry logs in, pulls, runs, pushes, copies, and hears of what is deleted", async () => {
+        await using daemon = await TestDaemon.start({ busybox: false });
+        const gantry = async (args: readonly string[], input?: string) =>
+          await daemon.gantry(args, {
+            environment: { HOME: daemon.directory },
+            ...(input === undefined ? {} : { input }),
+          });
+        const works = async (...args: readonly string[]): Promise<string> => {
+          const { status, stdout, stderr } = await gantry(args);
+          if (status !== 0) throw new Error(`gantry ${args.join(" ")} ended with ${status}: ${stderr}`);
+          return stdout;
+        };
+        const at = (name: string): string => `${host}/gantry/${name}`;
+        await copy(`oci:${seed.layout}:seed`, `docker://${at("app:1")}`);
+        const { Digest } = await inspect("gantry/app:1");
+        if (isSecured) {
+          for (const args of [["pull"], ["image", "ls-remote"]]) {
+            const stranger = await gantry([...args, at("app:1")]);
+            expect([stranger.status, stranger.stderr]).toEqual([
+              1,
+              expect.stringMatching(/unauthorized|pull access denied/i),
+            ]);
+          }
+          const login = ["login", "-u", USER, "--password-stdin", host];
+          expect(await gantry(login, "wrong")).toMatchObject({
+            status: 1,
+            stderr: expect.stringMatching(/unauthorized/i),
+          });
+          expect(await gantry(login, PASSWORD)).toMatchObject({ status: 0, stdout: "Login Succeeded\n" });
+        }
+        expect(await works("pull", at("app:1"))).toContain(Digest);
+        expect(await works("run", "--rm", "--network", "none", at("app:1"), "echo", "it runs")).toBe("it runs\n");
+        await works("tag", at("app:1"), at("pushed:2"));
+        await works("push", at("pushed:2"));
+        expect((await inspect("gantry/pushed:2")).Digest).toBe(Digest);
+        expect(await works("image", "copy", "-q", at("pushed:2"), at("copied:3"))).toBe(`${Digest}\n`);
+        expect(await works("image", "ls-remote", "-q", at("copied"))).toBe("3\n");
+        await works("rmi", "-f", at("app:1"), at("pushed:2"));
+        expect(await works("pull", at(`copied@${Digest}`))).toContain(Digest);
+        await place.call("skopeo", "delete", "--tls-verify=false", `docker://${at("copied:3")}`);
+        const gone = await gantry(["pull", at("copied:3")]);
+        expect([gone.status, gone.stderr]).toEqual([
+          1,
+          expect.stringMatching(/manifest unknown|name unknown|not found/i),
+        ]);
+      }, 120_000);
 
       async function archive(reference: string): Promise<string> {
         const path = join(place.folder, "archive.tar");
