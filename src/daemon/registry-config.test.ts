@@ -142,6 +142,36 @@ describe("registry.toml", () => {
     }
   });
 
+  test.each([
+    ['external-url = "http://x:99999"', "line 1: external-url is not an address without a path"],
+    ['external-url = "http://[x"', "line 1: external-url is not an address without a path"],
+    ['listen = "5001"', 'line 1: listen: cannot listen on "5001"'],
+    ['access = "a\\u0000b"', "line 1: access is not a text on one line, without control characters"],
+    ['[tls]\nkey = "k"\ncertificate = "a\\n"', "line 3: tls.certificate is not a text on one line"],
+    ["metrics = 1979-05-27", "/r.toml:1 is no TOML: metrics is a date"],
+    ['[storage.s3]\nbucket = "bbb"\nendpoint = "http://[x"', "line 3: storage.s3.endpoint is no address"],
+    ['[[upstream]]\nregistry = ".."', "line 2: upstream[0].registry is no HOST or HOST:PORT"],
+    ['[[upstream]]\nregistry = "--help"', "line 2: upstream[0].registry is no HOST or HOST:PORT"],
+    [
+      '[[upstream]]\nregistry = "a"\nusername = "a\\u0000"\npassword-file = "b"',
+      "line 1: upstream[0] needs both username",
+    ],
+    [
+      '[[notifications]]\nname = "a\\nb"\nurl = "http://x"',
+      "line 2: notifications[0].name is missing, or not a text on one line",
+    ],
+    [
+      '[[notifications]]\nname = "a"\nurl = "http://x"\nheaders = []',
+      "line 4: notifications[0].headers is not a table of texts",
+    ],
+    ['"a\\nb" = 1', String.raw`line 1: "a\nb" is not known`],
+    ["tls = { certificate = 1 }", "line 1: tls.certificate is not a text"],
+  ])("%j is refused in one line", (text, problem) => {
+    const tell = (): unknown => parseRegistryConfig(text, "/r.toml");
+    expect(tell).toThrow(problem);
+    expect(tell).toThrow(/^[^\n]+$/);
+  });
+
   test("is a file: a pipe says nothing when it is read again, and a registry would be served without what it said", () => {
     const folder = mkdtempSync(join(tmpdir(), "gantry-registry-config-"));
     const pipe = join(folder, "registry.toml");

@@ -9,8 +9,10 @@ import type { TlsFiles } from "../doors/registry/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { readTextFile } from "../platform/text-file.ts";
 import { parseToml, type TomlTable } from "../toml/parse-toml.ts";
+import { isPlainText, PLAIN_TEXT_RULE } from "../toml/plain-text.ts";
 import { describeTomlProblems } from "../toml/toml-problems.ts";
 import { isTomlTable, refuseUnknownKeys } from "../toml/toml-tables.ts";
+import { isBareAddress } from "./bare-address.ts";
 import { parseStorage, type StorageConfig } from "./storage-config.ts";
 
 /** What `registry.toml` says of how a registry is served. Paths are absolute. */
@@ -182,8 +184,8 @@ class ConfigReader {
 
   #text(place: string, value: unknown): string | undefined {
     if (value === undefined) return undefined;
-    if (typeof value === "string" && value !== "") return value;
-    this.problems.push(`${place} is not a text`);
+    if (isPlainText(value)) return value;
+    this.problems.push(`${place} is not ${PLAIN_TEXT_RULE}`);
     return undefined;
   }
 
@@ -216,15 +218,10 @@ class ConfigReader {
 
   #externalUrl(): string | undefined {
     const text = this.#text("external-url", this.#table["external-url"])?.replace(/\/$/, "");
-    if (text === undefined || isExternalUrl(text)) return text;
+    if (text === undefined || isBareAddress(text)) return text;
     this.problems.push("external-url is not an address without a path, as https://registry.example.org");
     return undefined;
   }
-}
-
-/** True for `https://registry.example.org`: a scheme, a host, perhaps a port. */
-export function isExternalUrl(text: string): boolean {
-  return /^https?:\/\/[^/?#@\s]+$/.test(text);
 }
 
 /** Without what is undefined. */

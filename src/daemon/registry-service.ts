@@ -22,7 +22,8 @@ import { GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { State } from "../state/state.ts";
-import { isExternalUrl, type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
+import { isBareAddress } from "./bare-address.ts";
+import { type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
 import { performUpkeep } from "./registry-upkeep.ts";
 import type { StorageConfig } from "./storage-config.ts";
 import { UpkeepSettings } from "./upkeep-settings.ts";
@@ -91,7 +92,9 @@ export class RegistryService implements AsyncDisposable {
   async serve(request: ServeRegistryRequest, tell: (notice: RegistryNotice) => void): Promise<OpenRegistry> {
     const config = registryConfigOf(request);
     requireStorage(config, this.#parts);
-    if (request.Config !== undefined) this.#settings.use(request.Config);
+    const { Config } = request;
+    // Its grace period holds from the first request on; what it takes away, only once its door is open.
+    if (Config !== undefined) this.#settings.read(Config);
     // Loaded for those who serve: a daemon that does not is smaller without it.
     const { openRegistryDoor } = await import("./open-registry-door.ts");
     const opened = new AsyncDisposableStack();
@@ -108,6 +111,7 @@ export class RegistryService implements AsyncDisposable {
         },
         opened,
       );
+      if (Config !== undefined) this.#settings.use(Config);
       this.#open.set(opened, addresses.address);
       opened.defer(() => void this.#open.delete(opened));
       this.#keep();
@@ -156,7 +160,7 @@ export class RegistryService implements AsyncDisposable {
 /** What the file says, and before it what the request says. */
 export function registryConfigOf(request: ServeRegistryRequest): RegistryConfig {
   const { Config, Listen, AllowSparse, Access, ExternalUrl } = request;
-  if (ExternalUrl !== undefined && !isExternalUrl(ExternalUrl)) {
+  if (ExternalUrl !== undefined && !isBareAddress(ExternalUrl)) {
     throw new GantryError("invalid-argument", `${JSON.stringify(ExternalUrl)} is no address of a registry`, {
       hint: "write it without a path, as https://registry.example.org",
     });

@@ -1,4 +1,6 @@
+import { isPlainText } from "../toml/plain-text.ts";
 import { isTomlTable, refuseUnknownKeys } from "../toml/toml-tables.ts";
+import { isBareAddress } from "./bare-address.ts";
 
 /** Where `registry.toml` wants blobs to be: `[storage.s3]`. Paths are absolute. */
 export interface StorageConfig {
@@ -34,7 +36,6 @@ const KEYS: readonly string[] = [
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/;
 /** Of the characters that are safe in keys, those that need no escape in an address. */
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*\/?$/;
-const ENDPOINT = /^https?:\/\/[^/?#@\s]+$/;
 const REGION = /^[A-Za-z0-9-]{1,50}$/;
 
 /**
@@ -69,9 +70,9 @@ export function parseStorage(
   const before = problems.length;
   refuseUnknownKeys(value, { path: "storage", known: ["s3"], problems });
   refuseUnknownKeys(s3, { path: "storage.s3", known: KEYS, problems });
-  const text = (key: string, pattern: RegExp, what: string): string | undefined => {
+  const text = (key: string, isGood: (text: string) => boolean, what: string): string | undefined => {
     const item = s3[key];
-    if (item === undefined || (typeof item === "string" && pattern.test(item))) return item;
+    if (item === undefined || (typeof item === "string" && isGood(item))) return item;
     problems.push(`storage.s3.${key} is no ${what}`);
     return undefined;
   };
@@ -81,10 +82,10 @@ export function parseStorage(
     return item === true;
   };
   if (s3.bucket === undefined) problems.push("storage.s3 needs a bucket");
-  const bucket = text("bucket", BUCKET, "name of a bucket");
-  const endpoint = text("endpoint", ENDPOINT, "address without a path, as https://s3.example.org");
-  const region = text("region", REGION, "name of a region, as eu-central-1");
-  const prefix = text("prefix", PREFIX, "prefix of letters, digits and ._-/, as registry/") ?? "";
+  const bucket = text("bucket", (item) => BUCKET.test(item), "name of a bucket");
+  const endpoint = text("endpoint", isBareAddress, "address without a path, as https://s3.example.org");
+  const region = text("region", (item) => REGION.test(item), "name of a region, as eu-central-1");
+  const prefix = text("prefix", (item) => PREFIX.test(item), "prefix of letters, digits and ._-/, as registry/") ?? "";
   const isPathStyle = flag("path-style", endpoint !== undefined);
   const redirects = flag("redirect", false);
   const credentialFiles = readCredentialFiles(text, resolvePath, problems);
@@ -101,12 +102,12 @@ export function parseStorage(
 }
 
 function readCredentialFiles(
-  text: (key: string, pattern: RegExp, what: string) => string | undefined,
+  text: (key: string, isGood: (text: string) => boolean, what: string) => string | undefined,
   resolvePath: (path: string) => string,
   problems: string[],
 ): StorageConfig["credentialFiles"] {
   const file = (name: string): string | undefined => {
-    const path = text(`${name}-file`, /./, "path of a file");
+    const path = text(`${name}-file`, isPlainText, "path of a file");
     return path === undefined ? undefined : resolvePath(path);
   };
   const accessKeyId = file("access-key-id");

@@ -7,9 +7,8 @@ export class UpkeepSettings {
   #path: string | undefined;
   #graceMs = 0;
 
-  /** From now on that file holds. @throws `invalid-argument` if it cannot be understood */
+  /** From now on that file holds, which was understood when it was read: its door is open. */
   use(path: string): void {
-    this.read(path);
     this.#path = path;
   }
 

@@ -42,6 +42,11 @@ function invalid(message: string): GantryError {
   });
 }
 
+/** True for a host, with or without a port: a name, an IPv4 address, or an IPv6 address in brackets. */
+export function isRegistryHost(text: string): boolean {
+  return text.length <= REPOSITORY_LENGTH_MAX && HOST.test(text);
+}
+
 /** True if the first component of a name is a registry, and no part of a path (Docker's rule). */
 function isRegistry(component: string): boolean {
   return component === "localhost" || /[.:]/.test(component) || component.toLowerCase() !== component;

@@ -162,7 +162,7 @@ test("[[notifications]] names everything that is wrong", () => {
   );
   expect(problems).toEqual([
     "notifications[0].extra is not known (name, url, headers, timeout-seconds, ignore are)",
-    "notifications[0].name is missing",
+    "notifications[0].name is missing, or not a text on one line, without control characters",
     "notifications[0].url is no http or https address",
     "notifications[0].headers is not a table of texts",
     "notifications[0].timeout-seconds is not a number from 0 to 300",

@@ -1,5 +1,6 @@
 import type { TomlTable } from "../../toml/parse-toml.ts";
-import { readTomlTables } from "../../toml/toml-tables.ts";
+import { isPlainText, PLAIN_TEXT_RULE } from "../../toml/plain-text.ts";
+import { isTomlTable, readTomlTables } from "../../toml/toml-tables.ts";
 import type { RegistryAction } from "./registry-event.ts";
 
 /** Somebody who wants to hear what happens. */
@@ -44,7 +45,7 @@ export function parseNotifications(value: unknown, problems: string[]): readonly
 function readEndpoint(table: TomlTable, place: string, problems: string[]): NotificationEndpoint | undefined {
   const before = problems.length;
   const { name, url, headers = {}, "timeout-seconds": timeout = TIMEOUT_SECONDS, ignore = [] } = table;
-  if (typeof name !== "string" || name === "") problems.push(`${place}.name is missing`);
+  if (!isPlainText(name)) problems.push(`${place}.name is missing, or not ${PLAIN_TEXT_RULE}`);
   if (typeof url !== "string" || !isHttpUrl(url)) problems.push(`${place}.url is no http or https address`);
   if (!isTexts(headers)) problems.push(`${place}.headers is not a table of texts`);
   else if (!areHeaders(headers)) problems.push(`${place}.headers has a name or a value that HTTP does not allow`);
@@ -69,7 +70,7 @@ function isHttpUrl(text: string): boolean {
 }
 
 function isTexts(value: unknown): value is Readonly<Record<string, string>> {
-  return typeof value === "object" && value !== null && Object.values(value).every((item) => typeof item === "string");
+  return isTomlTable(value) && Object.values(value).every((item) => typeof item === "string");
 }
 
 function areHeaders(headers: Readonly<Record<string, string>>): boolean {

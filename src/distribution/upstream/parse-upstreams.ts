@@ -1,11 +1,12 @@
+import { isRegistryHost } from "../../oci/reference.ts";
 import type { TomlTable } from "../../toml/parse-toml.ts";
+import { isPlainText } from "../../toml/plain-text.ts";
 import { readTomlTables } from "../../toml/toml-tables.ts";
 import { parseDuration } from "../upkeep/retention/duration.ts";
 import type { UpstreamRule } from "./upstream-rule.ts";
 
 const KEYS: readonly string[] = ["prefix", "registry", "path", "username", "password-file", "refresh"];
 const NAME = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
-const REGISTRY = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/;
 
 /**
  * Reads the `[[upstream]]` tables of `registry.toml`.
@@ -52,10 +53,10 @@ function readRule(table: TomlTable, reading: Reading): UpstreamRule | undefined 
       problems.push(`${place}.${key} is not what names of repositories begin with`);
     }
   }
-  if (typeof registry !== "string" || !REGISTRY.test(registry))
+  if (typeof registry !== "string" || !isRegistryHost(registry))
     problems.push(`${place}.registry is no HOST or HOST:PORT`);
   const hasLogin = username !== undefined || passwordFile !== undefined;
-  if (hasLogin && (typeof username !== "string" || typeof passwordFile !== "string")) {
+  if (hasLogin && (!isPlainText(username) || !isPlainText(passwordFile))) {
     problems.push(`${place} needs both username and password-file, or neither`);
   }
   const refreshMs = parseDuration(refresh);

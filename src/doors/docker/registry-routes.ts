@@ -19,6 +19,7 @@ export function registryRoutes(parts: DoorParts): readonly Route[] {
 }
 
 const NOTICES_MAX = 10_000;
+const NAME_LENGTH_SHOWN = 64;
 
 /** The registry's door is open for as long as this call is. */
 async function serve(exchange: Exchange, { registry }: DoorParts): Promise<void> {
@@ -66,6 +67,9 @@ function parseUpkeepRequest(body: unknown): RegistryUpkeepRequest {
   if (!Number.isSafeInteger(BytesPerSecond) || Number(BytesPerSecond) < 0) {
     throw new RequestError(400, "BytesPerSecond is no number of bytes");
   }
+  if (Task === "scrub" && fields.DryRun === true) {
+    throw new RequestError(400, "DryRun is not for scrub, which puts damaged blobs aside");
+  }
   return fields as unknown as RegistryUpkeepRequest;
 }
 
@@ -84,15 +88,25 @@ function parseRequest(body: unknown): ServeRegistryRequest {
 }
 
 function parseFields(body: unknown, types: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> {
-  const fields = typeof body === "object" && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new RequestError(400, `the body is no JSON object of ${Object.keys(types).join(", ")}`);
+  }
+  const fields = body as Readonly<Record<string, unknown>>;
   for (const [name, value] of Object.entries(fields)) {
     const expected = Object.hasOwn(types, name) ? types[name] : undefined;
-    if (expected === undefined) throw new RequestError(400, `${name} is not known here`);
+    if (expected === undefined) {
+      const known = Object.keys(types).join(", ");
+      throw new RequestError(
+        400,
+        `${JSON.stringify(name.slice(0, NAME_LENGTH_SHOWN))} is not known here (${known} are)`,
+      );
+    }
     if (typeof value !== expected) throw new RequestError(400, `${name} is no ${expected}`);
   }
   for (const name of ["Config", "Access"] as const) {
     const path = fields[name];
-    if (typeof path === "string" && !isAbsolute(path)) throw new RequestError(400, `${name} is no absolute path`);
+    if (typeof path !== "string" || (isAbsolute(path) && !path.includes("\0"))) continue;
+    throw new RequestError(400, `${name} is no absolute path`);
   }
   return fields;
 }

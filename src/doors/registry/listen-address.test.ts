@@ -15,12 +15,27 @@ test.each([
   expect(parseListenAddress(text)).toEqual({ hostname, port });
 });
 
-test.each(["", "::1", "::1:80", "a:b", "a:65536", "a:-1", "a:123456", "[::1", "::1]", "[x]:1", "a:1:2", "http://a:1"])(
-  "%p is no address, and one sentence says how it is written",
-  (text) => {
-    expect(() => parseListenAddress(text)).toThrow(JSON.stringify(text));
-  },
-);
+test.each([
+  "",
+  "::1",
+  "::1:80",
+  "a:b",
+  "a:65536",
+  "a:-1",
+  "a:123456",
+  "[::1",
+  "::1]",
+  "[x]:1",
+  "a:1:2",
+  "http://a:1",
+  "5001",
+  "a b",
+  "a\n",
+  "/",
+  "a\0:1",
+])("%p is no address, and one sentence says how it is written", (text) => {
+  expect(() => parseListenAddress(text)).toThrow(JSON.stringify(text));
+});
 
 test("what is formatted is read as the same; whatever comes is an address or an error of ours", () => {
   const hostname = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain());

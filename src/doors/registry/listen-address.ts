@@ -17,9 +17,11 @@ export const REGISTRY_PORT = 5000;
  */
 export function parseListenAddress(text: string): ListenAddress {
   const [, bracketed, plain, digits] =
-    /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
+    /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]/\s\p{Cc}]*))(?::(\d{1,5}))?$/u.exec(text) ?? [];
   const port = digits === undefined ? REGISTRY_PORT : Number(digits);
-  if ((bracketed === undefined && plain === undefined) || text === "" || port > 65_535) {
+  // A number alone is meant as a port, and would be an IPv4 address.
+  const isNumber = /^\d+$/.test(plain ?? "");
+  if ((bracketed === undefined && plain === undefined) || text === "" || isNumber || port > 65_535) {
     throw new GantryError("invalid-argument", `cannot listen on ${JSON.stringify(text)}`, {
       hint: "write it as HOST:PORT, as in 127.0.0.1:5000, [::1]:5000 or :5000",
     });

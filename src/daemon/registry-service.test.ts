@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RegistryUpkeepNotice } from "../api/registry.ts";
+import { ContentStore } from "../content/content-store.ts";
+import { REGISTRY_ROOTS } from "../distribution/repositories/registry-roots.ts";
+import { State } from "../state/state.ts";
+import { MIGRATIONS } from "./migrations.ts";
+import { openRegistryConnections } from "./open-registry-connections.ts";
+import { RegistryService } from "./registry-service.ts";
+
+test("a registry.toml whose door could not be opened takes nothing away", async () => {
+  const root = mkdtempSync(join(tmpdir(), "gantry-registry-service-"));
+  try {
+    using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
+    await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
+    const parts = { root, state, content, registries: openRegistryConnections(), warn: () => {} };
+    await using service = new RegistryService(parts);
+    const retention = async (): Promise<readonly RegistryUpkeepNotice[]> => {
+      const notices: RegistryUpkeepNotice[] = [];
+      const { signal } = new AbortController();
+      await service.upkeep({ Task: "retention" }, { tell: (notice) => notices.push(notice), signal });
+      return notices;
+    };
+    const Config = join(root, "registry.toml");
+    writeFileSync(Config, '[[retention]]\nrepositories = "**"\nkeep-tags = 0\n');
+    await using first = await service.serve({ Listen: "127.0.0.1:0" }, () => {});
+    const second = service.serve({ Listen: first.address, Config }, () => {});
+    expect(await second.then(() => "open", String)).toContain("cannot listen");
+    expect(await retention()).toMatchObject([
+      { kind: "failed", sentence: expect.stringContaining("no rule of retention") },
+    ]);
+    await using _third = await service.serve({ Listen: "127.0.0.1:0", Config }, () => {});
+    expect(await retention()).toMatchObject([{ kind: "retained" }]);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
