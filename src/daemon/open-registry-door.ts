@@ -13,9 +13,11 @@ import { serveMetrics } from "../doors/registry/serve-metrics.ts";
 import { serveRegistry } from "../doors/registry/serve-registry.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { type Access, type Identity, openAccess } from "../identity/index.ts";
+import { releaseMemory } from "../platform/release-memory.ts";
 import { isPathTaken } from "../platform/text-file.ts";
 import { accessPath } from "./access-path.ts";
 import { openLineLog } from "./line-log.ts";
+import { QuietMoments } from "./quiet-moments.ts";
 import type { RegistryConfig } from "./registry-config.ts";
 import type { RegistryServiceParts } from "./registry-service.ts";
 
@@ -65,6 +67,7 @@ export async function openRegistryDoor(
     parts.caches.add(cache);
     opened.defer(() => void parts.caches.delete(cache));
   }
+  const quiet = opened.use(new QuietMoments(releaseMemory));
   const door = opened.use(
     await serveRegistry({
       listen: config.listen ?? parseListenAddress(DEFAULT_LISTEN),
@@ -78,6 +81,7 @@ export async function openRegistryDoor(
       ...(cache === undefined ? {} : { cache }),
       ...(notifications.length === 0 ? {} : { outbox }),
       observe: (observation) => {
+        quiet.stir();
         metrics.observe(observation);
         writeAccess?.(formatAccessLine(observation));
       },
