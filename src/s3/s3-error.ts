@@ -58,6 +58,8 @@ function hintFor(status: number, s3Code: string | undefined): string | undefined
     case "ExpiredToken":
     case "InvalidToken":
       return "check the access key that [storage.s3] or the environment names";
+    case "InvalidObjectState":
+      return "a rule of the bucket has archived it: restore it, and let no rule archive what the registry keeps";
     case "RequestTimeTooSkewed":
       return "set this machine's clock";
     case "AuthorizationHeaderMalformed":

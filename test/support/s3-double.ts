@@ -98,6 +98,7 @@ export class S3Double implements Disposable {
     if (method === "HEAD") return new Response(null, { headers: { "content-length": String(bytes.length) } });
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
     if (first === undefined) return new Response(bytes.slice());
+    if (Number(first) >= bytes.length) return refusal(416, "InvalidRange");
     return new Response(bytes.slice(Number(first), Number(last) + 1), { status: 206 });
   }
 

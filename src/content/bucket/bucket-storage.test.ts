@@ -120,7 +120,9 @@ describe("blobs in a bucket", () => {
     server.objects.set(key("rotten"), Buffer.from("rooten"));
     server.objects.delete(key("lost"));
     expect(await failure(content.read(digestOf("rotten"), { maxBytes: 100 }))).toContain("data-loss: ");
-    expect(await failure(content.body(digestOf("lost"), { start: 0, end: 4 }))).toContain("is missing from the bucket");
+    expect(await failure(content.body(digestOf("lost"), { start: 0, end: 4 }))).toContain(
+      "is damaged, its object is missing",
+    );
     const damages: Damage[] = [];
     const scrubber = new Scrubber({ state, content, neededBy: () => [] });
     await scrubber.run({ bytesPerSecond: 0, onDamage: (damage) => void damages.push(damage) });
@@ -132,6 +134,34 @@ describe("blobs in a bucket", () => {
     );
     await content.put("rotten");
     expect(await read("rotten")).toBe("rotten");
+  });
+
+  test("whose objects became shorter, or cannot be had for now, keep no scrub from going on", async () => {
+    const texts = ["one", "two", "three", "four"].map((text) => text.repeat(500));
+    for (const text of texts) await content.put(text);
+    const [shorter = "", archived = "", empty = ""] = [...texts].sort((a, b) => (digestOf(a) < digestOf(b) ? -1 : 1));
+    server.objects.set(key(shorter), Buffer.from(shorter.slice(0, 700)));
+    server.objects.set(key(empty), Buffer.from(""));
+    const state403 = { kind: "refuse", status: 403, code: "InvalidObjectState", text: "It is archived" } as const;
+    server.fail({ at: new RegExp(`^GET .*${key(archived)}`), fault: state403 });
+    const damages: (readonly unknown[])[] = [];
+    const problems: string[] = [];
+    const scrubber = new Scrubber({ state, content, neededBy: () => [] });
+    await scrubber.run({
+      bytesPerSecond: 0,
+      onDamage: ({ digest, finding }) => void damages.push([digest, finding]),
+      onProblem: (problem) => void problems.push(problem),
+    });
+    expect(damages).toEqual([shorter, empty].map((text) => [digestOf(text), "its object is shorter than it was"]));
+    expect(problems).toEqual([
+      `cannot verify ${digestOf(archived)}: cannot read ${key(archived)} in the bucket images: it answered 403 InvalidObjectState (It is archived) (a rule of the bucket has archived it: restore it, and let no rule archive what the registry keeps)`,
+    ]);
+    expect(await failure(content.read(digestOf(shorter), { maxBytes: 9999 }))).toContain("not-found");
+    await content.put(shorter);
+    server.objects.set(key(shorter), Buffer.from(shorter.slice(0, 700)));
+    expect(await failure(content.read(digestOf(shorter), { maxBytes: 9999 }))).toContain(
+      `data-loss: ${digestOf(shorter)} is damaged, its object is shorter than it was`,
+    );
   });
 
   test("are compared with the rows: what has no row goes, and so do rows whose objects are gone", async () => {

@@ -79,9 +79,10 @@ export class BucketStorage implements BlobStorage {
     try {
       yield* this.#parts.bucket.read(this.#key(digest), span);
     } catch (cause) {
-      if (!(cause instanceof S3Error) || cause.s3Code !== "NoSuchKey") throw cause;
+      const what = damageOf(cause);
+      if (what === undefined) throw cause;
       await this.#parts.owner.require();
-      throw new GantryError("data-loss", `${digest} is missing from the bucket`, { cause });
+      throw new GantryError("data-loss", `${digest} is damaged, its object ${what}`, { cause });
     }
   }
 
@@ -135,8 +136,12 @@ export class BucketStorage implements BlobStorage {
         await pace.read(chunk.byteLength, bytesPerSecond);
       }
     } catch (error) {
+      // Every other one may be fine.
+      if (error instanceof S3Error && error.s3Code === "InvalidObjectState") {
+        return { problem: formatError(error), isLost: false };
+      }
       if (!isGantryError(error, "data-loss")) throw error;
-      return { problem: "its object is missing", isLost: true };
+      return { problem: `its object ${damageOf(error.cause) ?? "is missing"}`, isLost: true };
     }
     return { digest: finishDigest(hash, algorithm), sizeBytes };
   }
@@ -161,6 +166,13 @@ export class BucketStorage implements BlobStorage {
       yield page.map(({ key }) => key.slice(`${prefix}blobs/`.length).replace("/", ":")).filter(isDigest);
     }
   }
+}
+
+/** What a failure to read says of an object of ours, or undefined if it says nothing. */
+function damageOf(failure: unknown): string | undefined {
+  if (!(failure instanceof S3Error)) return undefined;
+  if (failure.s3Code === "NoSuchKey") return "is missing";
+  return failure.s3Code === "InvalidRange" ? "is shorter than it was" : undefined;
 }
 
 async function* continueWith(
