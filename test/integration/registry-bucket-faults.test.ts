@@ -88,6 +88,9 @@ test("a bucket that refuses is a 503 in one sentence, and the same upload can be
       ],
     },
   ]);
+  expect(warnings.splice(0)).toEqual([
+    expect.stringMatching(/^clients are told 503: cannot store blobs.* answered 403 AccessDenied/),
+  ]);
   expect([objects(), (await fetch(`${url}/blobs/${digestOf(bytes)}`)).status]).toEqual([0, 404]);
   expect((await fetch(location)).headers.get("range")).toBe("0-99999");
   expect((await finish(location, bytes)).status).toBe(201);

@@ -10,6 +10,7 @@ import type { BlobBody, BlobSpan, BlobStorage } from "../blob-storage.ts";
 import type { StoredBlob } from "../ingest.ts";
 import { Pace } from "../scrub/pace.ts";
 import type { BlobVerifier, Verification } from "../scrub/scrub-protocol.ts";
+import { BucketAlarm } from "./bucket-alarm.ts";
 import type { BucketOwner } from "./bucket-owner.ts";
 import { BucketProbe } from "./bucket-probe.ts";
 
@@ -35,12 +36,15 @@ export class BucketStorage implements BlobStorage {
   readonly rememberedBytesMax = 16 << 20;
   readonly #parts: BucketStorageParts;
   readonly #probe: BucketProbe;
+  readonly #alarm: BucketAlarm;
   #hasToldOfUnfinished = false;
 
   constructor(parts: BucketStorageParts) {
     this.#parts = parts;
     const ask = (): Promise<void> => parts.owner.require(PROBE_PATIENCE);
-    this.#probe = new BucketProbe({ ask, nowMs: () => performance.now(), warn: parts.warn });
+    const nowMs = (): number => performance.now();
+    this.#probe = new BucketProbe({ ask, nowMs, warn: parts.warn });
+    this.#alarm = new BucketAlarm({ nowMs, warn: parts.warn });
   }
 
   get streamsBodies(): boolean {
@@ -66,8 +70,10 @@ export class BucketStorage implements BlobStorage {
     // An empty disk in the place of the right one takes everything: asked meanwhile, so that nobody waits for it.
     const isOurs = owner.require();
     isOurs.catch(() => undefined);
-    await bucket.upload({ path, digest, sizeBytes, key: this.#key(digest) });
-    await isOurs;
+    await bucket
+      .upload({ path, digest, sizeBytes, key: this.#key(digest) })
+      .then(() => isOurs)
+      .catch((failure: unknown) => this.#alarm.raise(failure));
     await unlink(path).catch(() => undefined);
   }
 
@@ -80,7 +86,7 @@ export class BucketStorage implements BlobStorage {
       yield* this.#parts.bucket.read(this.#key(digest), span);
     } catch (cause) {
       const what = damageOf(cause);
-      if (what === undefined) throw cause;
+      if (what === undefined) return this.#alarm.raise(cause);
       await this.#parts.owner.require();
       throw new GantryError("data-loss", `${digest} is damaged, its object ${what}`, { cause });
     }
