@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { findViolations, importsOf, type Layers, type SourceFile } from "./layers.ts";
+import { findAmbient, findViolations, importsOf, type Layers, type SourceFile } from "./layers.ts";
 
 const root = join(import.meta.dir, "..");
 const layers = JSON.parse(readFileSync(join(root, "layers.json"), "utf8")) as Layers;
@@ -11,6 +11,29 @@ function sources(): SourceFile[] {
     .filter((name) => name.endsWith(".ts"))
     .map((name) => ({ path: `src/${name}`, text: readFileSync(join(root, "src", name), "utf8") }));
 }
+
+describe("what is ambient", () => {
+  const exceptions = { "src/linux/mount/private-mounts.ts": "goes back to the folder in which the thread was" };
+
+  test("is taken by the daemon and the command line alone", () => {
+    expect(findAmbient(sources(), exceptions)).toEqual([]);
+    const stale = Object.keys(exceptions).filter((path) =>
+      findAmbient(sources(), {}).every((one) => !one.startsWith(path)),
+    );
+    expect(stale).toEqual([]);
+  });
+
+  test("is found and named", () => {
+    const text =
+      'import { createHash, randomBytes } from "node:crypto";\nconst a = [Date.now(), process.env.HOME, spec.process.env];';
+    expect(findAmbient([{ path: "src/content/bad.ts", text }], {})).toEqual([
+      "src/content/bad.ts: randomBytes has to be passed in",
+      "src/content/bad.ts: Date.now has to be passed in",
+      "src/content/bad.ts: process.env.HOME has to be passed in",
+    ]);
+    expect(findAmbient([{ path: "src/daemon/good.ts", text }], {})).toEqual([]);
+  });
+});
 
 describe("layers", () => {
   test("no file imports what its folder may not", () => {

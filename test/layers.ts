@@ -26,6 +26,24 @@ function folderOf(path: string, layers: Layers): string | undefined {
   return known.find((folder) => path.startsWith(`${folder}/`));
 }
 
+/** Clock, randomness, environment and working folder, as code takes them by itself. */
+const AMBIENT =
+  /\bMath\.random\b|\bDate\.now\b|\bnew Date\(\)|\bprocess\.env\.[A-Z]\w*|\bprocess\.cwd\(\)|\brandom(?:Bytes|UUID|Int)\b(?=[^}]*\} from "node:crypto")/g;
+/** Where what is ambient is taken, to be passed on. */
+const TAKERS = ["src/daemon/", "src/cli/", "src/platform/"];
+
+/**
+ * What sources take by themselves that has to be passed in. The monotonic clock, by which waits end, is not among it.
+ *
+ * @param exceptions paths, each with a reason
+ */
+export function findAmbient(files: readonly SourceFile[], exceptions: Readonly<Record<string, string>>): string[] {
+  return files
+    .filter(({ path }) => !path.endsWith(".test.ts") && !TAKERS.some((folder) => path.startsWith(folder)))
+    .filter(({ path }) => !Object.hasOwn(exceptions, path))
+    .flatMap(({ path, text }) => [...text.matchAll(AMBIENT)].map(([word]) => `${path}: ${word} has to be passed in`));
+}
+
 /** Every import that the rules forbid, one sentence each, with the offending path. */
 export function findViolations(files: readonly SourceFile[], layers: Layers): string[] {
   const violations: string[] = [];

@@ -105,6 +105,7 @@ export async function openDaemon(locations: Locations, options: OpenDaemonOption
     helperBytes: await readHelperBinary(),
     fallbackDirectory: join(root, "bin"),
     bootId: readBootId(),
+    nowNs: clock.nowNs,
   });
   parts.defer(() => supervisor.close());
   const network = parts.use(

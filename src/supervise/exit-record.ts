@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { StepFailure } from "../runtime/plan/explain-failure.ts";
 
@@ -57,9 +56,9 @@ export function readExitRecord(path: string): ExitRecord | undefined {
   }
 }
 
-/** Writes a record as the monitor does: it appears as a whole or not at all. */
+/** Writes a record as the monitor does: it appears as a whole or not at all. Only the process that owns the root does so. */
 export function writeExitRecord(path: string, record: ExitRecord): void {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = `${path}.settled.tmp`;
   writeFileSync(
     temporary,
     `${JSON.stringify({ version: 1, ...record, finishedAtNs: record.finishedAtNs.toString() })}\n`,

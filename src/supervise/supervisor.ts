@@ -35,12 +35,8 @@ export type SupervisorOptions = HelperSource & {
   readonly bootId: string;
   /** Where the helper becomes a file, when the host forbids executable memfds. */
   readonly fallbackDirectory?: string;
-  /**
-   * Wall clock, for the record of a container whose monitor was killed.
-   *
-   * @default the system's
-   */
-  readonly nowNs?: () => bigint;
+  /** Wall clock, for the record of a container whose monitor was killed. */
+  readonly nowNs: () => bigint;
 };
 
 const SIGKILL = 9;
@@ -55,7 +51,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#bootId = options.bootId;
-    this.#nowNs = options.nowNs ?? (() => BigInt(Date.now()) * 1_000_000n);
+    this.#nowNs = options.nowNs;
     this.#helper = HelperBinary.open(options, options.fallbackDirectory);
   }
 

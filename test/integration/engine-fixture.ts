@@ -61,7 +61,7 @@ export class EngineFixture implements AsyncDisposable {
       clock: { nowNs: now },
       randomBytes: random,
     });
-    this.#supervisor = new Supervisor({ helperPath: buildNative().path, bootId });
+    this.#supervisor = new Supervisor({ helperPath: buildNative().path, bootId, nowNs: now });
     this.engine = createEngine({
       root,
       stateDirectory: join(this.directory, "run"),

@@ -6,6 +6,7 @@ import { type ContainerPlanOptions, type Plan, planContainer } from "../../src/r
 import { type ExitRecord, type LaunchOptions, type Monitor, Supervisor } from "../../src/supervise/index.ts";
 
 export const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+export const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
 
 const PROGRAMS =
   "sh ls cat echo mount id ps hostname stat sleep yes head kill printf stty tty true dd sed grep mkdir touch seq wc env nproc readlink tr chmod nc ip umount ln rm cp";
@@ -44,7 +45,7 @@ export class Fixture implements AsyncDisposable {
 
   constructor() {
     const { path } = buildNative();
-    this.supervisor = new Supervisor({ helperPath: path, bootId });
+    this.supervisor = new Supervisor({ helperPath: path, bootId, nowNs });
     const bin = join(this.directory, "lower/bin");
     mkdirSync(bin, { recursive: true });
     cpSync("/bin/busybox", join(bin, "busybox"));

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { buildNative } from "../../scripts/build-native.ts";
 import { fuzzNative } from "../../scripts/fuzz-native.ts";
 import { Supervisor, sendSignal } from "../../src/supervise/index.ts";
-import { bootId } from "./supervise-fixture.ts";
+import { bootId, nowNs } from "./supervise-fixture.ts";
 
 test("the helper compiles without a warning", () => {
   const directory = mkdtempSync("/tmp/gantry-native-");
@@ -29,7 +29,7 @@ test("fuzzing finds nothing", () => {
 describe("a relay", () => {
   let supervisor: Supervisor;
   beforeAll(() => {
-    supervisor = new Supervisor({ helperPath: buildNative().path, bootId });
+    supervisor = new Supervisor({ helperPath: buildNative().path, bootId, nowNs });
   });
   afterAll(() => supervisor.close());
 
