@@ -6,6 +6,9 @@ import type { RefreshTokens } from "./refresh-tokens.ts";
 import { formatScope, parseScopes, SCOPES_MAX, type Scope } from "./scope.ts";
 import { TOKEN_LIFE_SECONDS, type TokenService } from "./token-service.ts";
 
+/** How much of what a client sent is told back to it. */
+const TEXT_LENGTH_SHOWN = 256;
+
 /** A request to the token service. */
 export interface TokenRequest {
   readonly method: "GET" | "POST";
@@ -85,7 +88,9 @@ async function whoAsks(request: TokenRequest, parts: GrantTokenParts): Promise<A
   const kind = request.parameters.get("grant_type");
   if (kind === "password") return await byPassword(request, parts);
   if (kind === "refresh_token") return await byRefreshToken(request, parts);
-  throw invalid(`grant_type ${JSON.stringify(kind ?? "")} is not supported: password and refresh_token are`);
+  throw invalid(
+    `grant_type ${JSON.stringify(kind?.slice(0, TEXT_LENGTH_SHOWN) ?? "")} is not supported: password and refresh_token are`,
+  );
 }
 
 function isOfflineWanted({ method, parameters }: TokenRequest): boolean {
@@ -105,7 +110,7 @@ export async function grantToken(request: TokenRequest, parts: GrantTokenParts):
   const { parameters } = request;
   const service = parameters.get("service");
   if (service !== null && service !== parts.service) {
-    throw invalid(`service ${JSON.stringify(service.slice(0, 256))} is not this one, ${parts.service}`);
+    throw invalid(`service ${JSON.stringify(service.slice(0, TEXT_LENGTH_SHOWN))} is not this one, ${parts.service}`);
   }
   const scopes = readScopes(parameters.getAll("scope"));
   const asking = await whoAsks(request, parts);

@@ -249,6 +249,13 @@ describe("tokens", () => {
     return await access.token({ method: "POST", parameters: new URLSearchParams(form), asked: { address: ADDRESS } });
   }
 
+  test("that cannot be given are refused in one short sentence, however long what was asked is", async () => {
+    const access = await open(RULES);
+    const refused = (await failure(post(access, `grant_type=${"x".repeat(60_000)}`))) as Error;
+    expect(refused).toMatchObject({ code: "invalid-argument" });
+    expect(refused.message.length).toBeLessThan(400);
+  });
+
   test("hold what was asked for and is allowed, and nothing else", async () => {
     const access = await open(RULES);
     const answer = await get(

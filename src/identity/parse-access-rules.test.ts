@@ -100,11 +100,11 @@ burst = 1.5
 `,
     );
     expect(problems).toEqual([
-      "access.toml:1: htpaswd is not known",
+      "access.toml:1: htpaswd is not known (htpasswd, users, rights, quotas, limits are)",
       "access.toml:3: users.alice.password is hashed with Apache's MD5: only bcrypt is accepted, as `htpasswd -B` writes it",
-      "access.toml:4: users.a b is no name of a user: up to 128 letters, digits and _ . @ + -, beginning with one of the first three kinds",
-      'access.toml:5: users.a b.certificates[0] is "alice": only names such as "CN=alice", "DNS=build.lan" or "URI=spiffe://example.org/build" belong there',
-      "access.toml:4: users.a b has neither a password nor a certificate",
+      'access.toml:4: users."a b" is no name of a user: up to 128 letters, digits and _ . @ + -, beginning with one of the first three kinds',
+      'access.toml:5: users."a b".certificates[0] is "alice": only names such as "CN=alice", "DNS=build.lan" or "URI=spiffe://example.org/build" belong there',
+      'access.toml:4: users."a b" has neither a password nor a certificate',
       "access.toml:6: users.bob has neither a password nor a certificate",
       'access.toml:8: rights[0].users[1] is 7: only names of users, or "*" for every user belong there',
       'access.toml:9: rights[0].repositories[0] is "Team/*": only patterns such as "team/*", "team/**" or "{user}/**" belong there',
@@ -139,6 +139,44 @@ burst = 1.5
       "access.toml:3: users.alice.password is in f too",
       "access.toml:6: users.bob.certificates has CN=x, which is alice's",
     ]);
+  });
+
+  test.each([
+    ["users = []", "users is empty: names of users"],
+    ["groups = []", "groups is empty: names of up to"],
+    ["anonymous = false", "says nothing of whom: give users, groups, or anonymous = true"],
+    ["users = ['*']\nrepositories = []", "repositories is empty: patterns such as"],
+    ["users = ['*']\nactions = []", 'actions is empty: "pull", "push", "delete"'],
+  ])("a right with %j would hold for nothing, and is a problem", (written, problem) => {
+    const others = { repositories: "['**']", actions: "['pull']" };
+    const missing = Object.entries(others).filter(([key]) => !written.includes(key));
+    const { problems } = parse(["[[rights]]", written, ...missing.map(([key, list]) => `${key} = ${list}`)].join("\n"));
+    expect(problems).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test("a quota or a limit of nobody and nothing would limit nothing, and is a problem", () => {
+    const { problems } = parse(
+      "[[quotas]]\nusers = []\nmax_repositories = 1\n[[limits]]\nper = 'repository'\nrequests_per_second = 1\nrepositories = []",
+    );
+    expect(problems).toEqual([
+      expect.stringContaining("access.toml:2: quotas[0].users is empty"),
+      expect.stringContaining("access.toml:7: limits[0].repositories is empty"),
+    ]);
+  });
+
+  test("what is told of a file is one line of what can be seen, however it is written", () => {
+    const hidden = String.raw`\n\u001b[31m\u202e`;
+    const { problems } = parse(
+      `"x${hidden}" = 1\n[users."${hidden}"]\ncertificates = ["${hidden}"]\ngroups = ["${"g".repeat(100_000)}"]\n`,
+    );
+    expect(problems).toHaveLength(5);
+    for (const problem of problems) expect(problem).toMatch(/^[^\p{C}]{1,300}$/u);
+    expect(problems[0]).toStartWith(String.raw`access.toml:1: "x\n\u001b[31m\u202e" is not known`);
+  });
+
+  test("a byte order mark before the first line is no part of the file, and a text without an end no reason to end", () => {
+    expect(parse("\uFEFF[users.alice]\ncertificates = ['CN=alice']").problems).toEqual([]);
+    expect(parse(`htpasswd = "${"x".repeat(3_000_000)}"`).problems).toHaveLength(1);
   });
 
   test("a password file that cannot be read is a problem of its line", () => {

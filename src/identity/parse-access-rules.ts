@@ -1,4 +1,5 @@
 import { formatError } from "../errors/gantry-error.ts";
+import { quoteTomlText } from "../toml/toml-path.ts";
 import {
   type AccessRules,
   NO_RULES,
@@ -126,10 +127,11 @@ function readWho(
   table: Readonly<Record<string, unknown>>,
   path: readonly (string | number)[],
 ): Who | undefined {
-  if (WHO_KEYS.every((key) => table[key] === undefined)) return undefined;
+  const isNobody = table.anonymous === undefined || table.anonymous === false;
+  if (isNobody && table.users === undefined && table.groups === undefined) return undefined;
   return {
-    users: reader.list(table.users, [...path, "users"], LISTS.users),
-    groups: reader.list(table.groups, [...path, "groups"], LISTS.groups),
+    users: reader.list(table.users, [...path, "users"], { ...LISTS.users, isNeeded: true }),
+    groups: reader.list(table.groups, [...path, "groups"], { ...LISTS.groups, isNeeded: true }),
     isAnonymous: reader.flag(table.anonymous, [...path, "anonymous"]),
   };
 }
@@ -139,7 +141,9 @@ function readPatterns(
   value: unknown,
   path: readonly (string | number)[],
 ): readonly RepositoryPattern[] | undefined {
-  return value === undefined ? undefined : reader.list(value, [...path, "repositories"], LISTS.repositories);
+  return value === undefined
+    ? undefined
+    : reader.list(value, [...path, "repositories"], { ...LISTS.repositories, isNeeded: true });
 }
 
 function readRight(reader: RulesReader, value: unknown, index: number): Right {
@@ -147,7 +151,7 @@ function readRight(reader: RulesReader, value: unknown, index: number): Right {
   const table = reader.table(value, path, [...WHO_KEYS, "repositories", "actions"]);
   const who = readWho(reader, table, path);
   const repositories = readPatterns(reader, table.repositories, path) ?? [];
-  const actions = reader.list(table.actions, [...path, "actions"], LISTS.actions);
+  const actions = reader.list(table.actions, [...path, "actions"], { ...LISTS.actions, isNeeded: true });
   if (who === undefined) reader.problem(path, "says nothing of whom: give users, groups, or anonymous = true");
   if (table.repositories === undefined) reader.problem(path, 'has no repositories: "**" means all');
   if (table.actions === undefined) reader.problem(path, 'has no actions: some of "pull", "push", "delete"');
@@ -165,7 +169,7 @@ function readSize(reader: RulesReader, value: unknown, path: readonly (string | 
   const [, digits, unit = "B"] = SIZE.exec(value) ?? [];
   const bytes = Math.floor(Number(digits) * (UNITS[unit] ?? Number.NaN));
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-  reader.problem(path, `is not a size such as "10 GB": ${JSON.stringify(value)}`);
+  reader.problem(path, `is not a size such as "10 GB": ${quoteTomlText(value)}`);
   return undefined;
 }
 

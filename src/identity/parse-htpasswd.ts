@@ -1,3 +1,4 @@
+import { quoteTomlText } from "../toml/toml-path.ts";
 import { describeBadHash } from "./password-hash.ts";
 import { isUserName, USER_NAME_RULE } from "./user-name.ts";
 
@@ -28,7 +29,7 @@ export function parseHtpasswd(text: string, fileName: string): Htpasswd {
     const passwordHash = line.slice(colon + 1).trim();
     const why = describeBadHash(passwordHash);
     if (colon < 0) problems.push(`${place}: this is not NAME:HASH`);
-    else if (!isUserName(name)) problems.push(`${place}: ${JSON.stringify(name)} is no name: ${USER_NAME_RULE}`);
+    else if (!isUserName(name)) problems.push(`${place}: ${quoteTomlText(name)} is no name: ${USER_NAME_RULE}`);
     else if (names.has(name)) problems.push(`${place}: user ${name} is there twice`);
     else if (why !== undefined) problems.push(`${place}: the password of ${name} ${why}`);
     else entries.push({ name, passwordHash });

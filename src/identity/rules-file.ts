@@ -1,10 +1,9 @@
 import { basename, dirname, resolve } from "node:path";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { fileStamp, isPathTaken, readTextFile } from "../platform/text-file.ts";
+import { joinProblems } from "../toml/toml-problems.ts";
 import { type AccessRules, isOpen, NO_RULES } from "./access-rules.ts";
 import { parseAccessRules } from "./parse-access-rules.ts";
-
-const PROBLEMS_SHOWN = 20;
 
 export interface RulesFileOptions {
   readonly path: string;
@@ -36,9 +35,7 @@ export function readRules(path: string, stamps: Stamps = new Map()): AccessRules
     readHtpasswd: (name) => read(resolve(dirname(path), name)),
   });
   if (problems.length === 0) return rules;
-  const shown = problems.slice(0, PROBLEMS_SHOWN).join("; ");
-  const more = problems.length > PROBLEMS_SHOWN ? `; and ${problems.length - PROBLEMS_SHOWN} more` : "";
-  throw new GantryError("invalid-argument", `invalid ${path}: ${shown}${more}`);
+  throw new GantryError("invalid-argument", `invalid ${path}: ${joinProblems(problems)}`);
 }
 
 /** The rules as their file says now: it is read again when it, or the password file that it names, has changed. */

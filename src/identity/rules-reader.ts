@@ -1,3 +1,5 @@
+import { formatTomlPath, quoteTomlText } from "../toml/toml-path.ts";
+import { notKnown } from "../toml/toml-tables.ts";
 import type { TomlDocument } from "./toml-document.ts";
 
 type Path = readonly (string | number)[];
@@ -7,11 +9,9 @@ function isTable(value: unknown): value is Table {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-function formatPath(path: Path): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === "number") return `${text}[${part}]`;
-    return text === "" ? part : `${text}.${part}`;
-  }, "");
+function describe(value: unknown): string {
+  if (typeof value === "string") return quoteTomlText(value);
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : "no text";
 }
 
 /** Takes values out of a document, and notes everything that is not as it should be with its place. */
@@ -31,7 +31,7 @@ export class RulesReader {
   }
 
   problem(path: Path, text: string): void {
-    this.problems.push(`${this.place(path)}: ${formatPath(path)} ${text}`);
+    this.problems.push(`${this.place(path)}: ${formatTomlPath(path)} ${text}`);
   }
 
   /** A table with no other keys than these. */
@@ -41,7 +41,7 @@ export class RulesReader {
       return {};
     }
     for (const key of keys === undefined ? [] : Object.keys(value)) {
-      if (keys?.includes(key) !== true) this.problem([...path, key], "is not known");
+      if (keys?.includes(key) !== true) this.problem([...path, key], notKnown(keys ?? []));
     }
     return value;
   }
@@ -61,10 +61,11 @@ export class RulesReader {
       this.problem(path, `is not a list: ${options.what} belong there`);
       return [];
     }
+    if (value.length === 0 && options.isNeeded === true) this.problem(path, `is empty: ${options.what} belong there`);
     return value.flatMap((item: unknown, index) => {
       const parsed = typeof item === "string" ? options.parse(item) : undefined;
       if (parsed === undefined)
-        this.problem([...path, index], `is ${JSON.stringify(item)}: only ${options.what} belong there`);
+        this.problem([...path, index], `is ${describe(item)}: only ${options.what} belong there`);
       return parsed ?? [];
     });
   }
@@ -107,4 +108,6 @@ export interface ListOptions<T> {
   /** What belongs into it, in the plural, with an example. */
   readonly what: string;
   readonly parse: (text: string) => T | undefined;
+  /** An empty one is a problem: what it stands in would hold for nothing. @default false */
+  readonly isNeeded?: boolean;
 }

@@ -90,7 +90,8 @@ function contentOfDocument(nodes: TomlDocument["nodes"]): Container {
 /** Reads TOML 1.0 with the places of its values. Total. */
 export function parseTomlDocument(text: string): TomlDocument | TomlFailure {
   try {
-    const program = parseTOML(text, { tomlVersion: "1.0.0" });
+    // A mark that some editors begin with; white space in its place leaves every offset as it is.
+    const program = parseTOML(text.replace(/^\uFEFF/, " "), { tomlVersion: "1.0.0" });
     const nodes = program.body[0].body;
     const lines = noteLines(nodes);
     return {
@@ -106,7 +107,9 @@ export function parseTomlDocument(text: string): TomlDocument | TomlFailure {
     };
   } catch (error) {
     if (error instanceof ParseError) return { line: error.lineNumber, message: error.message };
-    // A parser that recurses ends deep nesting with a RangeError.
-    return { line: 1, message: error instanceof RangeError ? "it is nested too deeply" : String(error) };
+    // A parser that recurses ends deep nesting with a RangeError, and one that makes a text out of an argument for each character long ones.
+    const message =
+      error instanceof RangeError ? "it is nested too deeply, or a value of it is too long" : String(error);
+    return { line: 1, message };
   }
 }

@@ -4,6 +4,7 @@ import { GantryError } from "../errors/gantry-error.ts";
 import { FileLock } from "../platform/file-lock.ts";
 import { BCRYPT_BYTES_MAX, hashBcrypt } from "../platform/password.ts";
 import { readTextFile } from "../platform/text-file.ts";
+import { joinProblems } from "../toml/toml-problems.ts";
 import type { AccessRules, User } from "./access-rules.ts";
 import { decide } from "./decide.ts";
 import { addUser, changePassword, type NewUser, removeUser, revokeTokens } from "./edit-access.ts";
@@ -129,7 +130,7 @@ export class UserAccounts {
       readHtpasswd: (file) => readTextFile(resolve(dirname(path), file)),
     });
     if (problems.length > 0) {
-      throw new GantryError("invalid-argument", `cannot change ${path}: then ${problems.join("; ")}`, {
+      throw new GantryError("invalid-argument", `cannot change ${path}: then ${joinProblems(problems)}`, {
         hint: "the file is as it was",
       });
     }

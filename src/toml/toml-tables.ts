@@ -50,6 +50,11 @@ export function refuseUnknownKeys(
   for (const key of Object.keys(table)) {
     if (known.includes(key)) continue;
     const place = path === "" ? formatTomlKey(key) : `${path}.${formatTomlKey(key)}`;
-    problems.push(`${place} is not known (${known.join(", ")} ${known.length === 1 ? "is" : "are"})`);
+    problems.push(`${place} ${notKnown(known)}`);
   }
+}
+
+/** The end of a sentence about a key that is none of these. */
+export function notKnown(known: readonly string[]): string {
+  return `is not known (${known.join(", ")} ${known.length === 1 ? "is" : "are"})`;
 }
