@@ -65,3 +65,15 @@ test("a success begins anew for the name, and does not pay for guesses at others
   pass(1000 + 900_000);
   for (let guess = 0; guess < 5; guess += 1) expect(fail("alice", "192.0.2.1")).toBe(0);
 });
+
+test("a clock that is put back keeps nobody waiting for longer", () => {
+  const { fail, pass } = setUp();
+  pass(86_400_000);
+  for (let failure = 0; failure < 12; failure += 1) {
+    const wait = fail("alice", "192.0.2.1");
+    if (wait > 0) pass(wait);
+  }
+  pass(-3_600_000);
+  for (let free = 0; free < 5; free += 1) expect(fail("alice", "192.0.2.1")).toBe(0);
+  expect(fail("alice", "192.0.2.1")).toBe(1000);
+});

@@ -74,7 +74,9 @@ export class AttemptLimiter {
   #entry(map: RecentMap<string, Failures>, key: string): Failures {
     const nowMs = this.#now();
     const known = map.get(key);
-    if (known !== undefined && nowMs - Math.max(known.lastMs, known.blockedUntilMs) < FORGOTTEN_AFTER_MS) return known;
+    // A clock that was put back would keep somebody waiting for as long as it was.
+    const isPast = known !== undefined && known.lastMs <= nowMs;
+    if (isPast && nowMs - Math.max(known.lastMs, known.blockedUntilMs) < FORGOTTEN_AFTER_MS) return known;
     const fresh = { count: 0, blockedUntilMs: 0, lastMs: nowMs };
     map.set(key, fresh);
     return fresh;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { RegistryStore } from "../../../test/support/registry-store.ts";
+import { RegistryStore, streamOf } from "../../../test/support/registry-store.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import type { RepositoryName } from "../repositories/repository-name.ts";
@@ -83,4 +83,36 @@ test("the end waits for what is under way, and interrupts what is long", async (
   slow.catch(() => undefined);
   await upkeep[Symbol.asyncDispose]();
   await expect(slow).rejects.toThrow();
+});
+
+test("a clock that was wrong and is put back hinders nothing: verifying is due, and no counter shrinks", async () => {
+  await using store = new RegistryStore();
+  await store.pushBlob(REPOSITORY, "a blob");
+  const upkeep = new Upkeep({ ...store, state: store.state, config: () => DEFAULT_UPKEEP, warn: () => {}, firstMs: 1 });
+  store.nowMs += 3650 * 24 * HOUR_MS;
+  await upkeep.scrub();
+  // In the middle of a collection.
+  await upkeep.collect({ tell: () => (store.nowMs -= 3650 * 24 * HOUR_MS) });
+  upkeep.start();
+  await until(() => upkeep.counters.scrubPasses === 2 && upkeep.counters.collections === 2);
+  await upkeep[Symbol.asyncDispose]();
+  expect(upkeep.counters.collectionSeconds).toBeGreaterThanOrEqual(0);
+});
+
+test("a clock that goes back leaves what was pushed alone, until its grace is over by the clock as it is", async () => {
+  await using store = new RegistryStore();
+  const { repositories } = store;
+  store.nowMs += HOUR_MS;
+  await store.pushBlob(REPOSITORY, "a blob");
+  store.nowMs -= HOUR_MS;
+  const upkeep = new Upkeep({ ...store, state: store.state, config: () => DEFAULT_UPKEEP, warn: () => {} });
+  expect((await upkeep.collect()).links).toBe(0);
+  const id = repositories.uploads.begin(REPOSITORY);
+  await repositories.uploads.append(REPOSITORY, id, streamOf("half"));
+  store.nowMs -= 24 * HOUR_MS;
+  expect((await upkeep.collect()).uploads).toBe(0);
+  expect(await repositories.uploads.offset(REPOSITORY, id)).toBe(4);
+  store.nowMs += 27 * HOUR_MS;
+  expect((await upkeep.collect()).links).toBe(1);
+  await upkeep[Symbol.asyncDispose]();
 });

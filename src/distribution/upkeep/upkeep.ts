@@ -91,7 +91,9 @@ export class Upkeep implements AsyncDisposable {
   #isScrubDue(): boolean {
     const { bytesPerSecond, intervalMs } = this.#parts.config().scrub;
     const { finishedMs, isUnderWay } = this.#scrubber.standing;
-    const isOver = finishedMs === undefined || finishedMs + intervalMs <= this.#parts.state.now();
+    const nowMs = this.#parts.state.now();
+    // What ended later than now ended by a clock that was wrong.
+    const isOver = finishedMs === undefined || finishedMs > nowMs || finishedMs + intervalMs <= nowMs;
     return bytesPerSecond > 0 && (isUnderWay || isOver);
   }
 
@@ -131,7 +133,8 @@ export class Upkeep implements AsyncDisposable {
     const { counters } = this;
     const nowMs = this.#parts.state.now();
     counters.collections += 1;
-    counters.collectionSeconds += (nowMs - startMs) / 1000;
+    // A counter only grows, whatever the clock does.
+    counters.collectionSeconds += Math.max(0, nowMs - startMs) / 1000;
     counters.linksRemoved += outcome.links;
     counters.blobsRemoved += outcome.blobs;
     counters.bytesFreed += outcome.freedBytes;
