@@ -66,12 +66,14 @@ export class UnfinishedUploads {
     this.#set(id, upload);
   }
 
-  /** It is a blob now, or nothing. In the transaction that is open, if one is. Idempotent. */
+  /**
+   * It is a blob now, or nothing. Idempotent; in the transaction that is open, if one is: where that fails, this is to be called again, for it
+   * counts no more, and its row is still there.
+   */
   forget(id: string): void {
     const upload = this.#uploads.get(id);
-    if (upload === undefined) return;
     this.#uploads.delete(id);
-    this.#addBytes(upload.repository, -upload.sizeBytes);
+    if (upload !== undefined) this.#addBytes(upload.repository, -upload.sizeBytes);
     this.#write(() => this.#deleteRow(id));
   }
 

@@ -153,6 +153,20 @@ test("what an earlier process left counts at once, makes room like any other, an
   expect(store.column("SELECT id FROM repository_uploads")).toEqual([]);
 });
 
+test("an upload that is refused as it becomes a blob leaves neither file nor row", async () => {
+  await using store = new RegistryStore();
+  const { uploads } = store.repositories;
+  const id = uploads.begin(repository);
+  await uploads.append(repository, id, once(Buffer.from("too much")));
+  const also = (): void => {
+    throw new RegistryError("DENIED", "there is no room");
+  };
+  expect(await refused(uploads.finish({ repository, id }, digestOf("too much"), { also }))).toBe("DENIED");
+  expect(store.column("SELECT id FROM repository_uploads")).toEqual([]);
+  expect(uploads.pendingBytes(() => true)).toBe(0);
+  expect(readdirSync(join(store.root, "uploads"))).toEqual([]);
+});
+
 test("what an earlier process left makes room also if nobody goes on with it, and a sweep ends that it counts", async () => {
   await using store = new RegistryStore();
   const { uploads: before } = store.repositories;
