@@ -91,6 +91,20 @@ describe("quotas", () => {
     });
   });
 
+  test("of repositories look only at what begins as they do", () => {
+    const asked: string[] = [];
+    const counted: StorageUsage = {
+      ...usage,
+      ofRepositories: (matches, beginning) => {
+        asked.push(beginning);
+        return usage.ofRepositories(matches, beginning);
+      },
+    };
+    decideStorage(rules, { name: undefined }, { repository: "team/a", bytes: 1, usage: counted });
+    decideStorage(rules, { name: "bob" }, { repository: "bob/x", bytes: 1, usage: counted });
+    expect(asked).toEqual(["team/", "bob/"]);
+  });
+
   test("of each user's own repositories, whoever pushes there", () => {
     expect(ask("bob", "bob/x", 0).isAllowed).toBe(true);
     expect(ask("bob", "bob/y", 0)).toEqual({

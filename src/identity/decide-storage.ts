@@ -1,6 +1,6 @@
 import { type AccessRules, includes, type Quota } from "./access-rules.ts";
 import type { Decision, Identity } from "./identity.ts";
-import { matchesRepository } from "./repository-pattern.ts";
+import { commonBeginning, matchesRepository } from "./repository-pattern.ts";
 
 export interface Usage {
   readonly bytes: number;
@@ -9,8 +9,12 @@ export interface Usage {
 
 /** What is stored: the registry knows. */
 export interface StorageUsage {
-  /** What these repositories hold together, and how many there are. */
-  ofRepositories(matches: (repository: string) => boolean): Usage;
+  /**
+   * What these repositories hold together, and how many there are.
+   *
+   * @param beginning what all of them begin with; others need not be asked about.
+   */
+  ofRepositories(matches: (repository: string) => boolean, beginning: string): Usage;
   /** What the repositories hold that a user made. */
   ofOwner(user: string): Usage;
   /** Who made a repository, or begins to; undefined if nobody with a name did. */
@@ -68,15 +72,17 @@ function ofPattern(rules: AccessRules, request: StorageRequest): string | undefi
   const { repository, usage } = request;
   const users = usersNamedBy(rules, repository);
   for (const quota of rules.quotas) {
-    for (const pattern of quota.repositories ?? []) {
+    const { place, repositories = [] } = quota;
+    for (const pattern of repositories) {
       const user = users.find((name) => matchesRepository(pattern, repository, name));
       if (user === undefined && !matchesRepository(pattern, repository, undefined)) continue;
       const matches = (candidate: string): boolean =>
-        quota.repositories?.some((one) => matchesRepository(one, candidate, user)) === true;
+        repositories.some((one) => matchesRepository(one, candidate, user));
+      const held = usage.ofRepositories(matches, commonBeginning(repositories, user));
       const more = { bytes: request.bytes, repositories: usage.hasRepository(repository) ? 0 : 1 };
-      const why = excess(quota, usage.ofRepositories(matches), more);
-      const called = quota.repositories?.join(", ").replaceAll("{user}", () => user ?? "{user}");
-      return why === undefined ? undefined : `the quota of ${called} (${quota.place}) is reached: ${why}`;
+      const why = excess(quota, held, more);
+      const called = repositories.join(", ").replaceAll("{user}", () => user ?? "{user}");
+      return why === undefined ? undefined : `the quota of ${called} (${place}) is reached: ${why}`;
     }
   }
   return undefined;

@@ -1,6 +1,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { matchesRepository, parseRepositoryPattern, type RepositoryPattern } from "./repository-pattern.ts";
+import {
+  commonBeginning,
+  matchesRepository,
+  parseRepositoryPattern,
+  type RepositoryPattern,
+} from "./repository-pattern.ts";
 
 function matches(pattern: string, repository: string, user?: string): boolean {
   const parsed = parseRepositoryPattern(pattern);
@@ -88,4 +93,25 @@ test("a hostile pattern takes no exponential time", () => {
   const glob = "*a".repeat(100);
   expect(matches(glob, `${"a".repeat(250)}b`)).toBe(false);
   expect(matches("**/a/".repeat(15).concat("b"), "a/".repeat(120).concat("c"))).toBe(false);
+});
+
+test("what several patterns stand for begins with what they have in common", () => {
+  const beginning = (patterns: readonly string[], user?: string): string =>
+    commonBeginning(patterns as readonly RepositoryPattern[], user);
+  expect(beginning(["team/app", "team/ab*"])).toBe("team/a");
+  expect(beginning(["{user}/**"], "alice")).toBe("alice/");
+  expect(beginning(["team/**", "**"])).toBe("");
+  const component = fc
+    .array(fc.constantFrom("a", "b", "*"), { minLength: 1, maxLength: 3 })
+    .map((parts) => parts.join(""));
+  const path = fc.array(component, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+  fc.assert(
+    fc.property(fc.array(path, { minLength: 1, maxLength: 3 }), path, (texts, name) => {
+      const patterns = texts.flatMap((text) => parseRepositoryPattern(text) ?? []);
+      const repository = name.replaceAll("*", "c");
+      const isMatched = patterns.some((pattern) => matchesRepository(pattern, repository, undefined));
+      if (isMatched) expect(repository).toStartWith(commonBeginning(patterns, undefined));
+    }),
+    { numRuns: 2000 },
+  );
 });

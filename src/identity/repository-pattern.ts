@@ -15,6 +15,18 @@ export function parseRepositoryPattern(text: string): RepositoryPattern | undefi
   return isPattern ? (text as RepositoryPattern) : undefined;
 }
 
+/** What every repository begins with that one of the patterns stands for: what begins otherwise need not be looked at. */
+export function commonBeginning(patterns: readonly RepositoryPattern[], user: string | undefined): string {
+  const beginnings = patterns.map(
+    (pattern) => pattern.replaceAll("{user}", () => user ?? "{user}").split("*", 1)[0] ?? "",
+  );
+  const sorted = beginnings.toSorted();
+  const [first = "", last = ""] = [sorted[0], sorted.at(-1)];
+  let length = 0;
+  while (length < first.length && first[length] === last[length]) length += 1;
+  return first.slice(0, length);
+}
+
 /** True if `text` is matched by `glob`, whose `*` stand for anything. Takes at most their lengths' product of steps. */
 function matchesGlob(glob: string, text: string): boolean {
   let at = 0;

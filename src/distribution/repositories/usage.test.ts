@@ -17,6 +17,9 @@ test("usage follows each change, and a failed one leaves it", async () => {
   expect(usage.of(b)).toEqual({ repositories: 1, blobs: 1, bytes: 5 });
   expect(usage.ofRepositories()).toEqual({ repositories: 2, blobs: 3, bytes: 10 + sizeBytes });
   expect(usage.ofRepositories((name) => name === b)).toEqual(usage.of(b));
+  const asked: string[] = [];
+  usage.ofRepositories((name) => asked.push(name) > 0, "team/a");
+  expect(asked).toEqual([a]);
   expect(() =>
     store.state.transaction(() => {
       blobs.unlink(b, layer);

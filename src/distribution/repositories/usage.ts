@@ -15,6 +15,9 @@ interface UsageRow {
   readonly bytes: number;
 }
 
+/** Names of repositories have nothing but ASCII's letters, digits and signs: this comes after all that goes on from a beginning. */
+const AFTER_NAMES = "\x7f";
+
 /** How much repositories hold: running totals, which change in the transaction of each change. */
 export class Usage {
   readonly #state: State;
@@ -38,10 +41,17 @@ export class Usage {
     return this.of(repository).repositories === 1;
   }
 
-  /** Of all repositories that `matches` says yes to. */
-  ofRepositories(matches: (repository: string) => boolean = () => true): RepositoryUsage {
+  /**
+   * Of all repositories that `matches` says yes to.
+   *
+   * @param beginning what all of them begin with; others are not looked at.
+   */
+  ofRepositories(matches: (repository: string) => boolean = () => true, beginning = ""): RepositoryUsage {
     const total = { repositories: 0, blobs: 0, bytes: 0 };
-    for (const row of this.#state.db.query<UsageRow, []>("SELECT * FROM repository_usage").iterate()) {
+    const rows = this.#state.db.query<UsageRow, [string, string]>(
+      "SELECT * FROM repository_usage WHERE repository >= ? AND repository < ?",
+    );
+    for (const row of rows.iterate(beginning, `${beginning}${AFTER_NAMES}`)) {
       if (!matches(row.repository)) continue;
       total.repositories += 1;
       total.blobs += row.blobs;

@@ -31,14 +31,14 @@ export function requireRoom(
 
 function usageOf({ usage, owners }: Asking["parts"]): StorageUsage {
   return {
-    ofRepositories: (matches) => usage.ofRepositories(matches),
+    ofRepositories: (matches, beginning) => usage.ofRepositories(matches, beginning),
     ofOwner: (user) => owners.usageOf(user),
     ownerOf: (repository) => owners.ownerOf(repository),
     hasRepository: (repository) => usage.hasRepository(repository),
   };
 }
 
-/** How many bytes of a stream come between two questions: a quota of repositories goes through all of them. */
+/** How many bytes of a stream come between two questions: a quota of repositories goes through those that it is for. */
 const ASK_EVERY_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -56,7 +56,7 @@ export function watchRoom(asking: Asking, { repository, id }: UploadTarget): (si
   });
   const withUploads: StorageUsage = {
     ...held,
-    ofRepositories: (matches) => andPending(held.ofRepositories(matches), matches),
+    ofRepositories: (matches, beginning) => andPending(held.ofRepositories(matches, beginning), matches),
     ofOwner: (user) => andPending(held.ofOwner(user), (name) => owners.ownerOf(name) === user),
   };
   let askedBytes = 0;
