@@ -52,7 +52,7 @@ export interface HttpServer {
 }
 
 /** A connection on which nothing happens for so long is ended: a client that is gone, or one that only holds it. Seconds. */
-const IDLE_SECONDS = 120;
+export const IDLE_SECONDS = 120;
 
 /**
  * Serves HTTP/1.1: bodies of requests stream with back-pressure, files are sent by the kernel.

@@ -24,7 +24,7 @@ export interface S3ConnectionOptions {
   readonly retryDelaysMs?: readonly number[];
   /** Between 0 and 1: spreads the waits of those who were turned away together. @default no spread */
   readonly random?: () => number;
-  /** How long an answer may take to begin, and a body may be silent. @default 30 s */
+  /** How long an answer may take to begin, and a body may be silent. @default 20 s */
   readonly responseTimeoutMs?: number;
 }
 
@@ -49,8 +49,9 @@ export interface S3Request {
   readonly doing: string;
 }
 
-const RETRY_DELAYS_MS = [250, 1000, 3000] as const;
-const RESPONSE_TIMEOUT_MS = 30_000;
+export const RETRY_DELAYS_MS = [250, 1000, 3000] as const;
+/** All tries together are over before a server's client, to whom nothing comes meanwhile, is given up. */
+export const RESPONSE_TIMEOUT_MS = 20_000;
 /** A body that is sent has more time, as much as a slow line needs. */
 const SENT_BYTES_PER_MS = 64;
 const ERROR_BYTES_MAX = 1 << 16;

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { runRegistry } from "../../src/daemon/run-registry.ts";
 import { formatError } from "../../src/errors/gantry-error.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
+import { IDLE_SECONDS } from "../../src/platform/http-server.ts";
+import { RESPONSE_TIMEOUT_MS, RETRY_DELAYS_MS } from "../../src/s3/s3-connection.ts";
 import { until } from "../support/daemon.ts";
 import { OwnRegistry } from "../support/own-registry.ts";
 import { S3Double, type S3Fault } from "../support/s3-double.ts";
@@ -163,6 +165,12 @@ test("/readyz says why while the bucket cannot be used, and recovers; /healthz d
     "the registry is not ready: the bucket images is not the one that was opened: gantry-root in it names another registry",
     "the registry is ready again: its bucket answers",
   ]);
+});
+
+test("a bucket that is silent for good is a 503, since its tries are over before the client's connection is idle for too long", () => {
+  const tries = [RESPONSE_TIMEOUT_MS, ...RETRY_DELAYS_MS.map((waitMs) => waitMs + RESPONSE_TIMEOUT_MS)];
+  const longestMs = tries.reduce((sum, timeMs) => sum + timeMs);
+  expect(longestMs).toBeLessThan((IDLE_SECONDS * 1000 * 3) / 4);
 });
 
 test("a blob that ends in the middle ends the connection: no client takes it for whole", async () => {
