@@ -3,27 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAccounts } from "../../src/daemon/registry-accounts.ts";
+import { RIGHTS } from "../support/access-fixture.ts";
 import { run, skipReason } from "../support/command.ts";
 import { OwnRegistry } from "../support/own-registry.ts";
 import { busyboxSkipReason, type SeedImage, seedBusybox } from "../support/seed-images.ts";
 
 const skipped = skipReason({ programs: ["skopeo", "podman", "htpasswd", "curl"] }) ?? busyboxSkipReason();
-
-const RULES = `htpasswd = "passwords"
-
-[[rights]]
-users = ["*"]
-repositories = ["{user}/**"]
-actions = ["*"]
-[[rights]]
-groups = ["team"]
-repositories = ["team/*"]
-actions = ["pull", "push"]
-[[rights]]
-anonymous = true
-repositories = ["public/**"]
-actions = ["pull"]
-`;
 
 /** Others' programs against a registry with users: `skopeo`, `podman`, Apache's `htpasswd`. */
 describe.skipIf(skipped !== undefined)(`a registry with users${skipped === undefined ? "" : ` (${skipped})`}`, () => {
@@ -34,7 +19,7 @@ describe.skipIf(skipped !== undefined)(`a registry with users${skipped === undef
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "gantry-rights-"));
     await run(["htpasswd", "-cbB", "-C", "5", join(folder, "passwords"), "bob", "bobs password"]);
-    writeFileSync(join(folder, "access.toml"), RULES);
+    writeFileSync(join(folder, "access.toml"), `htpasswd = "passwords"\n${RIGHTS}`);
     const accounts = openAccounts(join(folder, "access.toml"));
     await accounts.add("alice", { password: "alices password", groups: ["team"], certificates: [] });
     registry = await OwnRegistry.start({ root: folder });

@@ -14,14 +14,8 @@ export const START_MS = Date.UTC(2030, 0, 1);
 export const ADDRESS = "192.0.2.1";
 /** Of `secret`. */
 export const HASH = await hashBcrypt("secret", 4);
-export const RULES = `
-[users.alice]
-password = "${HASH}"
-groups = ["team"]
-certificates = ["URI=spiffe://example.org/alice"]
-[users.bob]
-password = "${HASH}"
-
+/** Users have what is theirs, the team has `team/*`, everybody may pull what is public. */
+export const RIGHTS = `
 [[rights]]
 users = ["*"]
 repositories = ["{user}/**"]
@@ -35,6 +29,14 @@ anonymous = true
 repositories = ["public/**"]
 actions = ["pull"]
 `;
+export const RULES = `
+[users.alice]
+password = "${HASH}"
+groups = ["team"]
+certificates = ["URI=spiffe://example.org/alice"]
+[users.bob]
+password = "${HASH}"
+${RIGHTS}`;
 
 /** For each test of a file the rights of a registry, with a clock that the test moves. */
 export class AccessFixture {
