@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import {
   AccessFixture,
@@ -157,6 +157,21 @@ describe("tokens", () => {
     const again = await fixture.open();
     expect((await again.authenticate(bearer(before.token))).name).toBe("alice");
     expect((await again.authenticate(bearer(after.token))).name).toBe("alice");
+  });
+
+  test("come where nothing can be written, for a password and for a refresh token, under the key that there is", async () => {
+    const access = await fixture.open(RULES);
+    const login = "grant_type=password&username=alice&password=secret&service=registry.lan&client_id=docker";
+    const { refresh_token: token = "" } = await post(access, `${login}&access_type=offline`);
+    fixture.nowMs += 31 * 86_400_000;
+    fixture.state.db.run("PRAGMA query_only = ON");
+    const keys = join(fixture.folder, "token-keys.json");
+    rmSync(keys);
+    mkdirSync(join(keys, "in the way"), { recursive: true });
+    const refresh = `grant_type=refresh_token&service=registry.lan&client_id=docker&refresh_token=${token}`;
+    for (const asked of [login, refresh]) {
+      expect((await access.authenticate(bearer((await post(access, asked)).token))).name).toBe("alice");
+    }
   });
 
   test("come for a refresh token, as in the OAuth flow, until its user is another", async () => {

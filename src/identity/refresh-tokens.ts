@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isGantryError } from "../errors/gantry-error.ts";
 import type { State } from "../state/state.ts";
 import type { User } from "./access-rules.ts";
 
@@ -80,11 +81,18 @@ export class RefreshTokens {
     const user = users.get(row.user);
     if (user === undefined || markOf(user) !== row.mark || row.created_ms <= (user.tokensSinceMs ?? 0))
       return undefined;
-    if (row.used_ms < nowMs - DAY_MS) {
+    if (row.used_ms < nowMs - DAY_MS) this.#noteUse(hash, nowMs);
+    return user;
+  }
+
+  /** What cannot be written now is written at the next use: it is good all the same. */
+  #noteUse(hash: Uint8Array, nowMs: number): void {
+    try {
       this.#state.transaction(() => {
         this.#state.db.query("UPDATE refresh_tokens SET used_ms = ? WHERE hash = ?").run(nowMs, hash);
       });
+    } catch (error) {
+      if (!isGantryError(error, "exhausted") && !isGantryError(error, "unavailable")) throw error;
     }
-    return user;
   }
 }

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import { diskError } from "../errors/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { replaceFile } from "./replace-file.ts";
 
@@ -81,14 +82,24 @@ export class TokenKeys {
     return this.#keys.find((key) => key.id === id);
   }
 
-  /** The key to sign with, made if there is none or it is too old. */
+  /**
+   * The key to sign with, made if there is none or it is too old. One that is too old goes on where a new one cannot be written: a full disk
+   * locks nobody out.
+   *
+   * @throws `exhausted`, `unavailable` if there is none, and none can be written
+   */
   async current(): Promise<TokenKey> {
     const latest = this.#keys.at(-1);
     if (latest !== undefined && this.#now() - latest.createdMs < ROTATED_AFTER_MS) return latest;
     this.#rotation ??= this.#rotate().finally(() => {
       this.#rotation = undefined;
     });
-    return await this.#rotation;
+    try {
+      return await this.#rotation;
+    } catch (cause) {
+      if (latest !== undefined) return latest;
+      throw diskError(`cannot write ${this.#path}`, cause);
+    }
   }
 
   async #rotate(): Promise<TokenKey> {
