@@ -1,5 +1,16 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLineLog } from "./line-log.ts";
@@ -33,3 +44,34 @@ test("a log whose folder is gone says so once, closes no file but its own, and g
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain(`lines of ${path} are lost`);
 });
+
+test("a pipe is a log once it has a reader, is never waited for, and loses whole lines", async () => {
+  const path = join(folder, "pipe");
+  spawnSync("mkfifo", [path]);
+  const warnings: string[] = [];
+  const open = () => openLineLog(path, (sentence) => warnings.push(sentence));
+  expect(open).toThrow(`cannot write the log ${path}`);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const log = open();
+  for (let count = 0; count < 12; count += 1) log.write(LINE);
+  expect(warnings).toEqual([`lines of ${path} are lost: nobody reads that pipe`]);
+  log.write("later");
+  let read = "";
+  while (!read.endsWith("later\n")) {
+    read += readAll(reader);
+    await Bun.sleep(10);
+  }
+  log[Symbol.dispose]();
+  closeSync(reader);
+  expect(read.split("\n").filter((line) => line !== LINE)).toEqual(["later", ""]);
+});
+
+/** What there is in a pipe that is not waited for. */
+function readAll(fd: number): string {
+  const bytes = Buffer.alloc(1024 * 1024);
+  try {
+    return bytes.toString("utf8", 0, readSync(fd, bytes));
+  } catch {
+    return "";
+  }
+}

@@ -7,13 +7,17 @@ export class WrongCredentials extends GantryError {
   }
 }
 
+const RETRY_AFTER_MS_MAX = 86_400_000;
+
 /** Asked too often: the answer is 429 with `Retry-After`. */
 export class TooManyRequests extends GantryError {
   readonly retryAfterMs: number;
 
   constructor(message: string, retryAfterMs: number) {
-    super("exhausted", message, { hint: `try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s` });
-    this.retryAfterMs = retryAfterMs;
+    // A limit may be a request in a thousand years: a header says no such number.
+    const afterMs = Math.min(retryAfterMs, RETRY_AFTER_MS_MAX);
+    super("exhausted", message, { hint: `try again in ${Math.max(1, Math.ceil(afterMs / 1000))} s` });
+    this.retryAfterMs = afterMs;
   }
 }
 

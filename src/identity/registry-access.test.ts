@@ -25,6 +25,15 @@ describe("limits", () => {
     expect((await access.authenticate(basic("alice"))).name).toBe("alice");
   });
 
+  test("of a request in a thousand years say to come back tomorrow, and no number that a header cannot have", async () => {
+    const access = await fixture.open(`${RULES}[[limits]]\nper = "address"\nrequests_per_second = 1e-300\n`);
+    await access.authenticate(basic("alice"));
+    expect(await failure(access.authenticate(basic("alice")))).toMatchObject({
+      retryAfterMs: 86_400_000,
+      hint: "try again in 86400 s",
+    });
+  });
+
   test("of storage count what a user made, and a refusal is audited", async () => {
     const access = await fixture.open(`${RULES}[[quotas]]\nusers = ["*"]\nmax_bytes = 100\nmax_repositories = 1\n`);
     const held = new Map<string, { readonly owner: string; readonly bytes: number }>();

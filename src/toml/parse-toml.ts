@@ -9,13 +9,13 @@ export type ParsedToml =
   | { readonly kind: "table"; readonly table: TomlTable }
   | { readonly kind: "problem"; readonly line: number; readonly problem: string };
 
-/** Reads TOML, of which no file here has a date. Never throws; why it is none is one sentence. */
+/** Reads TOML without dates. Never throws; why it is none is one sentence. */
 export function parseToml(toml: string): ParsedToml {
   try {
     const table = parse(toml);
     const date = findDate(table);
     if (date === undefined) return { kind: "table", table };
-    const problem = `${formatTomlPath(date)} is a date, which nothing here takes: a text stands in quotes`;
+    const problem = `${formatTomlPath(date)} is a date, which nothing in this file is: a text stands in quotes`;
     return { kind: "problem", problem, line: tomlLines(toml).get(formatTomlPath(date)) ?? 1 };
   } catch (cause) {
     // The rest of the message is a drawing of the place.

@@ -41,6 +41,6 @@ test("what is no TOML is one sentence and a line, and so is a date, which no fil
   expect(parseToml("[a]\n[[a.b]]\nc = [\n1979-05-27]")).toEqual({
     kind: "problem",
     line: 4,
-    problem: "a.b[0].c[0] is a date, which nothing here takes: a text stands in quotes",
+    problem: "a.b[0].c[0] is a date, which nothing in this file is: a text stands in quotes",
   });
 });
