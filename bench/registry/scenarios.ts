@@ -18,6 +18,8 @@ export interface Scenario {
   readonly work?: { readonly amount: number; readonly of: string };
   /** Tell how much memory it took. @default false */
   readonly showsPeak?: boolean;
+  /** Tell how long somebody else waits for an answer meanwhile. @default false */
+  readonly showsPing?: boolean;
   /** How long a registry may rest before, which has memory to give back since its connections were broken. */
   readonly restMs?: number;
 }
@@ -115,6 +117,7 @@ export function scenarios(): readonly Scenario[] {
       blobs: () => [{ body: makeBody(GIGABYTE, pattern), digest: `sha256:${"0".repeat(64)}` }],
       run: (host, blobs) => moveAll(host, blobs, { way: "push", durationMs: PUSH_MS }),
       showsPeak: true,
+      showsPing: true,
       restMs: REST_MS,
     },
   ];

@@ -1,6 +1,7 @@
 import { run } from "../../test/support/command.ts";
 import { summarize } from "../alternate.ts";
 import { openContenders } from "../bench-peers.ts";
+import { pingMeanwhile } from "../registry/ping-meanwhile.ts";
 import { peakBytes, processorSeconds, resetPeak } from "../registry/process-use.ts";
 import type { LoadBlob } from "../registry/registry-client.ts";
 import {
@@ -24,6 +25,7 @@ interface Sample {
   /** Of processors, by the server. */
   readonly usedMs: number;
   readonly peakMegabytes: number;
+  readonly pingMs: number;
 }
 
 /** Who syncs what it wrote is not to write to the disk what the one before left in memory. */
@@ -36,9 +38,14 @@ async function sample(scenario: Scenario, peer: RegistryPeer, blobs: readonly Lo
   await Bun.sleep(scenario.restMs ?? 0);
   resetPeak(peer.pid);
   const [usedBefore, beganAt] = [processorSeconds(peer.pid), performance.now()];
-  const own = await scenario.run(peer.host, blobs);
+  const running = scenario.run(peer.host, blobs);
+  const { result: own, medianMs: pingMs } =
+    scenario.showsPing === true
+      ? await pingMeanwhile(peer.host, running)
+      : { result: await running, medianMs: Number.NaN };
   return {
     value: own ?? performance.now() - beganAt,
+    pingMs,
     usedMs: (processorSeconds(peer.pid) - usedBefore) * 1000,
     peakMegabytes: peakBytes(peer.pid) / MEGABYTE,
   };
@@ -56,12 +63,15 @@ async function measure(scenario: Scenario, peers: readonly RegistryPeer[]): Prom
   }
   const medians = (pick: (one: Sample) => number): Readonly<Record<string, number>> =>
     Object.fromEntries(samples.map(({ peer, of }) => [peer.name, summarize(peer.name, of.map(pick)).medianMs]));
-  const { what, unit, work, showsPeak = false } = scenario;
+  const { what, unit, work, showsPeak = false, showsPing = false } = scenario;
   const values = medians(({ value }) => value);
   const rows: Row[] = [{ what, unit, values, ...aimOf(unit, values["docker-registry"]) }];
   if (work !== undefined) {
     const used = medians(({ usedMs }) => usedMs / work.amount);
     rows.push({ what: `… processor of the server, ${work.of}`, unit: "ms", values: used });
+  }
+  if (showsPing) {
+    rows.push({ what: "… `GET /v2/` meanwhile", unit: "ms", values: medians(({ pingMs }) => pingMs) });
   }
   if (showsPeak) {
     const peaks = samples.map(({ peer, of }) => [peer.name, Math.max(...of.map((one) => one.peakMegabytes))]);

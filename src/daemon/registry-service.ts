@@ -152,6 +152,7 @@ export class RegistryService implements AsyncDisposable {
   /** Closes every door, and ends upkeep. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#open.keys()].map((opened) => opened[Symbol.asyncDispose]()));
+    await this.#repositories.uploads[Symbol.asyncDispose]();
     await this.#upkeep[Symbol.asyncDispose]();
     this.#outbox[Symbol.dispose]();
   }

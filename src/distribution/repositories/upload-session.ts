@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { diskError } from "../../errors/disk-error.ts";
@@ -6,6 +6,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryName } from "./repository-name.ts";
+import { type RunningHash, writeWhole } from "./running-hash.ts";
 
 export type DigestAlgorithm = "sha256" | "sha512";
 
@@ -16,7 +17,7 @@ export interface UploadSession {
   readonly algorithm: DigestAlgorithm;
   readonly path: string;
   /** Of what is on disk; undefined if that must be read again. */
-  hash: Hash | undefined;
+  hash: RunningHash | undefined;
   offsetBytes: number;
   touchedMs: number;
   /** It is being finished or cancelled: nobody may touch its file any more. */
@@ -37,32 +38,32 @@ export async function openForWriting(path: string): Promise<FileHandle> {
   }
 }
 
-/** Adds a chunk. On failure the session is as before, but for its hash. */
+/** Adds a chunk, and takes its memory. On failure the session is as before, but for its hash. */
 export async function writeAndHash(session: UploadSession, file: FileHandle, chunk: Uint8Array): Promise<void> {
-  const { hash, offsetBytes } = session;
-  // Both at once; the hash is ahead of the file until the write is done.
+  const { offsetBytes } = session;
+  const { byteLength } = chunk;
+  const hash = knownHash(session);
+  // It is ahead of the file until the write is done.
   session.hash = undefined;
-  const writing = writeWhole(file, chunk, offsetBytes);
-  hash?.update(chunk);
   try {
-    await writing;
+    if (hash === undefined) await writeWhole(file, chunk, offsetBytes);
+    else await hash.write(file, chunk, offsetBytes);
   } catch (cause) {
+    hash?.drop();
     throw diskError("cannot write an upload", cause);
   }
-  session.offsetBytes += chunk.byteLength;
+  session.offsetBytes += byteLength;
   session.hash = hash;
 }
 
-async function writeWhole(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) {
-    const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done, position + done);
-    done += bytesWritten;
-  }
+function knownHash({ hash }: UploadSession): RunningHash | undefined {
+  return hash?.isLost === true ? undefined : hash;
 }
 
 /** What all that came hashes to. */
 export async function digestOfSession(session: UploadSession, algorithm: DigestAlgorithm): Promise<Digest> {
-  if (session.hash !== undefined && session.algorithm === algorithm) return finishDigest(session.hash, algorithm);
+  const known = knownHash(session);
+  if (known !== undefined && session.algorithm === algorithm) return await known.digest();
   const hash = createHash(algorithm);
   if (session.offsetBytes > 0) {
     const stream = createReadStream(session.path, { end: session.offsetBytes - 1, highWaterMark: 1 << 20 });

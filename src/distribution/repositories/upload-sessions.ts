@@ -31,6 +31,7 @@ export class UploadSessions {
   }
 
   forget(id: string): void {
+    this.#sessions.get(id)?.hash?.drop();
     this.#sessions.delete(id);
     this.#begun.delete(id);
   }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdirSync, statSync } from "node:fs";
 import { type FileHandle, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,12 +7,12 @@ import { diskError } from "../../errors/disk-error.ts";
 import { isGantryError } from "../../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
-import { releaseBytes } from "../../platform/release-bytes.ts";
 import type { State } from "../../state/state.ts";
 import { readUntilAborted } from "./read-until-aborted.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryBlobs } from "./repository-blobs.ts";
 import type { RepositoryName } from "./repository-name.ts";
+import { OwnHash } from "./running-hash.ts";
 import { type UnfinishedUpload, UnfinishedUploads } from "./unfinished-uploads.ts";
 import {
   type DigestAlgorithm,
@@ -27,6 +26,7 @@ import {
   writeAndHash,
 } from "./upload-session.ts";
 import { UploadSessions } from "./upload-sessions.ts";
+import { UploadThread } from "./upload-thread/upload-thread.ts";
 
 export interface UploadsParts {
   readonly state: State;
@@ -50,6 +50,9 @@ export interface AppendOptions {
 /** That of a UUID: what a file's name begins with. */
 const ID_LENGTH = 36;
 
+/** What begins with so much at once is hashed in a thread of its own: with less that costs more than it saves. */
+const THREAD_BYTES = 1 << 16;
+
 /** An upload to which nothing came for so long makes room for others, where there is none. */
 const PAUSED_MS = 30_000;
 
@@ -57,8 +60,9 @@ const PAUSED_MS = 30_000;
  * Blobs on their way into repositories, over several requests. What came is kept over a broken connection and a killed process; a
  * client that asks where it stands can go on.
  */
-export class Uploads {
+export class Uploads implements AsyncDisposable {
   readonly #parts: UploadsParts;
+  readonly #thread = new UploadThread();
   readonly #sessions = new UploadSessions();
   readonly #unfinished: UnfinishedUploads;
 
@@ -83,7 +87,7 @@ export class Uploads {
       repository,
       algorithm,
       path: this.#path(id, repository, algorithm),
-      hash: createHash(algorithm),
+      hash: new OwnHash(algorithm),
       offsetBytes: 0,
       touchedMs: this.#parts.state.now(),
       isOver: false,
@@ -185,9 +189,11 @@ export class Uploads {
         options.admit?.(session.offsetBytes + chunk.byteLength);
         file ??= await openForWriting(session.path);
         this.#note(session);
+        if (session.offsetBytes === 0 && chunk.byteLength >= THREAD_BYTES) {
+          session.hash = this.#thread.begin(session.algorithm);
+        }
         await writeAndHash(session, file, chunk);
         this.#note(session);
-        releaseBytes(chunk);
       }
     } finally {
       await file?.close();
@@ -279,6 +285,10 @@ export class Uploads {
       await unlink(path).catch(() => undefined);
     }
     return idle;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread[Symbol.asyncDispose]();
   }
 
   async #session(repository: RepositoryName, id: string): Promise<UploadSession> {

@@ -1,0 +1,53 @@
+import { createHash, type Hash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import type { Digest } from "../../oci/digest.ts";
+import { finishDigest } from "../../oci/hash-digest.ts";
+import { releaseBytes } from "../../platform/release-bytes.ts";
+import type { DigestAlgorithm } from "./upload-session.ts";
+
+/** The hash of what has been written of an upload. Chunks come one after the other. */
+export interface RunningHash {
+  /** True if it does not know what was written any more. */
+  readonly isLost: boolean;
+  /** Writes a chunk and hashes it meanwhile, and takes its memory. @throws what the file system says; then it is lost */
+  write(file: FileHandle, chunk: Uint8Array, position: number): Promise<void>;
+  /** Ends it. */
+  digest(): Promise<Digest>;
+  /** Nobody asks for it any more. */
+  drop(): void;
+}
+
+/** A hash on the thread that serves: right for what is small. */
+export class OwnHash implements RunningHash {
+  readonly isLost = false;
+  readonly #algorithm: DigestAlgorithm;
+  readonly #hash: Hash;
+
+  constructor(algorithm: DigestAlgorithm) {
+    this.#algorithm = algorithm;
+    this.#hash = createHash(algorithm);
+  }
+
+  async write(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+    const writing = writeWhole(file, chunk, position);
+    this.#hash.update(chunk);
+    await writing;
+    releaseBytes(chunk);
+  }
+
+  async digest(): Promise<Digest> {
+    return finishDigest(this.#hash, this.#algorithm);
+  }
+
+  drop(): void {
+    // The collector's.
+  }
+}
+
+/** Writes all of a chunk. */
+export async function writeWhole(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < chunk.byteLength; ) {
+    const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done, position + done);
+    done += bytesWritten;
+  }
+}

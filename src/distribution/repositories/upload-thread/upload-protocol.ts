@@ -1,0 +1,24 @@
+import type { DigestAlgorithm } from "../upload-session.ts";
+
+/** What the thread of uploads is told. Each call is answered once; `drop` is not. */
+export type UploadCall =
+  | {
+      readonly kind: "write";
+      readonly call: number;
+      /** Which hash goes on, one that is new if nobody has heard of it. */
+      readonly hash: number;
+      readonly algorithm: DigestAlgorithm;
+      readonly fd: number;
+      readonly position: number;
+      readonly chunk: Uint8Array;
+    }
+  | { readonly kind: "digest"; readonly call: number; readonly hash: number }
+  | { readonly kind: "drop"; readonly hash: number };
+
+export interface UploadAnswer {
+  readonly call: number;
+  /** Of `digest`: in hexadecimal. */
+  readonly digest?: string;
+  /** What the file system says of a write. */
+  readonly problem?: { readonly message: string; readonly code?: string };
+}

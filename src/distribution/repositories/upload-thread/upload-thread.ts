@@ -1,0 +1,112 @@
+import type { FileHandle } from "node:fs/promises";
+import { GantryError } from "../../../errors/gantry-error.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { startWorker, type WorkerThread } from "../../../platform/worker.ts";
+import type { RunningHash } from "../running-hash.ts";
+import type { DigestAlgorithm } from "../upload-session.ts";
+import type { UploadAnswer, UploadCall } from "./upload-protocol.ts";
+
+/** Relative to the repository; listed in `scripts/worker-entrypoints.ts`. */
+const UPLOAD_WORKER_PATH = "src/distribution/repositories/upload-thread/upload-worker.ts";
+
+/** The thread takes some ten megabytes: it ends when nobody has asked it for so long. What it hashed is then hashed anew from the files. */
+const IDLE_MS = 30_000;
+
+type Call = Exclude<UploadCall, { kind: "drop" }>;
+
+/**
+ * A thread that hashes what is large, and writes it: hashing takes half of the time that a push costs the processor, and on the thread that
+ * serves nobody else would be answered meanwhile. It is there while it is needed.
+ */
+export class UploadThread implements AsyncDisposable {
+  readonly #idleMs: number;
+  readonly #calls = new Map<number, PromiseWithResolvers<UploadAnswer>>();
+  #thread: WorkerThread | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #count = 0;
+
+  constructor(options: { readonly idleMs?: number } = {}) {
+    this.#idleMs = options.idleMs ?? IDLE_MS;
+  }
+
+  /** A hash in the thread, which is started if it is not there. */
+  begin(algorithm: DigestAlgorithm): RunningHash {
+    const thread = this.#start();
+    this.#count += 1;
+    const hash = this.#count;
+    const isHere = (): boolean => this.#thread === thread;
+    return {
+      get isLost() {
+        return !isHere();
+      },
+      write: async (file: FileHandle, chunk: Uint8Array, position: number) => {
+        await this.#ask({ kind: "write", call: 0, hash, algorithm, fd: file.fd, position, chunk }, chunk);
+      },
+      digest: async () => {
+        const { digest } = await this.#ask({ kind: "digest", call: 0, hash });
+        return `${algorithm}:${digest}` as Digest;
+      },
+      drop: () => {
+        if (isHere()) thread.post({ kind: "drop", hash } satisfies UploadCall);
+      },
+    };
+  }
+
+  #start(): WorkerThread {
+    if (this.#thread !== undefined) return this.#thread;
+    const thread = startWorker(UPLOAD_WORKER_PATH);
+    this.#thread = thread;
+    // Requests keep the process, where there are any.
+    thread.keepAlive(false);
+    thread.onMessage((message) => this.#settle(message as UploadAnswer));
+    thread.onError((message) => void this.#fail(`the thread that writes uploads failed: ${message}`));
+    return thread;
+  }
+
+  async #ask(task: Call, chunk?: Uint8Array): Promise<UploadAnswer> {
+    const thread = this.#thread;
+    if (thread === undefined) throw new GantryError("internal", "the thread that writes uploads has ended");
+    this.#count += 1;
+    const call = this.#count;
+    const pending = Promise.withResolvers<UploadAnswer>();
+    this.#calls.set(call, pending);
+    clearTimeout(this.#idle);
+    thread.post({ ...task, call }, chunk === undefined ? [] : ownBuffer(chunk));
+    const answer = await pending.promise;
+    if (answer.problem === undefined) return answer;
+    throw Object.assign(new Error(answer.problem.message), { code: answer.problem.code });
+  }
+
+  #settle(answer: UploadAnswer): void {
+    this.#calls.get(answer.call)?.resolve(answer);
+    this.#calls.delete(answer.call);
+    if (this.#calls.size > 0) return;
+    this.#idle = setTimeout(() => void this.#end(), this.#idleMs);
+    this.#idle.unref();
+  }
+
+  async #fail(message: string): Promise<void> {
+    // First the thread: whoever hears of the failure closes the file.
+    await this.#end();
+    for (const pending of this.#calls.values()) pending.reject(new GantryError("internal", message));
+    this.#calls.clear();
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#idle);
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.terminate();
+  }
+
+  /** Ends the thread when it has done what it was asked. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([...this.#calls.values()].map(({ promise }) => promise));
+    await this.#end();
+  }
+}
+
+/** What can be given to another thread without a copy. */
+function ownBuffer({ buffer, byteLength }: Uint8Array): readonly ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+}
