@@ -173,6 +173,18 @@ test("objects are listed over pages, and removing one that is not there is no er
   expect(keys).toEqual(["r/a", "r/b", "r/d", "r/e"]);
 });
 
+test("a small object is made once, also where the server knows no conditions", async () => {
+  await bucket.createSmall("r/one", "first");
+  await bucket.createSmall("r/one", "second");
+  expect(await bucket.readSmall("r/one")).toBe("first");
+  const unknown = { kind: "refuse", status: 501, code: "NotImplemented" } as const;
+  server.fail({ at: /^PUT/, fault: unknown });
+  await bucket.createSmall("r/two", "first");
+  expect(await bucket.readSmall("r/two")).toBe("first");
+  server.fail({ at: /^PUT/, times: 2, fault: unknown });
+  expect((await failure(bucket.createSmall("r/three", "first")))[1]).toContain("501 NotImplemented");
+});
+
 test("nobody listens there: one sentence", async () => {
   server[Symbol.dispose]();
   const [code, sentence] = await failure(bucket.size(KEY));

@@ -77,12 +77,15 @@ export class S3Bucket {
 
   /** Stores a small object, unless there is one already: then, on a server that knows conditions, it is left alone. */
   async createSmall(key: string, text: string): Promise<void> {
-    const headers = { "if-none-match": "*" };
+    const request = { method: "PUT", key, body: text, doing: `cannot store ${key}` } as const;
+    const send = (headers: Readonly<Record<string, string>>): Promise<void> =>
+      this.#connection.send({ ...request, headers }, async (response) => await response.body?.cancel());
     try {
-      const request = { method: "PUT", key, headers, body: text, doing: `cannot store ${key}` } as const;
-      await this.#connection.send(request, (response) => response.body?.cancel());
+      await send({ "if-none-match": "*" });
     } catch (error) {
-      if (!(error instanceof S3Error) || error.status !== 412) throw error;
+      if (!(error instanceof S3Error) || (error.status !== 412 && error.status !== 501)) throw error;
+      // What does not know a condition may refuse it, or ignore it.
+      if (error.status === 501) await send({});
     }
   }
 
