@@ -29,6 +29,11 @@ describe("resolveLocations", () => {
     );
   });
 
+  test("an empty path, of a variable that is not set, is not the working folder", () => {
+    expect(() => resolveLocations({ root: "" }, {})).toThrow("--root is empty");
+    expect(() => resolveLocations({ state: "" }, {})).toThrow("--state is empty");
+  });
+
   test("a path that no socket can have is refused before anything starts", () => {
     expect(() => resolveLocations({ state: `/${"x".repeat(120)}` }, {})).toThrow("longer than 107 bytes");
     expect(() => resolveLocations({ state: `/${"x".repeat(78)}` }, {})).not.toThrow();

@@ -38,12 +38,13 @@ const LONGEST_ROOT = 450;
 /**
  * Finds the places from flags and environment.
  *
- * @throws `unsupported` for a host that is not a unix socket, `invalid-argument` for a path that is too long.
+ * @throws `unsupported` for a host that is not a unix socket, `invalid-argument` for a path that is empty or too long.
  */
 export function resolveLocations(
   options: LocationOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): Locations {
+  requireNamed(options);
   const root = resolve(options.root ?? (environment.GANTRY_ROOT || "/var/lib/gantry"));
   const state = resolve(options.state ?? (environment.GANTRY_STATE || "/run/gantry"));
   requireShort(join(state, LONGEST_SOCKET_NAME), "choose a shorter --state");
@@ -63,6 +64,15 @@ export function resolveLocations(
     announcementPath: join(state, "daemon.json"),
     logPath: join(state, "daemon.log"),
   };
+}
+
+/** An empty path would be the working folder: a daemon would begin to own that. */
+function requireNamed({ root, state }: LocationOptions): void {
+  const empty = root === "" ? "--root" : state === "" ? "--state" : undefined;
+  if (empty === undefined) return;
+  throw new GantryError("invalid-argument", `${empty} is empty`, {
+    hint: "is a variable not set? leave the flag out for its default",
+  });
 }
 
 function parseHost(host: string): string {

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Event } from "./event-log.ts";
@@ -34,6 +34,14 @@ describe("State", () => {
     expect(() => open([], path)).toThrow(/used by a newer gantry \(its database has migration 200\)/);
     using state = open([things, { number: 150, title: "late", sql: "CREATE TABLE late (x TEXT)" }], path);
     expect(state.db.query("SELECT number FROM migrations ORDER BY number").all()).toHaveLength(3);
+  });
+
+  test("names a database that is cut short", () => {
+    const path = join(scratch, "short.db");
+    open([things], path).close();
+    for (const log of ["-wal", "-shm"]) rmSync(`${path}${log}`, { force: true });
+    truncateSync(path, 10_000);
+    expect(() => open([things], path)).toThrow(`${path} is damaged`);
   });
 
   test("names a file that is no database", () => {

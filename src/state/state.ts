@@ -53,8 +53,9 @@ export class State implements Disposable {
     } catch (cause) {
       db?.close();
       if (isGantryError(cause)) throw cause;
-      const isForeign = cause instanceof Error && "code" in cause && cause.code === "SQLITE_NOTADB";
-      if (!isForeign) throw new GantryError("unavailable", `cannot open the database ${path}`, { cause });
+      const isDamaged =
+        cause instanceof Error && "code" in cause && /^SQLITE_(NOTADB|CORRUPT)/.test(String(cause.code));
+      if (!isDamaged) throw new GantryError("unavailable", `cannot open the database ${path}`, { cause });
       throw new GantryError("data-loss", `${path} is damaged, or no database of gantry's`, { cause });
     }
   }

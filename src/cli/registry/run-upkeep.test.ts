@@ -76,6 +76,16 @@ describe("upkeep of a root that nobody serves", () => {
   });
 });
 
+test("an empty root, of a variable that is not set, is not the working folder", async () => {
+  for (const words of ["collect", "serve"]) {
+    const { status, stderr } = await runMain(["registry", words, "--root", ""], {});
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^gantry: an empty path is named \(is a variable not set\?/),
+    ]);
+  }
+});
+
 describe("upkeep of what a daemon has", () => {
   const ask = async (words: string, notices: readonly RegistryUpkeepNotice[]) => {
     const requests: RegistryUpkeepRequest[] = [];
