@@ -93,7 +93,9 @@ export class Listings {
   ): Page<Descriptor> {
     const rows = this.#state.db
       .query<ReferrerRow, [string, string, string, string | null, string | null, number]>(
-        `SELECT digest, media_type, size_bytes, artifact_type, annotations FROM repository_manifests
+        // Without being told, SQLite goes through all manifests of the repository, which are in the wanted order.
+        `SELECT digest, media_type, size_bytes, artifact_type, annotations
+         FROM repository_manifests INDEXED BY repository_manifests_by_subject
          WHERE repository = ? AND subject = ? AND digest > ? AND (? IS NULL OR artifact_type = ?)
          ORDER BY digest LIMIT ?`,
       )
