@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type RunRegistryOptions, runRegistry } from "../../src/daemon/run-registry.ts";
 import { formatError } from "../../src/errors/gantry-error.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
+import { until } from "../support/daemon.ts";
 import { requireS3Server, S3_TEST_BUCKET, S3_TEST_ENVIRONMENT, S3Server } from "../support/s3-server.ts";
 
 /** `gantry registry serve --config` on a bucket of a real server that is the test's own, to be stopped and restarted. */
@@ -87,6 +88,47 @@ test("a blob of several parts is an object, is had whole and in ranges, and surv
   expect(digestOf(await whole.bytes())).toBe(digest);
   const part = await fetch(url, { headers: { range: "bytes=9000000-17000000" } });
   expect([part.status, digestOf(await part.bytes())]).toEqual([206, digestOf(large.subarray(9_000_000, 17_000_001))]);
+});
+
+test("a server of the bucket that is killed in the middle of a push leaves nothing, and the same upload can be ended", async () => {
+  await using registry = await serve("killed-push", 'prefix = "killed-push"');
+  const { url } = registry;
+  const larger = Buffer.concat([large, large, large]);
+  const digest = digestOf(larger);
+  const begun = await fetch(`${url}/v2/a/b/blobs/uploads/`, { method: "POST" });
+  const location = new URL(begun.headers.get("location") ?? "", url);
+  expect((await fetch(location, { method: "PATCH", body: larger })).status).toBe(202);
+  location.searchParams.set("digest", digest);
+  const ending = fetch(location, { method: "PUT" });
+  const objects = join(server.folder, S3_TEST_BUCKET);
+  const parts = (): readonly string[] =>
+    readdirSync(server.folder, { recursive: true })
+      .map(String)
+      .filter((name) => name.includes("upload"));
+  await until("parts come", () => parts().length > 0);
+  await server.kill();
+  const answer = await ending;
+  expect([answer.status, await answer.json()]).toMatchObject([503, { errors: [{ code: "UNAVAILABLE" }] }]);
+  expect((await fetch(`${url}/readyz`)).status).toBe(503);
+  expect((await fetch(`${url}/v2/a/b/blobs/${digest}`, { method: "HEAD" })).status).toBe(404);
+  await server.run();
+  expect(existsSync(join(objects, "killed-push/blobs/sha256", digest.slice(7)))).toBe(false);
+  expect((await fetch(location, { method: "PUT" })).status).toBe(201);
+  expect(digestOf(await (await fetch(`${url}/v2/a/b/blobs/${digest}`)).bytes())).toBe(digest);
+});
+
+test("a server of the bucket that is killed in the middle of a pull, and comes back, breaks no answer", async () => {
+  await using registry = await serve("killed-pull", 'prefix = "killed-pull"');
+  expect(await push(registry.url, large)).toBe(201);
+  const answer = await fetch(`${registry.url}/v2/a/b/blobs/${digest}`);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.body ?? []) {
+    chunks.push(chunk);
+    if (chunks.length > 1) continue;
+    await server.kill();
+    await server.run();
+  }
+  expect(digestOf(Buffer.concat(chunks))).toBe(digest);
 });
 
 test("redirect sends who may read to the bucket, and nobody else", async () => {

@@ -25,36 +25,46 @@ export function requireS3Server(): string {
 export class S3Server implements AsyncDisposable {
   readonly endpoint: string;
   readonly folder: string;
-  readonly #child: Bun.Subprocess;
+  readonly #program: string;
+  #child: Bun.Subprocess | undefined;
 
-  private constructor(endpoint: string, folder: string, child: Bun.Subprocess) {
+  private constructor(program: string, endpoint: string, folder: string) {
+    this.#program = program;
     this.endpoint = endpoint;
     this.folder = folder;
-    this.#child = child;
   }
 
   static async start(program: string): Promise<S3Server> {
     const folder = mkdtempSync(join(tmpdir(), "gantry-s3-server-"));
     mkdirSync(join(folder, S3_TEST_BUCKET));
-    const port = await freePort();
-    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = S3_TEST_ENVIRONMENT;
-    const keys = ["--access-key", AWS_ACCESS_KEY_ID, "--secret-key", AWS_SECRET_ACCESS_KEY];
-    const child = Bun.spawn([program, "--host", "127.0.0.1", "--port", String(port), ...keys, folder], {
-      stdio: ["ignore", "ignore", "ignore"],
-    });
-    const endpoint = `http://127.0.0.1:${port}`;
-    const server = new S3Server(endpoint, folder, child);
-    await until("the S3 server listens", async () => {
-      const answer = await fetch(endpoint).catch(() => undefined);
-      await answer?.body?.cancel();
-      return answer !== undefined;
-    });
+    const server = new S3Server(program, `http://127.0.0.1:${await freePort()}`, folder);
+    await server.run();
     return server;
   }
 
+  /** Runs it where it ran before it was killed. */
+  async run(): Promise<void> {
+    const { port } = new URL(this.endpoint);
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = S3_TEST_ENVIRONMENT;
+    const keys = ["--access-key", AWS_ACCESS_KEY_ID, "--secret-key", AWS_SECRET_ACCESS_KEY];
+    this.#child = Bun.spawn([this.#program, "--host", "127.0.0.1", "--port", port, ...keys, this.folder], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    await until("the S3 server listens", async () => {
+      const answer = await fetch(this.endpoint).catch(() => undefined);
+      await answer?.body?.cancel();
+      return answer !== undefined;
+    });
+  }
+
+  /** Ends it at once; what it keeps is left. */
+  async kill(): Promise<void> {
+    this.#child?.kill("SIGKILL");
+    await this.#child?.exited;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill();
-    await this.#child.exited;
+    await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
