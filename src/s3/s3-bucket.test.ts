@@ -118,6 +118,14 @@ describe("a file becomes an object", () => {
     expect(server.objects.size).toBe(0);
   });
 
+  test("not from a bucket that is away: no further part is tried, and what came is given up once, for whoever looks later", async () => {
+    server.fail({ at: /^(PUT|DELETE)/, times: 99, fault: slowDown });
+    expect((await failure(upload(large)))[1]).toContain("503 SlowDown");
+    const sent = server.requests.filter((request) => !request.startsWith("POST"));
+    expect(sent.filter((request) => /partNumber=[56]/.test(request))).toEqual([]);
+    expect(sent.filter((request) => request.startsWith("DELETE")).length).toBe(1);
+  });
+
   test("not if S3 says so after it has answered 200", async () => {
     server.fail({
       at: /^POST .*uploadId/,

@@ -107,7 +107,8 @@ export class S3Bucket {
     const answer = await this.#listing({ uploads: "", prefix });
     for (const upload of elementsOf(answer, "Upload")) {
       const key = textOf(upload, "Key") ?? "";
-      if (!this.#uploading.has(key)) await abortUpload(this.#connection, key, textOf(upload, "UploadId") ?? "");
+      const uploadId = textOf(upload, "UploadId") ?? "";
+      if (!this.#uploading.has(key)) await abortUpload(this.#connection, { key, uploadId });
     }
   }
 

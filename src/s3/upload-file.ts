@@ -5,7 +5,7 @@ import { type Digest, digestAlgorithm } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
 import type { PartBuffers } from "./part-buffers.ts";
 import { textOf } from "./read-xml.ts";
-import { readText, type S3Connection } from "./s3-connection.ts";
+import { readText, type S3Connection, type S3Patience } from "./s3-connection.ts";
 import { parseS3Failure, S3Error } from "./s3-error.ts";
 
 export interface UploadFileOptions {
@@ -83,7 +83,8 @@ class PartedUpload {
       await this.#complete(uploadId, await Promise.all(sending));
     } catch (error) {
       await Promise.allSettled(sending);
-      await abortUpload(this.#connection, this.#options.key, uploadId).catch(() => undefined);
+      // Once: what is left is given up with all that nobody ends, and who waits hears of the failure now.
+      await abortUpload(this.#connection, { key: this.#options.key, uploadId }, { triesMax: 1 }).catch(() => undefined);
       throw error;
     }
   }
@@ -104,12 +105,19 @@ class PartedUpload {
     let hasFailed = false;
     for (let start = 0, number = 1; start < sizeBytes && !hasFailed; start += partBytes, number += 1) {
       const buffer = await buffers.take(Math.min(partBytes, sizeBytes - start));
+      if (hasFailed) {
+        buffer[Symbol.dispose]();
+        break;
+      }
       try {
         const part = await readPart(this.#file, { start, bytes: buffer.bytes }, whole);
-        const sent = this.#sendPart(uploadId, number, part).finally(() => buffer[Symbol.dispose]());
-        sent.catch(() => {
-          hasFailed = true;
-        });
+        const sent = this.#sendPart(uploadId, number, part)
+          .catch((error: unknown) => {
+            hasFailed = true;
+            throw error;
+          })
+          .finally(() => buffer[Symbol.dispose]());
+        sent.catch(() => undefined);
         sending.push(sent);
       } catch (error) {
         buffer[Symbol.dispose]();
@@ -178,9 +186,14 @@ export async function sizeOfObject(connection: S3Connection, key: string): Promi
 }
 
 /** Gives up an upload in parts, and what came of it. @throws S3Error */
-export async function abortUpload(connection: S3Connection, key: string, uploadId: string): Promise<void> {
+export async function abortUpload(
+  connection: S3Connection,
+  { key, uploadId }: { readonly key: string; readonly uploadId: string },
+  patience: S3Patience = {},
+): Promise<void> {
+  const request = { method: "DELETE", key, query: { uploadId }, patience } as const;
   const doing = `cannot give up the upload of ${key}`;
-  await connection.send({ method: "DELETE", key, query: { uploadId }, doing }, (response) => response.body?.cancel());
+  await connection.send({ ...request, doing }, (response) => response.body?.cancel());
 }
 
 interface ReadPart {
