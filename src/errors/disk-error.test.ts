@@ -10,6 +10,7 @@ function sayOf(code: string): readonly [string, string] {
 
 test("what the disk refuses is said in words, with what to do", () => {
   expect(sayOf("ENOSPC")).toEqual(["exhausted", expect.stringMatching(/no space left on device.*free some space/)]);
+  expect(sayOf("EFBIG")).toEqual(["exhausted", expect.stringMatching(/larger than its file system, or the limit/)]);
   expect(sayOf("EROFS")).toEqual([
     "unavailable",
     expect.stringMatching(/the file system is read-only.*another --root/),

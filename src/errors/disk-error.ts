@@ -16,6 +16,12 @@ const REASONS: readonly DiskReason[] = [
     hint: "free some space, or use a --root on a larger disk",
   },
   {
+    codes: /^EFBIG$/,
+    code: "exhausted",
+    words: "it is larger than its file system, or the limit of files, allows",
+    hint: "whoever runs it can use a --root on another file system, or raise the limit (ulimit -f)",
+  },
+  {
     codes: /^EROFS$/,
     code: "unavailable",
     words: "the file system is read-only",
