@@ -71,6 +71,17 @@ const spec = fc.record({
   withoutPivot: fc.option(fc.constant(["/proc", "/sys"]), { nil: undefined }),
 });
 
+const ORDINARY: typeof spec extends fc.Arbitrary<infer T> ? T : never = {
+  mounts: [],
+  hasDefaults: true,
+  isTerminal: false,
+  isReadOnly: false,
+  maskedPaths: [],
+  readonlyPaths: [],
+  rootfsPropagation: "private",
+  withoutPivot: undefined,
+};
+
 test("any mounts make a container or one error of ours, and nothing of the host's changes", async () => {
   const before = hostMounts(fixture);
   let started = 0;
@@ -108,7 +119,12 @@ test("any mounts make a container or one error of ours, and nothing of the host'
       expect(hostMounts(fixture)).toEqual(before);
       expect(readdirSync(fixture.path("outside"))).toEqual([]);
     }),
-    { numRuns: RUNS, ...(process.env.GANTRY_FUZZ_SEED ? { seed: Number(process.env.GANTRY_FUZZ_SEED) } : {}) },
+    // Chance alone has been seen to make none that starts.
+    {
+      numRuns: RUNS,
+      examples: [[ORDINARY]],
+      ...(process.env.GANTRY_FUZZ_SEED ? { seed: Number(process.env.GANTRY_FUZZ_SEED) } : {}),
+    },
   );
   expect(started).toBeGreaterThan(0);
 }, 300_000);
