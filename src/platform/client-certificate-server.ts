@@ -10,6 +10,8 @@ import { descriptorLimit } from "./spare-descriptors.ts";
 export interface ClientCertificateServerOptions extends HttpServerOptions {
   readonly tls: ServerTls;
   readonly idleSeconds: number;
+  /** Who has not finished the handshake by then is sent away: it takes a connection from others. @default 10 */
+  readonly handshakeSeconds?: number;
 }
 
 /**
@@ -25,7 +27,13 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
   http.requestTimeout = 0;
   http.keepAliveTimeout = options.idleSeconds * 1000;
   const sockets = new Set<Socket>();
-  const server = createTlsServer({ ...secureContext(options.tls), requestCert: true, rejectUnauthorized: false });
+  const { handshakeSeconds = 10 } = options;
+  const server = createTlsServer({
+    ...secureContext(options.tls),
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: handshakeSeconds * 1000,
+  });
   // Whoever comes when there are so many is sent away: a connection that cannot be accepted would keep a processor busy.
   server.maxConnections = planDescriptors(descriptorLimit()).requests;
   const keep = (socket: Socket): void => {
@@ -40,7 +48,8 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
     keep(socket);
     http.emit("connection", socket);
   });
-  server.on("tlsClientError", () => {});
+  // Bun leaves it open, after a handshake that failed or took too long.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.hostname, () => resolve());

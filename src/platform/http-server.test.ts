@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { canMakeCertificates, makeAuthority } from "../../test/support/certificates.ts";
+import { serveWithClientCertificates } from "./client-certificate-server.ts";
 import { type HttpServer, type HttpServerOptions, madeBody, type ServerTls, serveHttp } from "./http-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-http-"));
@@ -165,6 +166,23 @@ describe.skipIf(!canMakeCertificates())("a server with TLS", () => {
 });
 
 describe.skipIf(!canMakeCertificates())("a server that asks for certificates", () => {
+  test("sends away who does not finish the handshake, and nobody else", async () => {
+    const server = await serveWithClientCertificates({
+      hostname: "127.0.0.1",
+      port: 0,
+      tls: makeTls(),
+      idleSeconds: 120,
+      handshakeSeconds: 0.2,
+      handle: async () => new Response("here"),
+    });
+    const quick = await open(server);
+    const slow = connectTcp(server.port, "127.0.0.1");
+    await once(slow, "close");
+    quick.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    expect(await answerOf(quick)).toContain("here");
+    await server.close();
+  });
+
   test("answers before it has read a body, and lets the rest go by", async () => {
     const server = await serve(makeTls(), async (request) => {
       await request.body?.cancel();
