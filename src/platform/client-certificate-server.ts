@@ -20,7 +20,8 @@ export interface ClientCertificateServerOptions extends HttpServerOptions {
  */
 export async function serveWithClientCertificates(options: ClientCertificateServerOptions): Promise<HttpServer> {
   const http = createHttpServer((incoming, outgoing) => {
-    const exchange = { scheme: "https", incoming, outgoing, body: readSlowly(incoming) } as const;
+    const { idleSeconds } = options;
+    const exchange = { scheme: "https", incoming, outgoing, body: readSlowly(incoming), idleSeconds } as const;
     void answerNode({ ...exchange, peer: peerOf(incoming.socket as TLSSocket) }, options.handle);
   });
   // The idle timeout of the connection counts, not the time that a request takes.

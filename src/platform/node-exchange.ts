@@ -10,11 +10,13 @@ export interface NodeExchange {
   readonly outgoing: ServerResponse;
   readonly body: IncomingBody;
   readonly peer: HttpPeer;
+  /** A connection on which the client has to act, and does not, is ended after so long. */
+  readonly idleSeconds: number;
 }
 
 /** Answers a request of node:http by what answers those of Bun's own server. Never throws. */
 export async function answerNode(
-  { scheme, incoming, outgoing, body, peer }: NodeExchange,
+  { scheme, incoming, outgoing, body, peer, idleSeconds }: NodeExchange,
   handle: HttpServerOptions["handle"],
 ): Promise<void> {
   const gone = new AbortController();
@@ -25,7 +27,14 @@ export async function answerNode(
   try {
     const request = toRequest(incoming, { scheme, signal: gone.signal, body: body.stream });
     if (request === undefined) return void outgoing.writeHead(400, { connection: "close" }).end();
+    const { socket } = incoming;
+    // The answer is awaited, however long it takes to make.
+    const untilAnswer = (): void => void socket.setTimeout(0);
+    if (request.body === null) untilAnswer();
+    else incoming.once("end", untilAnswer);
     const response = await handle(request, peer);
+    incoming.off("end", untilAnswer);
+    socket.setTimeout(idleSeconds * 1000);
     if (peer.mustWait === true) response.headers.set("connection", "close");
     // As Bun's server does: a body whose length nobody said is in memory.
     const bytes = response.headers.has("content-length") ? undefined : await readBytes(request, response);

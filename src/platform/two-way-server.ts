@@ -40,13 +40,18 @@ export async function serveTwoWays(options: TwoWayServerOptions): Promise<TwoWay
   const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => {
     const mustWait = options.mustWait(bun?.pendingRequests ?? 0);
     const peer = { address: incoming.socket.remoteAddress ?? "", mustWait };
-    void answerNode({ scheme, incoming, outgoing, body: readByChunk(incoming, CHUNKS), peer }, handle);
+    const body = readByChunk(incoming, CHUNKS);
+    void answerNode({ scheme, incoming, outgoing, body, peer, idleSeconds }, handle);
   };
   const node =
     tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
   // The idle time of a connection counts, not the time that a request takes.
   node.requestTimeout = 0;
   node.keepAliveTimeout = idleSeconds * 1000;
+  // Bun.serve ends a connection also while its answer is made; node's clock can be told.
+  if (streamsBodies) {
+    node.on("connection", (socket) => void socket.setTimeout(idleSeconds * 1000, () => socket.destroy()));
+  }
   const route = async (request: Request, server: Bun.Server<undefined>): Promise<Response> => {
     const mustWait = options.mustWait(server.pendingRequests);
     const response = await handle(request, { address: server.requestIP(request)?.address ?? "", mustWait });
@@ -54,7 +59,7 @@ export async function serveTwoWays(options: TwoWayServerOptions): Promise<TwoWay
     return response;
   };
   const additions = {
-    idleTimeout: idleSeconds,
+    idleTimeout: streamsBodies ? 0 : idleSeconds,
     reusePort: tls !== undefined,
     development: false,
     ...(onUnreadable === undefined ? {} : { error: onUnreadable }),
