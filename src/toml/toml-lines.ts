@@ -3,6 +3,9 @@ import { formatTomlPath } from "./toml-path.ts";
 
 type Path = readonly (string | number)[];
 
+/** What is deeper is not noted: a path of a hundred thousand steps would take as many times its length. */
+const DEPTH_NOTED = 100;
+
 /**
  * The line of each table and value of a TOML text, by its path as `formatTomlPath` writes it; of a table that is only opened on the way to
  * another one, where that is first done. The text is one that the parser took, so nothing is checked here.
@@ -44,6 +47,7 @@ class LineScanner {
     this.#at += isList ? 2 : 1;
     const path: (string | number)[] = [];
     for (const [depth, key] of keys.entries()) {
+      if (depth > DEPTH_NOTED) break;
       path.push(key);
       const name = formatTomlPath(path);
       const isLast = depth === keys.length - 1;
@@ -59,7 +63,7 @@ class LineScanner {
   #pair(table: Path): void {
     const line = this.#lineHere();
     const keys = this.#keys();
-    for (const depth of keys.slice(1).keys()) {
+    for (const depth of keys.slice(1, DEPTH_NOTED).keys()) {
       this.#noteFirst(formatTomlPath([...table, ...keys.slice(0, depth + 1)]), line);
     }
     this.#at += 1;
@@ -68,7 +72,7 @@ class LineScanner {
   }
 
   #value(path: Path): void {
-    this.lines.set(formatTomlPath(path), this.#lineHere());
+    if (path.length <= DEPTH_NOTED) this.lines.set(formatTomlPath(path), this.#lineHere());
     const first = this.#text[this.#at];
     if (first === "[") this.#items("]", (index) => this.#value([...path, index]));
     else if (first === "{") this.#items("}", () => this.#pair(path));

@@ -44,3 +44,11 @@ test("what is no TOML is one sentence and a line, and so is a date, which no fil
     problem: "a.b[0].c[0] is a date, which nothing in this file is: a text stands in quotes",
   });
 });
+
+test("what is nested too deeply is no TOML of ours, and that is said at once", () => {
+  const deep = ["[".repeat(200) + "]".repeat(200), "[".repeat(100_000), `${"{a=".repeat(200)}1${"}".repeat(200)}`];
+  const texts = [...deep.map((value) => `a = ${value}`), `${"b.".repeat(3000)}c = 1`, `${"b.".repeat(100_000)}c = 1`];
+  for (const text of texts) {
+    expect(parseToml(text)).toEqual({ kind: "problem", line: 1, problem: expect.stringMatching(/nested/) });
+  }
+});

@@ -58,9 +58,10 @@ class RegistriesReader {
       return entry === undefined ? undefined : { entry, path };
     });
     const registries = placed.map(({ entry }) => entry);
+    const prefixes = new Set<string>();
     for (const { entry, path } of placed) {
-      if (registries.find(({ prefix }) => prefix === entry.prefix) === entry) continue;
-      this.#add(path, `is the second one for ${entry.prefix}`);
+      if (prefixes.has(entry.prefix)) this.#add(path, `is the second one for ${entry.prefix}`);
+      prefixes.add(entry.prefix);
     }
     return { defaultRegistry: this.#default(document), registries };
   }

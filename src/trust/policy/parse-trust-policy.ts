@@ -57,10 +57,12 @@ export function parseTrustPolicy(toml: string): TrustPolicy {
     rule: readRule(table, path, problems),
     path,
   }));
+  const owners = new Map<string, string>();
   for (const { rule, path } of placed) {
     const { text } = rule.scope;
-    const first = placed.find((other) => other.rule.scope.text === text);
-    if (text !== "" && first?.path !== path) problems.push(`${path}.image is that of ${first?.path}: ${text}`);
+    const first = owners.get(text);
+    if (text !== "" && first !== undefined) problems.push(`${path}.image is that of ${first}: ${text}`);
+    else owners.set(text, path);
   }
   if (problems.length === 0) return { rules: placed.map(({ rule }) => rule) };
   throw new GantryError("invalid-argument", `invalid trust.toml: ${describeTomlProblems(toml, problems)}`);
