@@ -66,6 +66,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "List the tags of a repository in a registry",
     () => import("./commands/image-ls-remote.ts"),
   ),
+  entry(
+    "image rm-remote",
+    "Delete tags, or images with all of their tags, from a registry",
+    () => import("./commands/image-rm-remote.ts"),
+  ),
   entry("image inspect", "Show all details of images", () => import("./commands/image-inspect.ts")),
   entry("image from-host", "Make an image of programs of this host", () => import("./commands/image-from-host.ts")),
   entry("image sign", "Sign an image in its registry", () => import("./commands/image-sign.ts")),

@@ -36,7 +36,7 @@ export interface CopiedName extends CopiedImage {
 const REQUESTS_AT_ONCE = 5;
 
 /**
- * What `gantry image copy` and `gantry image ls-remote` work with: registries as the daemon has them, and the user's own credentials. No
+ * What `gantry image copy`, `image ls-remote` and `image rm-remote` work with: registries as the daemon has them, and the user's own credentials. No
  * daemon is asked, no right of root needed, and nothing kept.
  */
 export class RemoteRegistryTools {
@@ -91,6 +91,26 @@ export class RemoteRegistryTools {
       tags[index] = await describe(tags[index]?.tag ?? "");
     });
     return tags;
+  }
+
+  /**
+   * Deletes a tag, or a manifest with all of its tags. Of a registry with mirrors the registry itself is asked.
+   *
+   * @returns the name as users write it
+   * @throws `invalid-argument` for a name that has neither; `not-found`, `permission-denied`, `unavailable`, `unsupported`
+   */
+  async remove(name: string): Promise<string> {
+    const reference = this.#parse(name);
+    const { tag: _tag, ...byDigest } = reference;
+    const wanted = reference.digest === undefined ? reference : byDigest;
+    if (reference.tag === undefined && reference.digest === undefined) {
+      throw new GantryError("invalid-argument", `${name} names a repository and nothing in it`, {
+        hint: "name what is to go: REPOSITORY:TAG, or REPOSITORY@sha256:… with all of its tags",
+      });
+    }
+    const { client, reference: at } = await this.#registries.target(wanted);
+    await client.deleteManifest(at);
+    return familiarReference(wanted);
   }
 
   #parse(name: string): Reference {

@@ -254,7 +254,7 @@ describe.skipIf(skip !== undefined)("programs of others", () => {
         await place.docker("rmi", "-f", `${host}/docker/app@${digest}`);
       }, 120_000);
 
-      test("another gantry logs in, pulls, runs, pushes, copies, and hears of what is deleted", async () => {
+      test("another gantry logs in, pulls, runs, pushes, copies, and deletes", async () => {
         await using daemon = await TestDaemon.start({ busybox: false });
         const gantry = async (args: readonly string[], input?: string) =>
           await daemon.gantry(args, {
@@ -293,7 +293,8 @@ describe.skipIf(skip !== undefined)("programs of others", () => {
         expect(await works("image", "ls-remote", "-q", at("copied"))).toBe("3\n");
         await works("rmi", "-f", at("app:1"), at("pushed:2"));
         expect(await works("pull", at(`copied@${Digest}`))).toContain(Digest);
-        await place.call("skopeo", "delete", "--tls-verify=false", `docker://${at("copied:3")}`);
+        // By a digest every registry deletes; ours by a tag alone too.
+        await works("image", "rm-remote", at(start !== startOriginal ? "copied:3" : `copied@${Digest}`));
         const gone = await gantry(["pull", at("copied:3")]);
         expect([gone.status, gone.stderr]).toEqual([
           1,

@@ -86,6 +86,33 @@ describe.skipIf(skip !== undefined)("between registries", () => {
     expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("unauthorized")]);
   });
 
+  test("image rm-remote: by digest, by tag where the registry can, and what is not there or not named", async () => {
+    const [app, doomed] = [`${plain.host}/team/app:1`, `${secured.host}/doomed/app`];
+    const digest = await inspect(app);
+    for (const tag of ["1", "2"]) await gantry("image", "copy", "-q", app, `${doomed}:${tag}`);
+    // docker-registry 2 deletes no tags.
+    const tag = await gantry("image", "rm-remote", `${doomed}:1`);
+    expect(tag.status).toBe(1);
+    expect(tag.stderr).toStartWith(`registry ${secured.host} does not delete ${doomed}:1: `);
+    expect(tag.stderr).toContain("`gantry image ls-remote --digests` shows them");
+    const whole = await gantry("image", "rm-remote", `${doomed}@${digest}`);
+    expect(whole).toMatchObject({ status: 0, stdout: `Deleted: ${doomed}@${digest}\n`, stderr: "" });
+    const again = await gantry("image", "rm-remote", `${doomed}@${digest}`);
+    expect([again.status, again.stderr]).toEqual([
+      1,
+      expect.stringContaining(`cannot delete ${doomed}@${digest}: manifest unknown`),
+    ]);
+    const nothing = await gantry("image", "rm-remote", doomed);
+    expect([nothing.status, nothing.stderr]).toEqual([
+      1,
+      expect.stringContaining(`${doomed} names a repository and nothing in it`),
+    ]);
+    const stranger = { environment: { HOME: join(nobody.directory, "stranger") } };
+    const refused = await nobody.gantry(["image", "rm-remote", `${secured.host}/copies/app:1`], stranger);
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("unauthorized")]);
+    expect((await gantry("image", "ls-remote", "-q", `${secured.host}/copies/app:1`)).stdout).toBe("1\n");
+  });
+
   test("search, by gantry and by docker: of a registry without a search the catalogue, and it says so", async () => {
     await using daemon = await TestDaemon.start({ busybox: false });
     const name = `${plain.host}/team/app`;

@@ -12,6 +12,7 @@ import {
   withDefaultTag,
 } from "../../oci/reference.ts";
 import { type BlobSource, streamBlob } from "./blob-stream.ts";
+import { deleteManifest } from "./delete-manifest.ts";
 import { listPages } from "./list-pages.ts";
 import { type PutManifestOptions, putManifest } from "./put-manifest.ts";
 import { type ReferrersOptions, readReferrers } from "./referrers.ts";
@@ -183,6 +184,16 @@ export class RegistryClient {
    */
   putManifest(reference: Reference, options: PutManifestOptions): Promise<Descriptor> {
     return putManifest(this.#session, { reference, ...options });
+  }
+
+  /**
+   * Takes a tag away, or a manifest with all of its tags (distribution-spec, "Content Management").
+   *
+   * @param reference has a tag or a digest
+   * @throws `not-found`, `permission-denied`, `unavailable`, `cancelled`; `unsupported` of registries that do not.
+   */
+  deleteManifest(reference: Reference, options: SignalOption = {}): Promise<void> {
+    return deleteManifest(this.#session, reference, options.signal);
   }
 
   /**

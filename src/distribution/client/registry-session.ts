@@ -84,6 +84,11 @@ export function pushScope(repository: string): string {
   return `repository:${repository}:pull,push`;
 }
 
+/** What token servers call deleting from a repository. */
+export function deleteScope(repository: string): string {
+  return `repository:${repository}:pull,delete`;
+}
+
 /** Milliseconds of a `Retry-After`, in seconds or as a date. */
 function retryAfterMs(response: Response, now: () => number): number | undefined {
   const text = response.headers.get("retry-after") ?? "";

@@ -12,10 +12,10 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   507: "exhausted",
 };
 
-/** The error of a registry that does not take what it was given. */
-export function writeRefusal(what: string, problem: RegistryProblem): GantryError {
+/** The error of a registry that does not take what it was given, or does not delete what it was asked to. */
+export function writeRefusal(what: string, problem: RegistryProblem, verb: "push" | "delete" = "push"): GantryError {
   const code = problem.code === "DENIED" ? "permission-denied" : (CODES[problem.status] ?? "unavailable");
   const hint =
     code === "permission-denied" ? { hint: "log in with `gantry login`, as somebody who may write there" } : {};
-  return new GantryError(code, `cannot push ${what}: ${problem.text}`, hint);
+  return new GantryError(code, `cannot ${verb} ${what}: ${problem.text}`, hint);
 }
