@@ -118,6 +118,7 @@ describe("parseRegistries", () => {
 
   test.each([
     ["x = ", "line 1: "],
+    ['[[registry]]\nhost = "a.b"\n[[registry]]\nhost = "A.B"', "line 3: registry[1] is the second one for a.b"],
     ["[registry]\nlocation='x.y'", "line 1: registry is not a list of tables: write [[registry]]"],
     ['unqualified-search-registries = ["a.b", "c.d"]', "line 1: unqualified-search-registries is not a list of one"],
     ['default = "a.b"\nunqualified-search-registries = ["c.d"]', "line 2: unqualified-search-registries says the same"],

@@ -1,5 +1,5 @@
 import { GantryError } from "../../errors/gantry-error.ts";
-import { DEFAULT_REGISTRY, parseReference } from "../../oci/reference.ts";
+import { DEFAULT_REGISTRY, parseReference, withComparableHost } from "../../oci/reference.ts";
 import { parseToml, type TomlTable } from "../../toml/parse-toml.ts";
 import { describeTomlProblems } from "../../toml/toml-problems.ts";
 import { readTomlTables, refuseUnknownKeys } from "../../toml/toml-tables.ts";
@@ -60,8 +60,9 @@ class RegistriesReader {
     const registries = placed.map(({ entry }) => entry);
     const prefixes = new Set<string>();
     for (const { entry, path } of placed) {
-      if (prefixes.has(entry.prefix)) this.#add(path, `is the second one for ${entry.prefix}`);
-      prefixes.add(entry.prefix);
+      const prefix = withComparableHost(entry.prefix);
+      if (prefixes.has(prefix)) this.#add(path, `is the second one for ${prefix}`);
+      prefixes.add(prefix);
     }
     return { defaultRegistry: this.#default(document), registries };
   }

@@ -42,6 +42,8 @@ describe("findRegistry", () => {
     ["quay.io.evil.lan/x", undefined],
     ["evil.lan/a.example.com/x", undefined],
     ["busybox", undefined],
+    ["QUAY.io/team/app:1", "quay.io/team/app:1"],
+    ["A.Example.COM:5000/x", "*.example.com"],
   ])("%s is of %s", (name, prefix) => {
     expect(findRegistry(config, parseReference(name))?.prefix).toBe(prefix);
   });
@@ -105,6 +107,7 @@ describe("pullPlaces", () => {
       prefix = "quay.io/good"
     `;
     expect(() => places(toml, "quay.io/x")).toThrow("cannot pull quay.io/x:latest: registry quay.io is blocked");
+    expect(() => places(toml, "Quay.IO/x")).toThrow("registry quay.io is blocked");
     expect(() => pushPlace(parseRegistries(toml), parseReference("quay.io/x"))).toThrow("cannot push quay.io/x:latest");
     expect(() => registryPlace(parseRegistries(toml), "quay.io")).toThrow("registry quay.io is blocked");
     expect(places(toml, "quay.io/good/x")).toEqual(["quay.io/good/x:latest"]);

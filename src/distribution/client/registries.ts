@@ -1,5 +1,11 @@
 import { GantryError } from "../../errors/gantry-error.ts";
-import { DEFAULT_REGISTRY, familiarReference, formatReference, type Reference } from "../../oci/reference.ts";
+import {
+  DEFAULT_REGISTRY,
+  familiarReference,
+  formatReference,
+  type Reference,
+  withComparableHost,
+} from "../../oci/reference.ts";
 
 /** Another place that has the same content. */
 export interface RegistryMirror {
@@ -66,8 +72,8 @@ function matchedLength(prefix: string, name: string): number {
 
 /** The entry that holds for a reference: that of the longest prefix. */
 export function findRegistry(config: RegistriesConfig, reference: Reference): RegistryEntry | undefined {
-  const name = formatReference(reference);
-  const matching = config.registries.filter(({ prefix }) => matchedLength(prefix, name) > 0);
+  const name = withComparableHost(formatReference(reference));
+  const matching = config.registries.filter(({ prefix }) => matchedLength(withComparableHost(prefix), name) > 0);
   return matching.toSorted((left, right) => right.prefix.length - left.prefix.length)[0];
 }
 

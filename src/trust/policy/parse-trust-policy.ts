@@ -1,5 +1,11 @@
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
-import { formatReference, formatRepository, parseReference, type Reference } from "../../oci/reference.ts";
+import {
+  formatReference,
+  formatRepository,
+  parseReference,
+  type Reference,
+  withComparableHost,
+} from "../../oci/reference.ts";
 import { parseToml } from "../../toml/parse-toml.ts";
 import { describeTomlProblems } from "../../toml/toml-problems.ts";
 import { readTomlTables, refuseUnknownKeys } from "../../toml/toml-tables.ts";
@@ -59,7 +65,7 @@ export function parseTrustPolicy(toml: string): TrustPolicy {
   }));
   const owners = new Map<string, string>();
   for (const { rule, path } of placed) {
-    const { text } = rule.scope;
+    const text = withComparableHost(rule.scope.text);
     const first = owners.get(text);
     if (text !== "" && first !== undefined) problems.push(`${path}.image is that of ${first}: ${text}`);
     else owners.set(text, path);

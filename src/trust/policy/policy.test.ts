@@ -50,6 +50,10 @@ describe("findRule", () => {
     ["localhost:5000/x", "localhost:5000"],
     ["localhost:50000/x", "*"],
     ["quay.io/docker.io/team/x", "*"],
+    ["LOCALHOST:5000/x", "localhost:5000"],
+    ["A.EU.Example.COM:5000/x", "*.eu.example.com"],
+    [`DOCKER.IO/library/busybox@${DIGEST}`, `docker.io/library/busybox@${DIGEST}`],
+    ["DOCKER.io/library/busybox:1", "docker.io/library/busybox:1"],
   ] as const;
   for (const [name, image] of cases) {
     test(`${name.slice(0, 40)} falls under ${image.slice(0, 40)}`, () => {
@@ -179,6 +183,7 @@ describe("parseTrustPolicy", () => {
   });
 
   const cases = [
+    ['[[rule]]\nimage = "a.b/c"\n[[rule]]\nimage = "A.b/c"', "rule[1].image is that of rule[0]: a.b/c"],
     ["rule = 7", "rule is not a list of tables"],
     ["rule = [7]", "rule[0] is not a table"],
     ["[[rule]", "invalid trust.toml: line 1: "],

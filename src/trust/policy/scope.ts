@@ -1,4 +1,10 @@
-import { formatReference, formatRepository, parseReference, type Reference } from "../../oci/reference.ts";
+import {
+  formatReference,
+  formatRepository,
+  parseReference,
+  type Reference,
+  withComparableHost,
+} from "../../oci/reference.ts";
 
 /** Which images a rule speaks of, as policy.json's scopes of `docker:` have it. */
 export interface Scope {
@@ -43,16 +49,21 @@ function registryOf(text: string): string | undefined {
 }
 
 /** How well a scope fits; 0 if it does not. The most specific one, the highest, is the one that holds. */
-export function scopeWeight({ text, kind }: Scope, reference: Reference): number {
-  const repository = formatRepository(reference);
-  switch (kind) {
+export function scopeWeight(scope: Scope, reference: Reference): number {
+  const text = withComparableHost(scope.text);
+  const repository = withComparableHost(formatRepository(reference));
+  switch (scope.kind) {
     case "image":
-      return formatReference(reference) === text ? 1e6 : 0;
+      return withComparableHost(formatReference(reference)) === text ? 1e6 : 0;
     case "prefix":
       return repository === text || repository.startsWith(`${text}/`) ? 1e4 + text.length : 0;
     case "subdomains":
-      return reference.registry.replace(/:[0-9]+$/, "").endsWith(text.slice(1)) ? 1e2 + text.length : 0;
+      return withoutPort(reference.registry.toLowerCase()).endsWith(text.slice(1)) ? 1e2 + text.length : 0;
     case "all":
       return 1;
   }
+}
+
+function withoutPort(registry: string): string {
+  return registry.replace(/:[0-9]+$/, "");
 }
