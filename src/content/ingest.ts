@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { unlink } from "node:fs/promises";
 import { diskError } from "../errors/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm } from "../oci/digest.ts";
+import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
 
 /** What a blob must turn out to be. */
@@ -44,7 +44,7 @@ export interface IngestParts {
 export class Ingest implements AsyncDisposable {
   readonly #parts: IngestParts;
   readonly #hash: Hash;
-  readonly #algorithm: "sha256" | "sha512";
+  readonly #algorithm: DigestAlgorithm;
   #sizeBytes = 0;
   #isOpen = true;
 

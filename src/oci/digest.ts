@@ -3,6 +3,9 @@ declare const brand: unique symbol;
 /** A content address, `sha256:<64 hex digits>` or `sha512:<128 hex digits>` (OCI image-spec, descriptor.md, Digests). */
 export type Digest = string & { readonly [brand]: "Digest" };
 
+/** The registered algorithms (OCI image-spec, descriptor.md), as `node:crypto` names them too. */
+export type DigestAlgorithm = "sha256" | "sha512";
+
 const HEX_LENGTHS: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 };
 
 /** True if `text` is a digest of a registered algorithm, in canonical form. */
@@ -11,8 +14,7 @@ export function isDigest(text: string): text is Digest {
   return hex !== "" && HEX_LENGTHS[algorithm] === hex.length;
 }
 
-/** The algorithm's name, as `node:crypto` knows it too. */
-export function digestAlgorithm(digest: Digest): "sha256" | "sha512" {
+export function digestAlgorithm(digest: Digest): DigestAlgorithm {
   return digest.startsWith("sha512:") ? "sha512" : "sha256";
 }
 

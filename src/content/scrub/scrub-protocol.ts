@@ -1,10 +1,10 @@
-import type { Digest } from "../../oci/digest.ts";
+import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import type { StoredBlob } from "../ingest.ts";
 
 /** Asks the thread to read a blob's file. */
 export interface VerifyTask {
   readonly path: string;
-  readonly algorithm: "sha256" | "sha512";
+  readonly algorithm: DigestAlgorithm;
   /** Read no more in a second, over all tasks; 0 for as fast as it goes. */
   readonly bytesPerSecond: number;
 }

@@ -1,9 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import type { Digest } from "../../oci/digest.ts";
+import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
 import { releaseBytes } from "../../platform/release-bytes.ts";
-import type { DigestAlgorithm } from "./upload-session.ts";
 
 /** The hash of what has been written of an upload. Chunks come one after the other. */
 export interface RunningHash {

@@ -1,7 +1,7 @@
+import type { DigestAlgorithm } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
 import { withoutSync } from "../../state/without-sync.ts";
 import type { RepositoryName } from "./repository-name.ts";
-import type { DigestAlgorithm } from "./upload-session.ts";
 
 /** Bytes of which nobody has said yet which blob they are. */
 export interface UnfinishedUpload {

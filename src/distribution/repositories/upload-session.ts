@@ -2,13 +2,11 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { diskError } from "../../errors/disk-error.ts";
-import type { Digest } from "../../oci/digest.ts";
+import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryName } from "./repository-name.ts";
 import { type RunningHash, writeWhole } from "./running-hash.ts";
-
-export type DigestAlgorithm = "sha256" | "sha512";
 
 /** A blob on its way into a repository: a file, and what is known of it. */
 export interface UploadSession {

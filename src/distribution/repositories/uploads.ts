@@ -5,7 +5,7 @@ import type { ContentStore } from "../../content/content-store.ts";
 import type { StoredBlob } from "../../content/ingest.ts";
 import { diskError } from "../../errors/disk-error.ts";
 import { isGantryError } from "../../errors/gantry-error.ts";
-import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
+import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/digest.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import type { State } from "../../state/state.ts";
 import { readUntilAborted } from "./read-until-aborted.ts";
@@ -15,7 +15,6 @@ import type { RepositoryName } from "./repository-name.ts";
 import { OwnHash } from "./running-hash.ts";
 import { type UnfinishedUpload, UnfinishedUploads } from "./unfinished-uploads.ts";
 import {
-  type DigestAlgorithm,
   digestOfSession,
   isIdle,
   openForWriting,

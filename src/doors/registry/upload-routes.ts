@@ -1,7 +1,6 @@
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import { parseDigest, type RepositoryName } from "../../distribution/repositories/repository-name.ts";
-import type { DigestAlgorithm } from "../../distribution/repositories/upload-session.ts";
-import { type Digest, digestAlgorithm } from "../../oci/digest.ts";
+import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/digest.ts";
 import { parseContentRange } from "./byte-range.ts";
 import { mountBlob } from "./mount-blob.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";

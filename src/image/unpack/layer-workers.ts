@@ -1,4 +1,5 @@
 import { GantryError } from "../../errors/gantry-error.ts";
+import type { DigestAlgorithm } from "../../oci/digest.ts";
 import { startWorker, type WorkerThread } from "../../platform/worker.ts";
 import type { AppliedLayer, LowerWork } from "./applied-layer.ts";
 import { ByteWindow } from "./byte-window.ts";
@@ -36,7 +37,7 @@ export interface ReceiveOptions extends TaskOptions {
   /** Where to keep the bytes as they came. */
   readonly blobPath?: string;
   /** @default "sha256" */
-  readonly blobAlgorithm?: "sha256" | "sha512";
+  readonly blobAlgorithm?: DigestAlgorithm;
   /** Fails as soon as more bytes come. */
   readonly blobBytesMax?: number;
   /** Where to unpack to; left out, nothing is unpacked. */

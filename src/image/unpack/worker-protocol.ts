@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../errors/gantry-error.ts";
-import type { Digest } from "../../oci/digest.ts";
+import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import type { AppliedLayer, LowerWork } from "./applied-layer.ts";
 import type { LayerLimits } from "./layer-limits.ts";
 
@@ -10,7 +10,7 @@ export interface ReceiveTask {
   readonly sourcePath?: string;
   /** Where to keep the bytes as they came; synced. */
   readonly blobPath?: string;
-  readonly blobAlgorithm: "sha256" | "sha512";
+  readonly blobAlgorithm: DigestAlgorithm;
   /** The most bytes that may come. */
   readonly blobBytesMax?: number;
   /** Where to unpack to: an empty folder. */

@@ -1,4 +1,4 @@
-import type { DigestAlgorithm } from "../upload-session.ts";
+import type { DigestAlgorithm } from "../../../oci/digest.ts";
 
 /** What the thread of uploads is told. Each call is answered once; `drop` is not. */
 export type UploadCall =

@@ -1,9 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 import { GantryError } from "../../../errors/gantry-error.ts";
-import type { Digest } from "../../../oci/digest.ts";
+import type { Digest, DigestAlgorithm } from "../../../oci/digest.ts";
 import { startWorker, type WorkerThread } from "../../../platform/worker.ts";
 import type { RunningHash } from "../running-hash.ts";
-import type { DigestAlgorithm } from "../upload-session.ts";
 import type { UploadAnswer, UploadCall } from "./upload-protocol.ts";
 
 /** Relative to the repository; listed in `scripts/worker-entrypoints.ts`. */
