@@ -114,6 +114,20 @@ describe("notifications", () => {
     expect(pending()).toEqual([0, 1, 1, 0]);
   });
 
+  test("that are ignored are never told, not even when they are not ignored any more after a restart", async () => {
+    using hook = await listen([]);
+    const { outbox } = openOutbox();
+    const ignoring = deliver(outbox, hook.url, ["pull"]);
+    outbox.append(event("ignored", "pull"));
+    await until(() => outbox.pending([ONE]) === 0);
+    await ignoring.stop();
+    const { stop } = deliver(outbox, hook.url);
+    outbox.append(event("pulled", "pull"));
+    await until(() => hook.heard.length > 0);
+    await stop();
+    expect(hook.heard).toEqual(["pulled"]);
+  });
+
   test("go on after a restart with what was not heard, and a change that was undone is not told", async () => {
     using hook = await listen([]);
     const first = openOutbox();

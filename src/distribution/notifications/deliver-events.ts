@@ -26,11 +26,23 @@ export async function deliverEvents(options: DeliverEventsOptions): Promise<void
   const { outbox, endpoint, signal, warn, sleep = pause } = options;
   let heard = outbox.heard(endpoint.name);
   let pauseMs = 0;
+  const setHeard = (seq: number): void => {
+    heard = seq;
+    // What cannot be written now, on a full disk, is written with what comes next: after a restart some may be told again.
+    try {
+      outbox.setHeard(endpoint.name, seq);
+    } catch (error) {
+      warn(`notifications: how far ${endpoint.name} has heard cannot be written: ${formatError(error)}`);
+    }
+  };
   while (!signal.aborted) {
     const change = outbox.change(signal);
     const events = outbox.read(heard, EVENTS_IN_ENVELOPE, endpoint.ignoredActions);
     const last = events.at(-1);
     if (last === undefined) {
+      // All that is left is ignored, for good: not ignored any more one day, it would be told then.
+      const newest = outbox.newest();
+      if (newest > heard) setHeard(newest);
       await change;
       continue;
     }
@@ -41,13 +53,7 @@ export async function deliverEvents(options: DeliverEventsOptions): Promise<void
     if (problem === undefined) {
       if (pauseMs > 0) warn(`notifications: ${endpoint.name} takes events again`);
       pauseMs = 0;
-      heard = last.seq;
-      // What cannot be written now, on a full disk, is written with what comes next: after a restart some may be told again.
-      try {
-        outbox.setHeard(endpoint.name, heard);
-      } catch (error) {
-        warn(`notifications: how far ${endpoint.name} has heard cannot be written: ${formatError(error)}`);
-      }
+      setHeard(last.seq);
       continue;
     }
     if (signal.aborted) return;
