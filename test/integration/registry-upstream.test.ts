@@ -157,9 +157,17 @@ describe("a copy of another registry's repository", () => {
     }
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain("cannot be asked, and what is here of it is served as it is");
-    const unknown = await fetch(`${url}/hub/other/manifests/v1`);
-    expect(unknown.status).toBe(503);
-    expect(await unknown.text()).toContain("is not here yet");
+    // Neither who waits for the first nor who comes after it has the other registry tried all over again.
+    const other = async (): Promise<Response> => await fetch(`${url}/hub/other/manifests/v1`);
+    const together = await Promise.all([other(), other(), other()]);
+    const tries = upstream.asked.length;
+    for (const unknown of [...together, await other()]) {
+      expect(unknown.status).toBe(503);
+      expect(await unknown.text()).toContain("is not here yet");
+    }
+    expect(upstream.asked).toHaveLength(tries);
+    const triesOfOne = 6;
+    expect(upstream.asked.filter((line) => line.includes("/other/")).length).toBe(triesOfOne);
   }, 30_000);
 
   test("never shows content that does not hash to its digest, nor gives its last byte", async () => {

@@ -22,7 +22,7 @@ describe("a manifest is asked for again", () => {
   test("by a tag that was found: when `refresh` is over", () => {
     const refresh = times();
     expect(refresh.isDue(repository, byTag, true)).toBe(true);
-    refresh.note(repository, byTag, { answer: "found", refreshMs: 60_000 });
+    refresh.note(repository, byTag, { answer: { kind: "found" }, refreshMs: 60_000 });
     nowMs = 59_999;
     expect(refresh.isDue(repository, byTag, true)).toBe(false);
     nowMs = 60_000;
@@ -31,7 +31,7 @@ describe("a manifest is asked for again", () => {
 
   test("at once, if what was found is not here any more", () => {
     const refresh = times();
-    refresh.note(repository, byTag, { answer: "found", refreshMs: 60_000 });
+    refresh.note(repository, byTag, { answer: { kind: "found" }, refreshMs: 60_000 });
     expect(refresh.isDue(repository, byTag, false)).toBe(true);
   });
 
@@ -40,8 +40,9 @@ describe("a manifest is asked for again", () => {
     [1000, 1000],
   ])("that was not there, or could not be asked for, with a refresh of %d ms: after %d ms", (refreshMs, afterMs) => {
     for (const [answer, isHere] of [
-      ["absent", false],
-      ["unreachable", true],
+      [{ kind: "absent" }, false],
+      [{ kind: "unreachable", why: "it is away" }, true],
+      [{ kind: "unreachable", why: "it is away" }, false],
     ] as const) {
       const refresh = times();
       refresh.note(repository, byTag, { answer, refreshMs });
@@ -53,19 +54,20 @@ describe("a manifest is asked for again", () => {
   });
 });
 
-test("what could not be asked for is stale until there is another answer", () => {
+test("the last answer is known, with what made it fail", () => {
   const refresh = times();
-  const states = (["found", "unreachable", "found", "absent"] as const).map((answer) => {
+  const away = { kind: "unreachable", why: "it is away" } as const;
+  for (const answer of [{ kind: "found" }, away] as const) {
     refresh.note(repository, byTag, { answer, refreshMs: 1 });
-    return refresh.isStale(repository, byTag);
-  });
-  expect(states).toEqual([false, true, false, false]);
-  expect(refresh.isStale(repository, byDigest)).toBe(false);
+    expect(refresh.last(repository, byTag)).toEqual(answer);
+  }
+  expect(refresh.last(repository, byDigest)).toBeUndefined();
 });
 
 test("of answers without end the last ones are remembered", () => {
   const refresh = times();
   const at = (index: number): RepositoryName => `hub/${index}` as RepositoryName;
-  for (let index = 0; index <= 20_000; index++) refresh.note(at(index), byTag, { answer: "found", refreshMs: 60_000 });
+  for (let index = 0; index <= 20_000; index++)
+    refresh.note(at(index), byTag, { answer: { kind: "found" }, refreshMs: 60_000 });
   expect([0, 1, 20_000].map((index) => refresh.isDue(at(index), byTag, true))).toEqual([true, false, false]);
 });

@@ -4,8 +4,10 @@ import type { RepositoryName, Tag } from "../repositories/repository-name.ts";
 /** A manifest as a client names it. */
 export type NamedManifest = { readonly tag: Tag } | { readonly digest: Digest };
 
-/** What came of asking: `unreachable` is said where what is here will do. */
-export type UpstreamAnswer = "found" | "absent" | "unreachable";
+/** What came of asking; `why` is what made it fail. */
+export type UpstreamAnswer =
+  | { readonly kind: "found" | "absent" }
+  | { readonly kind: "unreachable"; readonly why: unknown };
 
 /** How soon what was not there, or could not be asked for, is asked for again. */
 const RETRY_MS = 5000;
@@ -17,8 +19,8 @@ const REMEMBERED_MAX = 20_000;
  *
  * - by a digest that is here: never
  * - by a tag that was found: when the rule's `refresh` is over
- * - what was not there, or is here and could not be asked for: after five seconds, or after `refresh` if that is shorter
- * - what was here, and is no more (it was removed, or damaged and put aside): at once
+ * - what was not there, or could not be asked for, be it here or not: after five seconds, or after `refresh` if that is shorter
+ * - what was found, and is here no more (it was removed, or damaged and put aside): at once
  */
 export class RefreshTimes {
   readonly #now: () => number;
@@ -34,12 +36,12 @@ export class RefreshTimes {
     if ("digest" in named && isHere) return false;
     const last = this.#answers.get(keyOf(repository, named));
     if (last === undefined || this.#now() >= last.untilMs) return true;
-    return last.answer !== "absent" && !isHere;
+    return last.answer.kind === "found" && !isHere;
   }
 
-  /** True if the last time it could not be asked for: what is here may be old. */
-  isStale(repository: RepositoryName, named: NamedManifest): boolean {
-    return this.#answers.get(keyOf(repository, named))?.answer === "unreachable";
+  /** The answer of the last time; undefined if there was none, or it is forgotten. */
+  last(repository: RepositoryName, named: NamedManifest): UpstreamAnswer | undefined {
+    return this.#answers.get(keyOf(repository, named))?.answer;
   }
 
   /** Notes what was answered just now. */
@@ -49,7 +51,7 @@ export class RefreshTimes {
     { answer, refreshMs }: { readonly answer: UpstreamAnswer; readonly refreshMs: number },
   ): void {
     const key = keyOf(repository, named);
-    const forMs = answer === "found" ? refreshMs : Math.min(refreshMs, RETRY_MS);
+    const forMs = answer.kind === "found" ? refreshMs : Math.min(refreshMs, RETRY_MS);
     this.#answers.delete(key);
     this.#answers.set(key, { answer, untilMs: this.#now() + forMs });
     if (this.#answers.size <= REMEMBERED_MAX) return;

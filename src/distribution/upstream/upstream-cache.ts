@@ -74,7 +74,10 @@ export class UpstreamCache {
         this.#refresh.note(repository, named, { answer, refreshMs: upstream.rule.refreshMs });
       },
     );
-    return this.#refresh.isStale(repository, named);
+    const last = this.#refresh.last(repository, named);
+    if (last?.kind !== "unreachable") return false;
+    if (this.#has(repository, named)) return true;
+    throw unreachable(upstream, last.why);
   }
 
   #has(repository: RepositoryName, named: NamedManifest): boolean {
@@ -91,14 +94,13 @@ export class UpstreamCache {
       await this.#sources.ask({ upstream, named, isImpatient: isHere }, (source) =>
         this.#copyManifest(source, repository, named),
       );
-      return "found";
+      return { kind: "found" };
     } catch (error) {
       if (isGantryError(error, "not-found")) {
         if ("tag" in named && isHere) this.#parts.repositories.manifests.untag(repository, named.tag);
-        return "absent";
+        return { kind: "absent" };
       }
-      if (isHere) return "unreachable";
-      throw unreachable(upstream, error);
+      return { kind: "unreachable", why: error };
     }
   }
 
