@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Event } from "./event-log.ts";
@@ -27,6 +27,17 @@ function event(action: string, timeNs = 1n): Event {
 }
 
 describe("State", () => {
+  test("is read by its owner alone, one of before too: environments of containers are in it", () => {
+    const path = join(scratch, "owned.db");
+    const modes = (): readonly number[] =>
+      [path, `${path}-wal`, `${path}-shm`].map((one) => statSync(one).mode & 0o777);
+    for (const before of [undefined, 0o644]) {
+      if (before !== undefined) chmodSync(path, before);
+      using _ = open([things], path);
+      expect(modes()).toEqual([0o600, 0o600, 0o600]);
+    }
+  });
+
   test("is migrated forward, and refuses a root of a newer one with one sentence", () => {
     const path = join(scratch, "old.db");
     open([], path).close();

@@ -1,3 +1,4 @@
+import { chmodSync, statSync, writeFileSync } from "node:fs";
 import { diskError, isDatabaseDiskError } from "../errors/disk-error.ts";
 import { GantryError, isGantryError } from "../errors/gantry-error.ts";
 import { Database } from "../platform/sqlite.ts";
@@ -35,13 +36,15 @@ export class State implements Disposable {
   }
 
   /**
-   * Opens the database at `path`, made and migrated as needed. What a transaction wrote is safe against power loss.
+   * Opens the database at `path`, made and migrated as needed, and readable by its owner alone. What a transaction wrote is safe
+   * against power loss.
    *
    * @throws `unsupported` if a newer gantry migrated it further; `data-loss` if it is no database.
    */
   static open(path: string, options: OpenStateOptions): State {
     let db: Database | undefined;
     try {
+      keepToOwner(path);
       db = new Database(path, { create: true, readwrite: true, strict: true });
       db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
       db.run("PRAGMA journal_mode = WAL");
@@ -94,4 +97,15 @@ export class State implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/**
+ * Environments of containers and names of private repositories are nobody else's, and a root's folder is passed through by others.
+ * SQLite's files beside it get the same mode.
+ */
+function keepToOwner(path: string): void {
+  // Never opened here: to close it would end the locks of this process's other connections.
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+  if (mode === undefined) writeFileSync(path, "", { mode: 0o600, flag: "wx" });
+  else if ((mode & 0o077) !== 0) chmodSync(path, 0o600);
 }
