@@ -136,15 +136,18 @@ describe("pushBlob", () => {
     );
   });
 
-  test("a refusal says what to do", async () => {
+  test.each([
+    [401, "UNAUTHORIZED", "unauthorized: this client may not push", "log in with"],
+    [403, "DENIED", "denied: this client may not push", "if it is about rights: log in with"],
+  ])("a refusal says what to do: %i", async (status, code, text, hint) => {
     registry.intercept = (_request, response) => {
-      refuse(response, 403, "DENIED", "requested access to the resource is denied");
+      refuse(response, status, code, "this client may not push");
       return true;
     };
     const failure = await client().pushBlob("app", contentOf(large)).then(String, formatError);
     expect(failure).toBe(
-      `cannot push blob ${digestOf(large)} to ${registry.host}/app: denied: requested access to the resource is denied ` +
-        "(log in with `gantry login`, as somebody who may write there)",
+      `cannot push blob ${digestOf(large)} to ${registry.host}/app: ${text} ` +
+        `(${hint} \`gantry login\`, as somebody who may write there)`,
     );
   });
 

@@ -12,10 +12,12 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   507: "exhausted",
 };
 
+/** What whoever is forbidden it can do, too, unless that is for another reason: a quota. */
+const LOG_IN = "log in with `gantry login`, as somebody who may write there";
+
 /** The error of a registry that does not take what it was given, or does not delete what it was asked to. */
 export function writeRefusal(what: string, problem: RegistryProblem, verb: "push" | "delete" = "push"): GantryError {
+  const hint = problem.status === 401 ? LOG_IN : `if it is about rights: ${LOG_IN}`;
   const code = problem.code === "DENIED" ? "permission-denied" : (CODES[problem.status] ?? "unavailable");
-  const hint =
-    code === "permission-denied" ? { hint: "log in with `gantry login`, as somebody who may write there" } : {};
-  return new GantryError(code, `cannot ${verb} ${what}: ${problem.text}`, hint);
+  return new GantryError(code, `cannot ${verb} ${what}: ${problem.text}`, code === "permission-denied" ? { hint } : {});
 }
