@@ -42,7 +42,13 @@ export type RegistryUpkeepNotice =
       readonly freedBytes: number;
       readonly uploads: number;
     }
-  | { readonly kind: "retained"; readonly tags: number; readonly manifests: number }
+  | {
+      readonly kind: "retained";
+      readonly tags: number;
+      readonly manifests: number;
+      /** What was pushed or pulled within it stays, whatever the rules say: `1h`. */
+      readonly grace: string;
+    }
   | {
       readonly kind: "verified";
       readonly blobs: number;

@@ -145,7 +145,7 @@ describe("upkeep of a registry that serves", () => {
     ]);
     const sorted = (notices: readonly unknown[]): readonly string[] =>
       notices.map((notice) => JSON.stringify(notice)).sort();
-    const result = { kind: "retained", tags: 2, manifests: 2 };
+    const result = { kind: "retained", tags: 2, manifests: 2, grace: "1h" };
     expect(sorted(await registry.upkeep({ ...request, DryRun: true }))).toEqual(sorted([...expected, result]));
     const tags = async (): Promise<unknown> => (await fetch(`${registry.url}/v2/team/app/tags/list`)).json();
     expect(await tags()).toEqual({ name: "team/app", tags: ["1", "2", "3", "4"] });

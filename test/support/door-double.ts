@@ -258,7 +258,7 @@ export function doorParts(changes: Partial<DoorParts> = {}): DoorParts {
       serve: async ({ Listen = "127.0.0.1:5000" }) => ({ address: Listen, [Symbol.asyncDispose]: async () => {} }),
       upkeep: async ({ Task }, { tell }) => {
         tell({ kind: "line", line: `asked for ${Task}` });
-        tell({ kind: "retained", tags: 0, manifests: 0 });
+        tell({ kind: "retained", tags: 0, manifests: 0, grace: "1h" });
       },
     },
     registries: {

@@ -10,12 +10,13 @@ export const command = defineCommand({
     const isDryRun = flags["dry-run"];
     const result = await runUpkeep(context, { Task: "collect", DryRun: isDryRun }, flags);
     if (result.kind !== "collected") return 0;
-    const { blobs, freedBytes, uploads } = result;
-    if (isDryRun) {
-      if (uploads > 0) await context.terminal.stdout.write(`would remove ${uploads} idle uploads\n`);
-      return 0;
-    }
-    await context.terminal.stdout.write(`removed ${blobs} blobs of ${freedBytes} bytes, and ${uploads} idle uploads\n`);
+    const { links, blobs, freedBytes, uploads } = result;
+    await context.terminal.stdout.write(
+      isDryRun
+        ? // What repositories have yet to cease to hold is not counted among what nothing needs.
+          `would unlink ${links} blobs from their repositories, remove ${blobs} of ${freedBytes} bytes that nothing needs, and ${uploads} idle uploads\n`
+        : `removed ${blobs} blobs of ${freedBytes} bytes, and ${uploads} idle uploads\n`,
+    );
     return 0;
   },
 });

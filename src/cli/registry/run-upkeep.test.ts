@@ -27,7 +27,9 @@ describe("upkeep of a root that nobody serves", () => {
       .map((text) => `remove  ${digestOf(text)}  nothing needs it\n`)
       .sort()
       .join("");
-    expect(await gantry("collect --dry-run")).toEqual({ status: 0, stdout: lines, stderr: "" });
+    const would =
+      "would unlink 0 blobs from their repositories, remove 2 of 6 bytes that nothing needs, and 0 idle uploads\n";
+    expect(await gantry("collect --dry-run")).toEqual({ status: 0, stdout: lines + would, stderr: "" });
     const stdout = `${lines}removed 2 blobs of 6 bytes, and 0 idle uploads\n`;
     expect(await gantry("collect")).toEqual({ status: 0, stdout, stderr: "" });
   });
@@ -72,7 +74,11 @@ describe("upkeep of a root that nobody serves", () => {
     expect(wrong.status).toBe(1);
     expect(wrong.stderr).toContain('retention[0].repositories is missing: "**" means all');
     writeFileSync(path, '[[retention]]\nrepositories = "**"\nkeep-tags = 1\n');
-    expect(await gantry(`retention --config ${path}`)).toEqual({ status: 0, stdout: "", stderr: "" });
+    const { status, stdout } = await gantry(`retention --config ${path}`);
+    expect([status, stdout]).toEqual([
+      0,
+      "removed 0 tags and 0 manifests; what was pushed or pulled within 1h stays\n",
+    ]);
   });
 });
 
@@ -111,7 +117,13 @@ describe("upkeep of what a daemon has", () => {
       requests: [{ Task: "collect", DryRun: false }],
     });
     const left = await ask("collect --dry-run", [line, collected]);
-    expect(left.stdout).toBe(`${line.line}\nwould remove 2 idle uploads\n`);
+    expect(left.stdout).toBe(
+      `${line.line}\nwould unlink 1 blobs from their repositories, remove 1 of 5 bytes that nothing needs, and 2 idle uploads\n`,
+    );
+    const retained = { kind: "retained", tags: 2, manifests: 1, grace: "1h" } as const;
+    const kept = "2 tags and 1 manifests; what was pushed or pulled within 1h stays\n";
+    expect((await ask("retention", [retained])).stdout).toBe(`removed ${kept}`);
+    expect((await ask("retention --dry-run", [retained])).stdout).toBe(`would remove ${kept}`);
     const verified = { kind: "verified", blobs: 1, bytes: 5, damaged: 1, repaired: 1 } as const;
     const scrubbed = await ask("scrub --rate 1m", [verified]);
     expect([scrubbed.status, scrubbed.requests]).toEqual([0, [{ Task: "scrub", BytesPerSecond: 1_048_576 }]]);
@@ -134,7 +146,7 @@ describe("upkeep of a root that is in use", () => {
       upkeepRegistry: async ({ Task }) => {
         tasks.push(Task);
         return (async function* () {
-          yield { kind: "retained", tags: 0, manifests: 0 } as const;
+          yield { kind: "retained", tags: 0, manifests: 0, grace: "1h" } as const;
         })();
       },
     });

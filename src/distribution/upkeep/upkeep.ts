@@ -9,6 +9,7 @@ import { type CollectionOutcome, collectRepositories } from "./collect-repositor
 import { newCounters, type UpkeepCounters } from "./counters.ts";
 import { neededBy } from "./needed-by.ts";
 import { retainRepositories } from "./retain-repositories.ts";
+import { formatDuration } from "./retention/duration.ts";
 import { formatDeletion } from "./retention/format-deletion.ts";
 import type { UpkeepConfig } from "./upkeep-config.ts";
 
@@ -150,7 +151,8 @@ export class Upkeep implements AsyncDisposable {
 
   async #retain({ isDryRun = false, tell, config = this.#parts.config() }: UpkeepOptions): Promise<RetentionOutcome> {
     const { signal } = this.#ended;
-    const outcome = { tags: 0, manifests: 0 };
+    const grace = formatDuration(this.#parts.repositories.graceMs());
+    const outcome = { tags: 0, manifests: 0, grace };
     for await (const deletions of retainRepositories(this.#parts, config.retention, { isDryRun, signal })) {
       for (const deletion of deletions) {
         tell?.(formatDeletion(deletion));
@@ -223,6 +225,8 @@ export interface UpkeepOptions {
 export interface RetentionOutcome {
   readonly tags: number;
   readonly manifests: number;
+  /** What was pushed or pulled within it stayed: `1h`. */
+  readonly grace: string;
 }
 
 export interface ScrubRequest {
