@@ -48,6 +48,7 @@ export async function openRegistryDoor(
   parts: OpenRegistryDoorParts,
   opened: AsyncDisposableStack,
 ): Promise<{ readonly address: string; readonly metricsAddress?: string }> {
+  requireRights(config);
   const { repositories, outbox } = parts;
   const { externalUrl, tls, allowsSparse = false, notifications = [], upstreams = [] } = config;
   const warn = (sentence: string): void => parts.tell({ kind: "warning", sentence });
@@ -107,16 +108,20 @@ function openLog(
   return opened.use(openLineLog(path, (sentence) => tell({ kind: "warning", sentence }))).write;
 }
 
-async function openRights(
-  { access, externalUrl }: RegistryConfig,
-  { root, state, tell }: OpenRegistryDoorParts,
-  audit: WriteLine | undefined,
-): Promise<Access> {
+/** Before anything is made for the door. */
+function requireRights({ access }: RegistryConfig): void {
   if (access !== undefined && !isPathTaken(access)) {
     throw new GantryError("invalid-argument", `there is no ${access}: without it everybody could do everything`, {
       hint: `begin it with \`gantry registry user add --access ${access} NAME\`, or name no file if everybody may`,
     });
   }
+}
+
+async function openRights(
+  { access, externalUrl }: RegistryConfig,
+  { root, state, tell }: OpenRegistryDoorParts,
+  audit: WriteLine | undefined,
+): Promise<Access> {
   return await openAccess({
     path: access ?? accessPath(root),
     folder: root,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RegistryUpkeepNotice } from "../api/registry.ts";
@@ -10,7 +10,7 @@ import { MIGRATIONS } from "./migrations.ts";
 import { openRegistryConnections } from "./open-registry-connections.ts";
 import { RegistryService } from "./registry-service.ts";
 
-test("a registry.toml whose door could not be opened takes nothing away", async () => {
+test("a registry.toml whose door could not be opened takes nothing away and makes nothing", async () => {
   const root = mkdtempSync(join(tmpdir(), "gantry-registry-service-"));
   try {
     using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
@@ -28,10 +28,15 @@ test("a registry.toml whose door could not be opened takes nothing away", async 
     await using first = await service.serve({ Listen: "127.0.0.1:0" }, () => {});
     const second = service.serve({ Listen: first.address, Config }, () => {});
     expect(await second.then(() => "open", String)).toContain("cannot listen");
+    const unruled = join(root, "unruled.toml");
+    writeFileSync(unruled, 'access = "gone.toml"\naccess-log = "access.log"\n');
+    const third = service.serve({ Listen: "127.0.0.1:0", Config: unruled }, () => {});
+    expect(await third.then(() => "open", String)).toContain("there is no");
+    expect(existsSync(join(root, "access.log"))).toBe(false);
     expect(await retention()).toMatchObject([
       { kind: "failed", sentence: expect.stringContaining("no rule of retention") },
     ]);
-    await using _third = await service.serve({ Listen: "127.0.0.1:0", Config }, () => {});
+    await using _last = await service.serve({ Listen: "127.0.0.1:0", Config }, () => {});
     expect(await retention()).toMatchObject([{ kind: "retained" }]);
   } finally {
     rmSync(root, { recursive: true });

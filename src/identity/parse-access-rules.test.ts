@@ -174,6 +174,14 @@ burst = 1.5
     expect(problems[0]).toStartWith(String.raw`access.toml:1: "x\n\u001b[31m\u202e" is not known`);
   });
 
+  test("a time without a day would be of the year 0, and make no token old", () => {
+    const since = (time: string) => parse(`[users.a]\ncertificates = ["CN=a"]\ntokens_since = ${time}\n`).problems;
+    expect(since("2026-01-31T12:00:00Z")).toEqual([]);
+    for (const time of ["07:32:00", "0001-01-01T00:00:00Z", '"2026-01-31T12:00:00Z"', "1"]) {
+      expect(since(time)).toEqual(["access.toml:3: users.a.tokens_since is not a time such as 2026-01-31T12:00:00Z"]);
+    }
+  });
+
   test("a byte order mark before the first line is no part of the file, and a text without an end no reason to end", () => {
     expect(parse("\uFEFF[users.alice]\ncertificates = ['CN=alice']").problems).toEqual([]);
     expect(parse(`htpasswd = "${"x".repeat(3_000_000)}"`).problems).toHaveLength(1);

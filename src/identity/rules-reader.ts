@@ -85,7 +85,8 @@ export class RulesReader {
   /** A moment, in milliseconds since 1970. */
   time(value: unknown, path: Path): number | undefined {
     if (value === undefined) return undefined;
-    if (value instanceof Date) return value.getTime();
+    // A time without a day is one of the year 0, before which nothing was.
+    if (value instanceof Date && value.getTime() > 0) return value.getTime();
     this.problem(path, "is not a time such as 2026-01-31T12:00:00Z");
     return undefined;
   }
