@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { planDescriptors } from "./descriptor-watch.ts";
 import type { HttpPeer, HttpServer, HttpServerOptions, ServerTls } from "./http-server.ts";
@@ -10,6 +12,8 @@ import { descriptorLimit } from "./spare-descriptors.ts";
 export interface ClientCertificateServerOptions extends HttpServerOptions {
   readonly tls: ServerTls;
   readonly idleSeconds: number;
+  /** How long the end waits for the answers that have begun. */
+  readonly lastAnswersMs: number;
   /** Who has not finished the handshake by then is sent away: it takes a connection from others. @default 10 */
   readonly handshakeSeconds?: number;
 }
@@ -19,7 +23,12 @@ export interface ClientCertificateServerOptions extends HttpServerOptions {
  * servers that ask for certificates. A client without one, or with one of another authority, is served as one without a name.
  */
 export async function serveWithClientCertificates(options: ClientCertificateServerOptions): Promise<HttpServer> {
+  const answering = new Set<Promise<unknown>>();
   const http = createHttpServer((incoming, outgoing) => {
+    const answered = once(outgoing, "close")
+      .catch(() => undefined)
+      .finally(() => answering.delete(answered));
+    answering.add(answered);
     const { idleSeconds } = options;
     const exchange = { scheme: "https", incoming, outgoing, body: readSlowly(incoming), idleSeconds } as const;
     void answerNode({ ...exchange, peer: peerOf(incoming.socket as TLSSocket) }, options.handle);
@@ -59,12 +68,13 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
     replaceTls: async (tls) => server.setSecureContext(secureContext(tls)),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-        http.close();
-      }),
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      await Promise.race([Promise.all(answering), setTimeout(options.lastAnswersMs, undefined, { ref: false })]);
+      for (const socket of sockets) socket.destroy();
+      http.close();
+      await closed;
+    },
   };
 }
 

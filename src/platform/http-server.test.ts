@@ -172,6 +172,7 @@ describe.skipIf(!canMakeCertificates())("a server that asks for certificates", (
       port: 0,
       tls: makeTls(),
       idleSeconds: 120,
+      lastAnswersMs: 0,
       handshakeSeconds: 0.2,
       handle: async () => new Response("here"),
     });
@@ -269,4 +270,31 @@ test("an answer that fails in the middle ends the connection, and its reason is 
   }
   expect(reasons.map(String)).toEqual(servers.map(() => "Error: the source broke"));
   for (const server of servers) await server.close();
+});
+
+test("a server that ends lets the answers come that it has begun, and waits for none for long", async () => {
+  const certificates = canMakeCertificates() ? makeTls() : undefined;
+  const ways = certificates === undefined ? [{}] : [{}, { tls: certificates }];
+  for (const tls of ways) {
+    const server = await serveHttp({
+      hostname: "127.0.0.1",
+      port: 0,
+      ...tls,
+      handle: async (request) => {
+        const isSlow = request.url.endsWith("/slow");
+        await (isSlow ? pause(200) : new Promise(() => {}));
+        return new Response(`got ${await request.text()}`);
+      },
+    });
+    const url = `${"tls" in tls ? "https" : "http"}://127.0.0.1:${server.port}`;
+    const options = { method: "POST", body: "it", tls: { rejectUnauthorized: false } };
+    const slow = fetch(`${url}/slow`, options).then((response) => response.text());
+    const never = fetch(`${url}/never`, options).then(
+      () => "answered",
+      () => "broken",
+    );
+    await pause(50);
+    await server.close();
+    expect(await Promise.all([slow, never])).toEqual(["got it", "broken"]);
+  }
 });

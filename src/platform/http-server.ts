@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { streamOf } from "./stream-of.ts";
 import { serveTwoWays, type TwoWayServer } from "./two-way-server.ts";
@@ -47,12 +48,15 @@ export interface HttpServer {
   readonly port: number;
   /** New connections get this from now on; requests that are being answered go on, idle connections end. Only of a server that has TLS. */
   replaceTls(tls: ServerTls): Promise<void>;
-  /** Ends every connection. */
+  /** Ends every connection: idle ones at once, others when they are answered, or have not been for two seconds. */
   close(): Promise<void>;
 }
 
 /** A connection on which nothing happens for so long is ended: a client that is gone, or one that only holds it. Seconds. */
 export const IDLE_SECONDS = 120;
+
+/** How long a server that ends waits for the answers that it has begun. */
+const LAST_ANSWERS_MS = 2000;
 
 /**
  * Serves HTTP/1.1: bodies of requests stream with back-pressure, files are sent by the kernel.
@@ -63,7 +67,8 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   if (options.tls?.clientAuthority !== undefined) {
     // Bun's own server does not tell a client's certificate.
     const { serveWithClientCertificates } = await import("./client-certificate-server.ts");
-    return await serveWithClientCertificates({ ...options, tls: options.tls, idleSeconds: IDLE_SECONDS });
+    const times = { idleSeconds: IDLE_SECONDS, lastAnswersMs: LAST_ANSWERS_MS };
+    return await serveWithClientCertificates({ ...options, tls: options.tls, ...times });
   }
   if (options.port !== 0) await requireFree(options);
   const watch = new DescriptorWatch({
@@ -88,7 +93,10 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     },
     async close() {
       watch[Symbol.dispose]();
-      await Promise.all([server, ...ending].map((one) => one.stop(true)));
+      const servers = [server, ...ending];
+      const answered = Promise.all(servers.map((one) => one.stop(false)));
+      await Promise.race([answered, setTimeout(LAST_ANSWERS_MS, undefined, { ref: false })]);
+      await Promise.all(servers.map((one) => one.stop(true)));
     },
   };
 }

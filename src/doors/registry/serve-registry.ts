@@ -20,7 +20,7 @@ export interface ServeRegistryOptions extends RegistryDoorOptions {
 export interface RegistryDoor extends AsyncDisposable {
   /** Where it is, with the port that was chosen. */
   readonly address: ListenAddress;
-  /** Ends every connection; what clients were uploading is kept for them to go on with. */
+  /** Ends every connection, as `HttpServer.close` does; what clients were uploading is kept for them to go on with. */
   close(): Promise<void>;
 }
 
