@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { formatError, GantryError, isGantryError } from "./gantry-error.ts";
 
 describe("formatError", () => {
@@ -13,6 +14,23 @@ describe("formatError", () => {
   test("does not repeat a cause that the message already quotes", () => {
     const error = new GantryError("internal", "cannot start: boom", { cause: new Error("boom") });
     expect(formatError(error)).toBe("cannot start: boom");
+  });
+
+  test("names the file of a system call once", () => {
+    const causeOf = (path: string): unknown => {
+      try {
+        return readFileSync(path);
+      } catch (cause) {
+        return cause;
+      }
+    };
+    const cause = causeOf("/no/such/file");
+    expect(formatError(new GantryError("not-found", "cannot read /no/such/file", { cause }))).toBe(
+      "cannot read /no/such/file: ENOENT: no such file or directory",
+    );
+    expect(formatError(new GantryError("not-found", "cannot start", { cause }))).toBe(
+      "cannot start: ENOENT: no such file or directory, open '/no/such/file'",
+    );
   });
 
   test("accepts what is not an error", () => {

@@ -55,12 +55,21 @@ export function formatError(error: unknown): string {
   const parts: string[] = [];
   let hint: string | undefined;
   for (let current = error; current !== undefined && parts.length < 8; ) {
-    // Some errors of runtimes have a name and no words (AggregateError): never an empty line.
-    const message = current instanceof Error ? current.message || current.name : String(current);
+    const message = current instanceof Error ? wordsOf(current, parts) : String(current);
     if (!parts.some((part) => part.includes(message))) parts.push(message);
     if (current instanceof GantryError) hint ??= current.hint;
     current = current instanceof Error ? current.cause : undefined;
   }
   const sentence = parts.join(": ");
   return hint === undefined ? sentence : `${sentence} (${hint})`;
+}
+
+/** What an error adds to a sentence: errors of system calls end with the call and a path that the sentence has named already. */
+function wordsOf(error: Error, said: readonly string[]): string {
+  const { message, syscall, path } = error as NodeJS.ErrnoException;
+  const call = `, ${syscall} '${path}'`;
+  if (path !== undefined && message.endsWith(call) && said.some((part) => part.includes(path)))
+    return message.slice(0, -call.length);
+  // Some errors of runtimes have a name and no words (AggregateError): never an empty line.
+  return message || error.name;
 }
