@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { RegistryNotice } from "../api/registry.ts";
+import { isLoopbackRegistry } from "../distribution/client/registries.ts";
 import { deliverEvents } from "../distribution/notifications/deliver-events.ts";
 import type { EventOutbox } from "../distribution/notifications/event-outbox.ts";
 import type { EventSource } from "../distribution/notifications/format-envelope.ts";
@@ -90,6 +91,12 @@ export async function openRegistryDoor(
     }),
   );
   const address = formatListenAddress(door.address);
+  if (access.mayEnter(ANONYMOUS) && !isLoopbackRegistry(address)) {
+    const rules = config.access ?? accessPath(parts.root);
+    warn(
+      `everybody who reaches ${address} may pull, push and delete (add users with \`gantry registry user add --access ${rules} NAME\`)`,
+    );
+  }
   opened.use(deliverAll(config, { outbox, source: { address, instanceId: randomUUID() }, warn }));
   if (config.metricsListen === undefined) return { address };
   const page = opened.use(await serveMetrics({ listen: config.metricsListen, metrics }));

@@ -54,6 +54,24 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
+test("a registry that others reach says that they may do everything, until it has users", async () => {
+  const folder = makeFolder();
+  const rules = join(folder, "root", "access.toml");
+  const warningsAt = async (listen: string): Promise<readonly string[]> => {
+    const registry = await startRegistry(folder, `listen = "${listen}"\n`);
+    await registry.stop();
+    return registry.warnings();
+  };
+  expect(await warningsAt("127.0.0.1:0")).toEqual([]);
+  const hint = `(add users with \`gantry registry user add --access ${rules} NAME\`)`;
+  expect(await warningsAt("0.0.0.0:0")).toEqual([
+    expect.stringMatching(/^everybody who reaches 0\.0\.0\.0:\d+ may pull, push and delete \(/),
+  ]);
+  expect((await warningsAt("0.0.0.0:0"))[0]).toEndWith(hint);
+  writeFileSync(rules, '[[rights]]\nanonymous = true\nrepositories = ["**"]\nactions = ["pull"]\n');
+  expect(await warningsAt("0.0.0.0:0")).toEqual([]);
+});
+
 /** The common name of the certificate that a server shows. */
 function shownName(address: string): Promise<string> {
   return new Promise((resolve, reject) => {
