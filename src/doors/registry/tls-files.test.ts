@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stampOfTlsFiles } from "./tls-files.ts";
+import { formatError } from "../../errors/gantry-error.ts";
+import { readTlsFiles, stampOfTlsFiles } from "./tls-files.ts";
 
 test("certificates that cannot be looked at any more do not end the registry", () => {
   const folder = mkdtempSync(join(tmpdir(), "gantry-tls-"));
@@ -10,5 +11,20 @@ test("certificates that cannot be looked at any more do not end the registry", (
   symlinkSync(certificate, certificate);
   const files = { certificate, key: join(folder, "none") };
   expect(stampOfTlsFiles(files)).toBe(stampOfTlsFiles(files));
+  rmSync(folder, { recursive: true });
+});
+
+test("a file that is no certificate is named, with what belongs there", () => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-tls-"));
+  const [certificate, key] = [join(folder, "registry.pem"), join(folder, "registry.key")];
+  for (const path of [certificate, key]) writeFileSync(path, "-----BEGIN PRIVATE KEY-----\n");
+  let failure: unknown;
+  try {
+    readTlsFiles({ certificate, key });
+  } catch (error) {
+    failure = error;
+  }
+  expect(formatError(failure)).toStartWith(`${certificate} holds no certificate that can be used: `);
+  expect(formatError(failure)).toEndWith(" (it is to be PEM)");
   rmSync(folder, { recursive: true });
 });

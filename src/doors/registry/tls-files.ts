@@ -20,8 +20,8 @@ export interface TlsFiles {
 export function readTlsFiles(files: TlsFiles): ServerTls {
   const cert = readTextFile(files.certificate);
   const key = readTextFile(files.key);
-  const leaf = parse(files.certificate, () => new X509Certificate(cert));
-  const privateKey = parse(files.key, () => createPrivateKey(key));
+  const leaf = parse(files.certificate, "certificate", () => new X509Certificate(cert));
+  const privateKey = parse(files.key, "private key", () => createPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) {
     throw new GantryError(
       "invalid-argument",
@@ -30,7 +30,7 @@ export function readTlsFiles(files: TlsFiles): ServerTls {
   }
   if (files.clientAuthority === undefined) return { cert, key };
   const clientAuthority = readTextFile(files.clientAuthority);
-  parse(files.clientAuthority, () => new X509Certificate(clientAuthority));
+  parse(files.clientAuthority, "certificate", () => new X509Certificate(clientAuthority));
   return { cert, key, clientAuthority };
 }
 
@@ -39,12 +39,12 @@ export function stampOfTlsFiles({ certificate, key, clientAuthority }: TlsFiles)
   return [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])].map(fileStamp).join(",");
 }
 
-function parse<T>(path: string, work: () => T): T {
+function parse<T>(path: string, what: "certificate" | "private key", work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw new GantryError("invalid-argument", `${path} is not what it should be`, {
-      hint: "certificates and keys are PEM, keys without a passphrase",
+    throw new GantryError("invalid-argument", `${path} holds no ${what} that can be used`, {
+      hint: what === "certificate" ? "it is to be PEM" : "it is to be PEM, without a passphrase",
       cause,
     });
   }
