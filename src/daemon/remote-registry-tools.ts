@@ -8,7 +8,7 @@ import { eachAtOnce } from "../distribution/client/each-at-once.ts";
 import type { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Descriptor } from "../oci/image.ts";
-import { DEFAULT_TAG, familiarReference, parseReference, type Reference } from "../oci/reference.ts";
+import { DEFAULT_REGISTRY, DEFAULT_TAG, familiarReference, parseReference, type Reference } from "../oci/reference.ts";
 import { openRegistryConnections } from "./open-registry-connections.ts";
 import { keepOffProxies } from "./proxies.ts";
 import { userCredentials } from "./user-credentials.ts";
@@ -114,6 +114,20 @@ export class RemoteRegistryTools {
   }
 
   #parse(name: string): Reference {
-    return parseReference(name, { defaultRegistry: this.#registries.defaultRegistry });
+    const { defaultRegistry } = this.#registries;
+    if (isHostAlone(name, defaultRegistry)) {
+      const [host] = name.split("/");
+      throw new GantryError("invalid-argument", `${name} names a registry, and no repository`, {
+        hint: `write ${host}/NAME; \`gantry search ${host}/\` says what it has`,
+      });
+    }
+    return parseReference(name, { defaultRegistry });
   }
+}
+
+/** True for a name without a repository: by Docker's rules `registry.lan:5000` is an image of Docker Hub, which has none of such names. */
+function isHostAlone(name: string, defaultRegistry: string): boolean {
+  const [, host = ""] = /^([^/]+?)(?::\d{1,5})?\/?$/.exec(name) ?? [];
+  if (/^(?:localhost|\d+(?:\.\d+){3}|\[[0-9a-fA-F:.]+\])$/.test(host)) return true;
+  return defaultRegistry === DEFAULT_REGISTRY && /^[\w-]+(?:\.[\w-]+)+$/.test(host);
 }

@@ -76,6 +76,13 @@ describe.skipIf(skip !== undefined)("between registries", () => {
     );
     const one = await gantry("image", "ls-remote", "--format", "{{.Tag}} {{.Digest}}", `${repository}:again`);
     expect(one.stdout).toBe(`again ${digest}\n`);
+    for (const host of [plain.host, `${plain.host}/`, "registry.test:5000"]) {
+      const at = host.replace("/", "");
+      const nameless = await gantry("image", "ls-remote", host);
+      expect(nameless.stderr).toBe(
+        `gantry: ${host} names a registry, and no repository (write ${at}/NAME; \`gantry search ${at}/\` says what it has)\n`,
+      );
+    }
     const missing = await gantry("image", "ls-remote", `${plain.host}/nothing`);
     expect([missing.status, missing.stderr]).toEqual([
       1,
