@@ -18,8 +18,6 @@ export type BlobBody = Blob | AsyncGenerator<Uint8Array, unknown, undefined>;
  * Reading throws `data-loss` for bytes that are not there, and everything throws `unavailable` while the storage cannot be used.
  */
 export interface BlobStorage {
-  /** True if bodies of responses are made while they are sent, and not files: then whoever sends them sees to their length. */
-  readonly streamsBodies: boolean;
   /** How much of what was read whole and verified is worth its memory; 0 where reading is quick. */
   readonly rememberedBytesMax: number;
   /** True if the whole blob is there; false only if it is certain that it is not. */

@@ -125,11 +125,6 @@ export class ContentStore implements AsyncDisposable {
     return await this.#storage.body(this.#require(digest), span);
   }
 
-  /** True if bodies are made while they are sent, and not files. */
-  get streamsBodies(): boolean {
-    return this.#storage.streamsBodies;
-  }
-
   /** Where clients are to get a blob, if not from here. */
   async redirect(digest: Digest): Promise<string | undefined> {
     return await this.#storage.redirect(digest);

@@ -74,7 +74,6 @@ export async function openRegistryDoor(
     await serveRegistry({
       listen: config.listen ?? parseListenAddress(DEFAULT_LISTEN),
       ...(tls === undefined ? {} : { tls }),
-      streamsBodies: parts.content.streamsBodies,
       repositories,
       access,
       settings: { allowsSparse, ...(externalUrl === undefined ? {} : { externalUrl }) },

@@ -6,7 +6,7 @@ import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { planDescriptors } from "./descriptor-watch.ts";
 import type { HttpPeer, HttpServer, HttpServerOptions, ServerTls } from "./http-server.ts";
 import type { IncomingBody } from "./incoming-body.ts";
-import { answerNode } from "./node-exchange.ts";
+import { NodeAnswers } from "./node-answers.ts";
 import { descriptorLimit } from "./spare-descriptors.ts";
 
 export interface ClientCertificateServerOptions extends HttpServerOptions {
@@ -24,6 +24,7 @@ export interface ClientCertificateServerOptions extends HttpServerOptions {
  */
 export async function serveWithClientCertificates(options: ClientCertificateServerOptions): Promise<HttpServer> {
   const answering = new Set<Promise<unknown>>();
+  const answers = new NodeAnswers(options);
   const http = createHttpServer((incoming, outgoing) => {
     const answered = once(outgoing, "close")
       .catch(() => undefined)
@@ -31,7 +32,7 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
     answering.add(answered);
     const { idleSeconds } = options;
     const exchange = { scheme: "https", incoming, outgoing, body: readSlowly(incoming), idleSeconds } as const;
-    void answerNode({ ...exchange, peer: peerOf(incoming.socket as TLSSocket) }, options.handle);
+    void answers.answer({ ...exchange, peer: peerOf(incoming.socket as TLSSocket) });
   });
   // The idle timeout of the connection counts, not the time that a request takes.
   http.requestTimeout = 0;
@@ -56,6 +57,8 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
   server.on("connection", keep);
   server.on("secureConnection", (socket) => {
     keep(socket);
+    // Each of the requests that came together has one.
+    socket.setMaxListeners(0);
     http.emit("connection", socket);
   });
   // Bun leaves it open, after a handshake that failed or took too long.

@@ -7,7 +7,14 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { canMakeCertificates, makeAuthority } from "../../test/support/certificates.ts";
 import { serveWithClientCertificates } from "./client-certificate-server.ts";
-import { type HttpServer, type HttpServerOptions, madeBody, type ServerTls, serveHttp } from "./http-server.ts";
+import {
+  fileBody,
+  type HttpServer,
+  type HttpServerOptions,
+  madeBody,
+  type ServerTls,
+  serveHttp,
+} from "./http-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-http-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -48,8 +55,11 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
       const { clientAuthority, ...tls } = makeTls();
       return { tls: kind === "with TLS" ? tls : { ...tls, clientAuthority } };
     };
-    const begin = async (handle: HttpServerOptions["handle"]): Promise<{ server: HttpServer; socket: Socket }> => {
-      const server = await serveHttp({ hostname: "127.0.0.1", port: 0, ...options(), handle });
+    const begin = async (
+      handle: HttpServerOptions["handle"],
+      more: Pick<HttpServerOptions, "onUnreadable"> = {},
+    ): Promise<{ server: HttpServer; socket: Socket }> => {
+      const server = await serveHttp({ hostname: "127.0.0.1", port: 0, ...options(), ...more, handle });
       if (kind !== "plain") return { server, socket: await open(server) };
       const socket = connectTcp(server.port, "127.0.0.1").on("error", () => {});
       await once(socket, "connect");
@@ -98,6 +108,69 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
       expect(await failed.promise).toBe("broken");
       await server.close();
     });
+
+    /** The later a request comes, the sooner it could be answered. */
+    const slowToFast: HttpServerOptions["handle"] = async (request) => {
+      const body = await request.text();
+      await pause(60 - 20 * Number(request.url.at(-1)));
+      return new Response(`[${request.method} ${request.url.at(-1)} ${body}]`);
+    };
+    const mixed = [
+      "PUT /0 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none",
+      "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n",
+      "PUT /2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nthree\r\n0\r\n\r\n",
+      "DELETE /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ].join("");
+
+    test("answers requests that come together one after the other, each with its own answer, whole", async () => {
+      const { server, socket } = await begin(slowToFast);
+      const answer = answerOf(socket);
+      socket.write(mixed);
+      const bodies = (await answer).split(/HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)+\r\n/);
+      expect(bodies).toEqual(["", "[PUT 0 one]", "[GET 1 ]", "[PUT 2 three]", "[DELETE 3 ]"]);
+      await server.close();
+    });
+
+    test("lives on when clients hang up that asked for several things at once", async () => {
+      const { server, socket } = await begin(slowToFast);
+      socket.destroy();
+      const one = async (): Promise<void> => {
+        const client = kind === "plain" ? connectTcp(server.port, "127.0.0.1") : await open(server);
+        client.on("error", () => {}).write(mixed);
+        await pause(5 + Math.random() * 100);
+        client.resetAndDestroy();
+      };
+      for (let round = 0; round < 5; round += 1) await Promise.all(Array.from({ length: 20 }, one));
+      await server.close();
+    });
+
+    test("does not begin with a request before the one before it is answered, and ends who sends very many", async () => {
+      let asked = 0;
+      const { server, socket } = await begin(async () => {
+        asked += 1;
+        await pause(50);
+        return new Response();
+      });
+      const ended = once(socket, "close");
+      socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
+      await ended;
+      expect(asked).toBe(1);
+      await server.close();
+    });
+
+    test("says that a file cannot be read, if that is known before its first byte", async () => {
+      const handle = async (): Promise<Response> =>
+        new Response(fileBody(join(folder, "none")), { headers: { "content-length": "10" } });
+      const onUnreadable = (error: unknown): Response =>
+        new Response((error as NodeJS.ErrnoException).code, { status: 503, headers: { connection: "close" } });
+      const { server, socket } = await begin(handle, { onUnreadable });
+      const answer = answerOf(socket);
+      socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+      const text = await answer;
+      expect(text).toStartWith("HTTP/1.1 503 ");
+      expect(text).toEndWith("\r\n\r\nENOENT");
+      await server.close();
+    });
   },
 );
 
@@ -129,15 +202,6 @@ test("a short body does not wait for long ones that nobody goes on with", async 
   await server.close();
 }, 20_000);
 
-test("what has a body is answered by node:http, and all else by Bun.serve: whose answers do not speak of keeping alive", async () => {
-  const server = await serveHttp({ hostname: "127.0.0.1", port: 0, handle: async () => new Response("here") });
-  const methods = ["GET", "HEAD", "DELETE", "PUT", "POST", "PATCH"];
-  const answers = methods.map((method) => fetch(`http://127.0.0.1:${server.port}/any/where?x=1`, { method }));
-  const ways = (await Promise.all(answers)).map(({ headers }) => headers.has("keep-alive"));
-  expect(ways).toEqual([false, false, false, true, true, true]);
-  await server.close();
-});
-
 describe.skipIf(!canMakeCertificates())("a server with TLS", () => {
   test("does not share its address with another one", async () => {
     const { cert, key } = makeTls();
@@ -153,7 +217,10 @@ describe.skipIf(!canMakeCertificates())("a server with TLS", () => {
     const { cert, key } = makeTls();
     const server = await serve(
       { cert, key },
-      async () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) })),
+      async () =>
+        new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) }), {
+          headers: { "content-length": "20" },
+        }),
     );
     const socket = await open(server);
     socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -235,7 +302,7 @@ test("an answer that is made while it is sent has its length", async () => {
       madeBody(chunks(), () => undefined),
       { headers: { "content-length": "2000000" } },
     );
-  const server = await serveHttp({ hostname: "127.0.0.1", port: 0, streamsBodies: true, handle });
+  const server = await serveHttp({ hostname: "127.0.0.1", port: 0, handle });
   const response = await fetch(`http://127.0.0.1:${server.port}/`);
   expect(response.headers.get("content-length")).toBe("2000000");
   expect((await response.text()) === "x".repeat(2_000_000)).toBe(true);
@@ -255,7 +322,7 @@ test("an answer that fails in the middle ends the connection, and its reason is 
       { headers: { "content-length": "20" } },
     );
   const plain = { hostname: "127.0.0.1", port: 0, handle };
-  const servers = [await serveHttp(plain), await serveHttp({ ...plain, streamsBodies: true })];
+  const servers = [await serveHttp(plain)];
   const client = async (server: HttpServer, scheme: string): Promise<void> => {
     const options = { tls: { rejectUnauthorized: false } };
     const answer = await fetch(`${scheme}://127.0.0.1:${server.port}/`, options);

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { DescriptorWatch } from "./descriptor-watch.ts";
+import { type NodeHttpServer, serveNodeHttp } from "./node-http-server.ts";
 import { streamOf } from "./stream-of.ts";
-import { serveTwoWays, type TwoWayServer } from "./two-way-server.ts";
 
 /** What node:tls says of a client's certificate that it has verified. */
 export interface HttpPeerCertificate {
@@ -34,11 +34,9 @@ export interface HttpServerOptions {
   /** 0: one that is free. */
   readonly port: number;
   readonly tls?: ServerTls;
-  /** Answers whose bodies are made while they are sent (`madeBody`) say their `Content-Length`; files then pass through here. @default false */
-  readonly streamsBodies?: boolean;
-  /** Must not throw. */
+  /** Must not throw. A body whose `Content-Length` it says is sent as it comes; any other is gathered in memory. */
   readonly handle: (request: Request, peer: HttpPeer) => Promise<Response>;
-  /** The answer if a file cannot be opened that `handle` gave as a body. @default 500 */
+  /** The answer if a file cannot be opened that `handle` gave as a body. @default the connection ends */
   readonly onUnreadable?: (error: unknown) => Response;
   /** Told when there are few descriptors to spare, with how many the process may have; at most once a minute. */
   readonly onScarce?: (limit: number) => void;
@@ -59,7 +57,7 @@ export const IDLE_SECONDS = 120;
 const LAST_ANSWERS_MS = 2000;
 
 /**
- * Serves HTTP/1.1: bodies of requests stream with back-pressure, files are sent by the kernel.
+ * Serves HTTP/1.1: bodies stream with back-pressure, and the requests of a connection are answered one after the other.
  *
  * @throws whatever the kernel says of the address: EADDRINUSE, EACCES.
  */
@@ -76,11 +74,11 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     onScarce: options.onScarce ?? (() => {}),
   });
   const mustWait = (answering: number): boolean => watch.isFull(answering);
-  const listen = (tls: ServerTls | undefined, port: number): Promise<TwoWayServer> =>
-    serveTwoWays({ ...options, port, ...(tls === undefined ? {} : { tls }), idleSeconds: IDLE_SECONDS, mustWait });
+  const listen = (tls: ServerTls | undefined, port: number): Promise<NodeHttpServer> =>
+    serveNodeHttp({ ...options, port, ...(tls === undefined ? {} : { tls }), idleSeconds: IDLE_SECONDS, mustWait });
   let server = await listen(options.tls, options.port);
   /** Those before, which still answer somebody. */
-  const ending = new Set<TwoWayServer>();
+  const ending = new Set<NodeHttpServer>();
   return {
     port: server.port,
     async replaceTls(tls) {

@@ -47,10 +47,6 @@ export class BucketStorage implements BlobStorage {
     this.#alarm = new BucketAlarm({ nowMs, warn: parts.warn });
   }
 
-  get streamsBodies(): boolean {
-    return this.#parts.redirectSeconds === undefined;
-  }
-
   #key(digest: Digest): string {
     return `${this.#parts.prefix}blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
   }

@@ -14,7 +14,7 @@ interface BlobTarget {
   readonly digest: Digest;
 }
 
-/** distribution-spec, "Pulling blobs"; files are sent by the kernel. */
+/** distribution-spec, "Pulling blobs". */
 export async function getBlob(exchange: RegistryExchange, target: BlobTarget): Promise<Response> {
   const { request, parts, tell, cache } = exchange;
   const { digest } = target;

@@ -12,8 +12,6 @@ export interface ServeRegistryOptions extends RegistryDoorOptions {
   readonly listen: ListenAddress;
   /** @default plain HTTP */
   readonly tls?: TlsFiles;
-  /** Bodies of blobs are made while they are sent, and not files. @default false */
-  readonly streamsBodies?: boolean;
 }
 
 /** The registry's door, open. */
@@ -34,7 +32,7 @@ const TLS_LOOK_MS = 2000;
  * @throws `unavailable` if the address cannot be had, `invalid-argument` for certificates that are no good.
  */
 export async function serveRegistry(options: ServeRegistryOptions): Promise<RegistryDoor> {
-  const { listen, tls, streamsBodies = false } = options;
+  const { listen, tls } = options;
   const secure = tls === undefined ? {} : { tls: readTlsFiles(tls) };
   const handle = (request: Request, peer: HttpPeer): Promise<Response> => answerRegistry(request, peer, options);
   const onUnreadable = (error: unknown): Response => answerUnreadable(error, options);
@@ -43,7 +41,7 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Regi
       `few of the ${limit} files that the registry may have open are left: idle connections are ended, and some requests told to come again (raise the limit: ulimit -n, or LimitNOFILE= of its unit)`,
     );
   const server = await listenOn("registry", listen, () =>
-    serveHttp({ ...listen, ...secure, streamsBodies, handle, onUnreadable, onScarce }),
+    serveHttp({ ...listen, ...secure, handle, onUnreadable, onScarce }),
   );
   const watch = tls === undefined ? undefined : watchTls(tls, server, options.warn);
   const close = async (): Promise<void> => {

@@ -2,16 +2,16 @@ import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { HttpServerOptions } from "./http-server.ts";
 import { readByChunk } from "./incoming-body.ts";
-import { answerNode } from "./node-exchange.ts";
+import { NodeAnswers } from "./node-answers.ts";
 import { Slots } from "./slots.ts";
 
-export interface TwoWayServerOptions extends HttpServerOptions {
+export interface NodeHttpServerOptions extends HttpServerOptions {
   readonly idleSeconds: number;
   /** Says whether one more request is to wait, while so many are answered, itself among them. */
   readonly mustWait: (answering: number) => boolean;
 }
 
-export interface TwoWayServer {
+export interface NodeHttpServer {
   readonly port: number;
   /** Ends connections on which nothing is asked. */
   closeIdleConnections(): void;
@@ -23,25 +23,25 @@ export interface TwoWayServer {
 const CHUNKS = new Slots(16);
 
 /**
- * One address, two of Bun's servers: what comes with a body (POST, PUT, PATCH) is answered by node:http, which holds a connection back after
- * each chunk that is not taken; all else by Bun.serve, whose answers can be files that the kernel sends. Either alone is poor at the
- * other's work: of a body that nobody reads Bun.serve takes 1 to 4 MB into memory and gives it in pieces of 128 KB (64 connections that push:
- * 256 MB instead of 95, and two thirds of the rate), and node:http copies files through JavaScript.
+ * Serves by node:http, which holds a connection back after each chunk of a body that is not taken. Of a body that nobody reads Bun.serve takes
+ * 1 to 4 MB into memory and gives it in pieces of 128 KB: 64 connections that push take 256 MB instead of 95, and push at two thirds of the rate.
  *
- * node:http is made of Bun.serve: it gives it a handler for what no route takes, and routes are what is added here. No documentation of
- * Bun says so. Where it is otherwise nothing breaks: then node:http answers everything.
+ * node:http is made of Bun.serve, and some of its options are set through that. Routes must not be among them, though the kernel would send
+ * their files: in node:http's mode Bun dispatches a request while a route still answers the one before on the same connection. Answers
+ * then change places, and a client that hangs up meanwhile ends the process with a segmentation fault (measured with 1.4.5).
  *
  * @throws whatever the kernel says of the address
  */
-export async function serveTwoWays(options: TwoWayServerOptions): Promise<TwoWayServer> {
-  const { hostname, port, tls, handle, idleSeconds, streamsBodies = false, onUnreadable } = options;
+export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<NodeHttpServer> {
+  const { hostname, port, tls, idleSeconds } = options;
   const scheme = tls === undefined ? "http" : "https";
   let bun: Bun.Server<undefined> | undefined;
+  const answers = new NodeAnswers(options);
   const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => {
     const mustWait = options.mustWait(bun?.pendingRequests ?? 0);
     const peer = { address: incoming.socket.remoteAddress ?? "", mustWait };
     const body = readByChunk(incoming, CHUNKS);
-    void answerNode({ scheme, incoming, outgoing, body, peer, idleSeconds }, handle);
+    void answers.answer({ scheme, incoming, outgoing, body, peer, idleSeconds });
   };
   const node =
     tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
@@ -49,23 +49,8 @@ export async function serveTwoWays(options: TwoWayServerOptions): Promise<TwoWay
   node.requestTimeout = 0;
   node.keepAliveTimeout = idleSeconds * 1000;
   // Bun.serve ends a connection also while its answer is made; node's clock can be told.
-  if (streamsBodies) {
-    node.on("connection", (socket) => void socket.setTimeout(idleSeconds * 1000, () => socket.destroy()));
-  }
-  const route = async (request: Request, server: Bun.Server<undefined>): Promise<Response> => {
-    const mustWait = options.mustWait(server.pendingRequests);
-    const response = await handle(request, { address: server.requestIP(request)?.address ?? "", mustWait });
-    if (mustWait) response.headers.set("connection", "close");
-    return response;
-  };
-  const additions = {
-    idleTimeout: streamsBodies ? 0 : idleSeconds,
-    reusePort: tls !== undefined,
-    development: false,
-    ...(onUnreadable === undefined ? {} : { error: onUnreadable }),
-    // Bun.serve sends what is made in chunks, whatever its length is said to be.
-    ...(streamsBodies ? {} : { routes: { "/*": { GET: route, HEAD: route, DELETE: route } } }),
-  };
+  node.on("connection", (socket) => void socket.setTimeout(idleSeconds * 1000, () => socket.destroy()));
+  const additions = { idleTimeout: 0, reusePort: tls !== undefined, development: false };
   const listening = Promise.withResolvers<void>();
   node.once("listening", listening.resolve).once("error", listening.reject);
   bun = withAdditions(additions, () => node.listen({ host: hostname, port }));

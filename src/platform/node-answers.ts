@@ -1,0 +1,156 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { HttpPeer, HttpServerOptions } from "./http-server.ts";
+import type { IncomingBody } from "./incoming-body.ts";
+
+/** A request as node:http has it, and where its answer goes. */
+export interface NodeExchange {
+  readonly scheme: "http" | "https";
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly body: IncomingBody;
+  readonly peer: HttpPeer;
+  /** A connection on which the client has to act, and does not, is ended after so long. */
+  readonly idleSeconds: number;
+}
+
+/** So many requests of one connection may wait for the answer to another: one that sends more is ended. */
+const WAITING_MAX = 256;
+
+/**
+ * Answers requests of node:http by what answers those of any server: one after the other on each connection (RFC 9112, section 9.3.2). node:http
+ * tells of all that were sent together at once, and would keep in memory what is said to those that come later.
+ */
+export class NodeAnswers {
+  readonly #options: Pick<HttpServerOptions, "handle" | "onUnreadable">;
+  readonly #connections = new WeakMap<Socket, { last: Promise<void>; count: number }>();
+
+  constructor(options: Pick<HttpServerOptions, "handle" | "onUnreadable">) {
+    this.#options = options;
+  }
+
+  /** Never throws. */
+  async answer(exchange: NodeExchange): Promise<void> {
+    const { incoming, outgoing, body } = exchange;
+    const gone = new AbortController();
+    const over = Promise.withResolvers<void>();
+    outgoing.once("close", () => {
+      gone.abort();
+      over.resolve();
+    });
+    // A body that breaks off while nobody reads it.
+    incoming.on("error", () => {});
+    outgoing.once("finish", () => body.discard());
+    const connection = this.#connections.get(incoming.socket) ?? { last: Promise.resolve(), count: 0 };
+    this.#connections.set(incoming.socket, connection);
+    const before = connection.last;
+    connection.last = over.promise;
+    connection.count += 1;
+    if (connection.count > WAITING_MAX) incoming.socket.destroy();
+    if (connection.count > 1) await before;
+    try {
+      if (!gone.signal.aborted) await this.#answerNow(exchange, gone.signal);
+    } catch {
+      // The client went, or the file did in the middle of the answer: it sees a broken one.
+      outgoing.destroy();
+    }
+    await over.promise;
+    connection.count -= 1;
+  }
+
+  async #answerNow(exchange: NodeExchange, signal: AbortSignal): Promise<void> {
+    const { scheme, incoming, outgoing, body, peer, idleSeconds } = exchange;
+    const request = toRequest(incoming, { scheme, signal, body: body.stream });
+    if (request === undefined) return void outgoing.writeHead(400, { connection: "close" }).end();
+    const { socket } = incoming;
+    // The answer is awaited, however long it takes to make.
+    const untilAnswer = (): void => void socket.setTimeout(0);
+    if (request.body === null) untilAnswer();
+    else incoming.once("end", untilAnswer);
+    const response = await this.#options.handle(request, peer);
+    incoming.off("end", untilAnswer);
+    socket.setTimeout(idleSeconds * 1000);
+    if (peer.mustWait === true) response.headers.set("connection", "close");
+    if (response.headers.has("content-length") && response.body !== null) {
+      await this.#stream(response, outgoing, signal);
+    } else await sendWhole(request, response, outgoing);
+  }
+
+  /** Sends a body no faster than the client takes it. @throws if the body fails in its middle, or the client goes */
+  async #stream(response: Response, outgoing: ServerResponse, gone: AbortSignal): Promise<void> {
+    const chunks = chunksOf(response.body as ReadableStream<Uint8Array>);
+    const first = await chunks.next().catch((error: unknown) => {
+      // What is made while it is sent has told its reason itself.
+      if (error === undefined || this.#options.onUnreadable === undefined) throw error;
+      return this.#options.onUnreadable(error);
+    });
+    if (first instanceof Response) return await sendWhole(undefined, first, outgoing);
+    writeHead(outgoing, response);
+    try {
+      for (let next = first; next.done !== true; next = await chunks.next()) {
+        if (!outgoing.write(next.value)) await once(outgoing, "drain", { signal: gone });
+        gone.throwIfAborted();
+      }
+    } finally {
+      await chunks.return().catch(() => undefined);
+    }
+    outgoing.end();
+  }
+}
+
+/** Opens what is read only at the first chunk: Bun opens files for `getReader`, and throws there. */
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* body;
+}
+
+/** As Bun's server does: a body whose length nobody said is in memory. */
+async function sendWhole(request: Request | undefined, response: Response, outgoing: ServerResponse): Promise<void> {
+  const bytes = response.headers.has("content-length") ? undefined : await readBytes(request, response);
+  if (bytes === undefined) return void writeHead(outgoing, response).end();
+  writeHead(outgoing, response, ["content-length", String(bytes.byteLength)]).end(bytes);
+}
+
+function writeHead(
+  outgoing: ServerResponse,
+  { status, headers }: Response,
+  more: readonly string[] = [],
+): ServerResponse {
+  return outgoing.writeHead(status, [...[...headers].flat(), ...more]);
+}
+
+/** @returns undefined for an answer that says nothing of a body (RFC 9110, sections 6.4.1 and 8.6) */
+async function readBytes(request: Request | undefined, response: Response): Promise<Uint8Array | undefined> {
+  if (response.body !== null) return new Uint8Array(await response.arrayBuffer());
+  const hasNone = request?.method === "HEAD" || response.status === 204 || response.status === 304;
+  return hasNone ? undefined : new Uint8Array();
+}
+
+/** @returns undefined for a request whose target is no path (RFC 9112, section 3.2) */
+function toRequest(
+  incoming: IncomingMessage,
+  {
+    scheme,
+    signal,
+    body,
+  }: { readonly scheme: string; readonly signal: AbortSignal; readonly body: ReadableStream<Uint8Array> },
+): Request | undefined {
+  const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
+  const said = `${scheme}://${headers.host ?? "localhost"}${url}`;
+  const isHost = URL.canParse(said);
+  const address = isHost ? said : `${scheme}://localhost${url}`;
+  if (!url.startsWith("/") || !URL.canParse(address)) return undefined;
+  const all = new Headers();
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    all.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
+  }
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+  const request = new Request(address, {
+    method,
+    headers: all,
+    signal,
+    ...(hasBody && method !== "GET" && method !== "HEAD" ? { body } : {}),
+  });
+  // What cannot be read is handed on as it is, as by Bun's server.
+  return isHost ? request : Object.defineProperty(request, "url", { value: said });
+}
