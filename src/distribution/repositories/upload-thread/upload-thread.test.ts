@@ -69,3 +69,17 @@ test("what was hashed by a thread that has ended is lost, and the next hash has 
   expect(await next.digest()).toBe(digestOf(bytes(100, 2)));
   await file.close();
 });
+
+test("a thread that fails takes what it was asked with it, and nothing that the next one is asked meanwhile", async () => {
+  await using thread = new UploadThread();
+  const { path, file } = await openFile();
+  const broken = thread.begin("none" as never);
+  const reason = broken.write(file, bytes(100, 1), 0).catch((error: unknown) => error);
+  while (!broken.isLost) await new Promise(setImmediate);
+  const next = thread.begin("sha256");
+  await next.write(file, bytes(100, 2), 0);
+  expect(await reason).toMatchObject({ code: "internal", message: "the thread that writes uploads failed" });
+  expect(await next.digest()).toBe(digestOf(bytes(100, 2)));
+  await file.close();
+  expect(readFileSync(path).equals(bytes(100, 2))).toBe(true);
+});

@@ -58,7 +58,8 @@ export class UploadThread implements AsyncDisposable {
     // Requests keep the process, where there are any.
     thread.keepAlive(false);
     thread.onMessage((message) => this.#settle(message as UploadAnswer));
-    thread.onError((message) => void this.#fail(`the thread that writes uploads failed: ${message}`));
+    // It may tell of several errors, and be replaced after the first.
+    thread.onError((message) => void (this.#thread === thread && this.#fail(message)));
     return thread;
   }
 
@@ -85,10 +86,14 @@ export class UploadThread implements AsyncDisposable {
   }
 
   async #fail(message: string): Promise<void> {
+    // While it ends the next one may have begun with something else.
+    const lost = [...this.#calls.values()];
+    this.#calls.clear();
     // First the thread: whoever hears of the failure closes the file.
     await this.#end();
-    for (const pending of this.#calls.values()) pending.reject(new GantryError("internal", message));
-    this.#calls.clear();
+    const cause = new Error(message);
+    for (const { reject } of lost)
+      reject(new GantryError("internal", "the thread that writes uploads failed", { cause }));
   }
 
   async #end(): Promise<void> {
