@@ -68,6 +68,10 @@ describe("parseRegistries", () => {
     ]);
   });
 
+  test.each(["*.lan", "*.example.com"])("a prefix may be all hosts below a domain: %s", (prefix) => {
+    expect(parseRegistries(`[[registry]]\nprefix = "${prefix}"\n`).registries).toMatchObject([{ prefix }]);
+  });
+
   test("an empty file is the default", () => {
     expect(parseRegistries("# nothing\n")).toEqual(DEFAULT_REGISTRIES);
   });

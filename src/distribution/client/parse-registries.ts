@@ -38,7 +38,8 @@ function isLocation(value: unknown): value is string {
 }
 
 function isPrefix(value: unknown): value is string {
-  return isLocation(value) || (typeof value === "string" && value.startsWith("*.") && isHost(value.slice(2)));
+  // `lan` alone would be no registry, but `x.lan` is one.
+  return isLocation(value) || (typeof value === "string" && value.startsWith("*.") && isHost(`x${value.slice(1)}`));
 }
 
 function isProxy(value: unknown): value is string {

@@ -22,7 +22,9 @@ export interface Scope {
 export function parseScope(text: string): Scope | string {
   if (text === "*") return { text, kind: "all" };
   if (text.startsWith("*.")) {
-    const isDomain = registryOf(text.slice(2)) === text.slice(2) && !/[:[]/.test(text);
+    // `lan` alone would be no registry, but `x.lan` is one.
+    const host = `x${text.slice(1)}`;
+    const isDomain = registryOf(host) === host && !/[:[]/.test(text);
     return isDomain ? { text, kind: "subdomains" } : 'is no domain such as "*.example.com"';
   }
   if (registryOf(text) === text) return { text, kind: "prefix" };
