@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { stringify } from "smol-toml";
 import { formatError } from "../../errors/gantry-error.ts";
@@ -65,6 +66,19 @@ describe("findRule", () => {
 });
 
 describe("parseTrustPolicy", () => {
+  test("the example is understood", () => {
+    const example = readFileSync(new URL("../../../examples/trust.toml", import.meta.url), "utf8");
+    const { rules } = parseTrustPolicy(example);
+    expect(
+      rules.map(({ scope, action, threshold, require }) => [scope.text, action, threshold, require.length]),
+    ).toEqual([
+      ["*", "warn", 1, 0],
+      ["*.lan", "accept", 1, 0],
+      ["registry.example.com:5000/team", "reject", 1, 1],
+      ["registry.example.com:5000/team/app", "reject", 2, 3],
+    ]);
+  });
+
   test("reads rules with all their parts", () => {
     const { rules } = parseTrustPolicy(`
       [[rule]]
