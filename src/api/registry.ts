@@ -55,4 +55,6 @@ export type RegistryUpkeepNotice =
       readonly bytes: number;
       readonly damaged: number;
       readonly repaired: number;
+      /** Of passes before, needed and still not here. */
+      readonly missing: number;
     };

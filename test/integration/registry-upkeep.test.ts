@@ -176,10 +176,17 @@ describe("upkeep of a registry that serves", () => {
     });
     expect(result).toMatchObject({ kind: "verified", blobs: 3, damaged: 1, repaired: 0 });
     expect((await fetch(`${registry.url}/v2/team/app/blobs/${digestOf("layer")}`)).status).toBe(404);
+    expect(await registry.upkeep({ Task: "scrub", BytesPerSecond: 0 })).toEqual([
+      {
+        kind: "line",
+        line: `${digestOf("layer")} is missing since it was damaged: its 6 of 5 bytes hash to ${digestOf("rotten")}; needed by repository team/app; push or pull it again, and it is mended`,
+      },
+      expect.objectContaining({ kind: "verified", damaged: 0, missing: 1 }),
+    ]);
     expect(await client.push("1", ["config", "layer"])).toBe(manifest);
     await client.pull(manifest);
     const again = await registry.upkeep({ Task: "scrub", BytesPerSecond: 0 });
-    expect(again).toEqual([expect.objectContaining({ kind: "verified", damaged: 0 })]);
+    expect(again).toEqual([expect.objectContaining({ kind: "verified", damaged: 0, missing: 0 })]);
   });
 
   test("what rotted in a copy of another registry is had from there again, manifests too", async () => {

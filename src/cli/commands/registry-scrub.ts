@@ -16,10 +16,11 @@ export const command = defineCommand({
     const rate = flags.rate === undefined ? {} : { BytesPerSecond: flags.rate };
     const result = await runUpkeep(context, { Task: "scrub", ...rate }, flags);
     if (result.kind !== "verified") return 0;
-    const { blobs, bytes, damaged, repaired } = result;
+    const { blobs, bytes, damaged, repaired, missing } = result;
+    const before = missing === 0 ? "" : `; ${missing} of before are still missing`;
     await context.terminal.stdout.write(
-      `verified ${blobs} blobs of ${bytes} bytes: ${damaged} were damaged, ${repaired} of them repaired\n`,
+      `verified ${blobs} blobs of ${bytes} bytes: ${damaged} were damaged, ${repaired} of them repaired${before}\n`,
     );
-    return damaged > repaired ? 1 : 0;
+    return damaged > repaired || missing > 0 ? 1 : 0;
   },
 });

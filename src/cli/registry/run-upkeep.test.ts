@@ -124,9 +124,14 @@ describe("upkeep of what a daemon has", () => {
     const kept = "2 tags and 1 manifests; what was pushed or pulled within 1h stays\n";
     expect((await ask("retention", [retained])).stdout).toBe(`removed ${kept}`);
     expect((await ask("retention --dry-run", [retained])).stdout).toBe(`would remove ${kept}`);
-    const verified = { kind: "verified", blobs: 1, bytes: 5, damaged: 1, repaired: 1 } as const;
+    const verified = { kind: "verified", blobs: 1, bytes: 5, damaged: 1, repaired: 1, missing: 0 } as const;
     const scrubbed = await ask("scrub --rate 1m", [verified]);
     expect([scrubbed.status, scrubbed.requests]).toEqual([0, [{ Task: "scrub", BytesPerSecond: 1_048_576 }]]);
+    const lacking = await ask("scrub", [{ ...verified, missing: 2 }]);
+    expect([lacking.status, lacking.stdout]).toEqual([
+      1,
+      "verified 1 blobs of 5 bytes: 1 were damaged, 1 of them repaired; 2 of before are still missing\n",
+    ]);
   });
 
   test("a failure is told, and so is a daemon that is gone", async () => {

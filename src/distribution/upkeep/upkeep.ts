@@ -180,8 +180,9 @@ export class Upkeep implements AsyncDisposable {
 
   async #scrub({ bytesPerSecond, signal, tell, onProblem }: ScrubRequest): Promise<ScrubOutcome> {
     const { counters } = this;
-    const outcome = { blobs: 0, bytes: 0, damaged: 0, repaired: 0 };
-    const { warn } = this.#parts;
+    const outcome = { blobs: 0, bytes: 0, damaged: 0, repaired: 0, missing: 0 };
+    const { warn, content } = this.#parts;
+    const missing = [...missingBlobs(this.#parts)];
     await this.#scrubber.run({
       bytesPerSecond: bytesPerSecond ?? this.#parts.config().scrub.bytesPerSecond,
       signal: signal === undefined ? this.#ended.signal : AbortSignal.any([signal, this.#ended.signal]),
@@ -200,6 +201,11 @@ export class Upkeep implements AsyncDisposable {
         (tell ?? warn)(formatDamage(damage));
       },
     });
+    for (const { digest, finding, needed } of missing) {
+      if (content.has(digest)) continue;
+      outcome.missing += 1;
+      (tell ?? warn)(`${digest} is missing since it was damaged: ${finding}; needed by ${needed.join(", ")}; ${MEND}`);
+    }
     counters.scrubPasses += 1;
     return outcome;
   }
@@ -244,6 +250,20 @@ export interface ScrubOutcome {
   readonly bytes: number;
   readonly damaged: number;
   readonly repaired: number;
+  /** Those of passes before that something needs and nobody has pushed or pulled again. */
+  readonly missing: number;
+}
+
+const MEND = "push or pull it again, and it is mended";
+
+/** What was found damaged by now, is needed, and is not here. */
+function* missingBlobs(
+  parts: Pick<UpkeepParts, "state" | "content">,
+): Generator<{ readonly digest: Digest; readonly finding: string; readonly needed: readonly string[] }> {
+  for (const { digest, finding, isMended } of parts.content.quarantine.list()) {
+    const needed = isMended ? [] : neededBy(parts, digest);
+    if (needed.length > 0) yield { digest, finding, needed };
+  }
 }
 
 function formatLink({ repository, digest, sizeBytes }: BlobLink): string {
@@ -253,6 +273,6 @@ function formatLink({ repository, digest, sizeBytes }: BlobLink): string {
 /** What was found, in one sentence. */
 export function formatDamage({ digest, finding, neededBy: needed, isRepaired }: Damage): string {
   const who = needed.length === 0 ? "nothing needs it" : `needed by ${needed.join(", ")}`;
-  const what = isRepaired ? "repaired" : "push or pull it again, and it is mended";
+  const what = isRepaired ? "repaired" : MEND;
   return `${digest} is damaged: ${finding}; ${who}; ${what}`;
 }
