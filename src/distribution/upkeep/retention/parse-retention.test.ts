@@ -54,6 +54,15 @@ describe("parseRetention", () => {
     expect(parse("x").problems).toEqual(["retention is not a list of tables: write [[retention]]"]);
   });
 
+  test("a pattern that fits no name of a repository is refused: its rule would hold for nothing", () => {
+    const patterns = ["a/**", "?/b-c_d.e/*", "Team/**", "registry.lan:5000/team", "/team", "team/"];
+    const why =
+      "which fits no repository: write it without the registry, in lower case and without a slash at either end";
+    expect(parse([{ repositories: patterns, "keep-tags": 1 }]).problems).toEqual(
+      patterns.slice(2).map((pattern) => `retention[0].repositories has "${pattern}", ${why}`),
+    );
+  });
+
   test("whatever the document holds, it is either understood or refused", () => {
     fc.assert(fc.property(fc.anything(), (value) => Array.isArray(parse(value).rules)));
     fc.assert(fc.property(fc.array(fc.dictionary(fc.string(), fc.anything())), (value) => parse(value) !== undefined));

@@ -48,6 +48,12 @@ function readRule(reader: Reader): RetentionRule {
   const { table, place, problems } = reader;
   const repositories = readPatterns(reader, "repositories") ?? [];
   if (table.repositories === undefined) problems.push(`${place}.repositories is missing: "**" means all`);
+  for (const pattern of repositories.filter((one) => !fitsRepositories(one))) {
+    const belongs = "without the registry, in lower case and without a slash at either end";
+    problems.push(
+      `${place}.repositories has ${JSON.stringify(pattern)}, which fits no repository: write it ${belongs}`,
+    );
+  }
   const keep = readPatterns(reader, "keep");
   const optional = {
     keepTags: readCount(reader, "keep-tags"),
@@ -74,6 +80,11 @@ function readPatterns({ table, place, problems }: Reader, key: Key): readonly st
   if (list.length > 0 && list.every(isPattern)) return list;
   problems.push(`${place}.${key} is not a pattern such as "v*", or a list of them`);
   return [];
+}
+
+/** False for what no name of a repository has, so that the rule would hold for nothing. */
+function fitsRepositories(pattern: string): boolean {
+  return /^(?!\/)[a-z0-9._/*?-]+(?<!\/)$/.test(pattern);
 }
 
 function readCount({ table, place, problems }: Reader, key: Key): number | undefined {
