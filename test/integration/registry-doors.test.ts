@@ -5,7 +5,12 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import type { RegistryNotice } from "../../src/api/registry.ts";
 import { runRegistry } from "../../src/daemon/run-registry.ts";
-import { canMakeCertificates, makeAuthority, makeCertificate } from "../support/certificates.ts";
+import {
+  canMakeCertificates,
+  makeAuthority,
+  makeCertificate,
+  makeExpiredCertificate,
+} from "../support/certificates.ts";
 
 /** A registry over a root of its own, as `gantry registry serve --root --config` makes it. */
 async function startRegistry(folder: string, config: string) {
@@ -177,6 +182,35 @@ describe("a registry's doors", () => {
       `there is no ${join(folder, "acess.toml")}: without it everybody could do everything`,
     );
     await opening.catch(() => undefined);
+  });
+
+  test.skipIf(!canMakeCertificates())("tell of a certificate that is over, until there is a new one", async () => {
+    const folder = makeFolder();
+    const authority = makeAuthority(folder);
+    const [over, fresh] = [
+      makeExpiredCertificate(folder, "over", authority),
+      makeCertificate(folder, "new", authority),
+    ];
+    const files = { certificate: join(folder, "tls.pem"), key: join(folder, "tls.key") };
+    const use = (made: typeof over): void => {
+      for (const kind of ["certificate", "key"] as const) copyFileSync(made[kind], files[kind]);
+    };
+    use(over);
+    const tls = `[tls]\ncertificate = "tls.pem"\nkey = "tls.key"\n`;
+    const registry = await startRegistry(folder, `listen = "127.0.0.1:0"\n${tls}`);
+    try {
+      const told = [
+        expect.stringMatching(
+          /^clients refuse the certificate in .+tls\.pem, which is over since .+ GMT \(put a new one/,
+        ),
+      ];
+      expect(registry.warnings()).toEqual(told);
+      use(fresh);
+      await until(async () => (await shownName(registry.address).catch(() => "")) === "new");
+      expect(registry.warnings()).toEqual(told);
+    } finally {
+      await registry.stop();
+    }
   });
 
   test.skipIf(!canMakeCertificates())("take a new certificate when it is there whole, and not before", async () => {

@@ -45,11 +45,23 @@ export function makeAuthority(folder: string, name = "authority"): MadeCertifica
 
 /** Makes a certificate for 127.0.0.1 and localhost, whose common name is `name`. */
 export function makeCertificate(folder: string, name: string, authority: MadeCertificate): MadeCertificate {
+  return makeCertificateFor("2", { folder, name, authority });
+}
+
+/** As `makeCertificate`, one whose time was over yesterday. */
+export function makeExpiredCertificate(folder: string, name: string, authority: MadeCertificate): MadeCertificate {
+  return makeCertificateFor("-1", { folder, name, authority });
+}
+
+function makeCertificateFor(
+  days: string,
+  { folder, name, authority }: { readonly folder: string; readonly name: string; readonly authority: MadeCertificate },
+): MadeCertificate {
   const made = { certificate: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
   const [request, extensions] = [join(folder, `${name}.csr`), join(folder, `${name}.ext`)];
   writeFileSync(extensions, "subjectAltName=DNS:localhost,IP:127.0.0.1");
   openssl("req", ...NEW_KEY, "-keyout", made.key, "-out", request, "-subj", `/CN=${name}`);
   const signer = ["-CA", authority.certificate, "-CAkey", authority.key, "-CAcreateserial"];
-  openssl("x509", "-req", "-in", request, ...signer, "-days", "2", "-out", made.certificate, "-extfile", extensions);
+  openssl("x509", "-req", "-in", request, ...signer, "-days", days, "-out", made.certificate, "-extfile", extensions);
   return made;
 }

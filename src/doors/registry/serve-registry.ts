@@ -1,12 +1,12 @@
 import { diskError } from "../../errors/disk-error.ts";
 import { formatError } from "../../errors/gantry-error.ts";
-import { type HttpPeer, type HttpServer, serveHttp } from "../../platform/http-server.ts";
+import { type HttpPeer, type HttpServer, type ServerTls, serveHttp } from "../../platform/http-server.ts";
 import { addCommonHeaders } from "./common-headers.ts";
 import { errorResponse } from "./error-response.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { listenOn } from "./listen-on.ts";
 import { answerRegistry, type RegistryDoorOptions } from "./registry-door.ts";
-import { readTlsFiles, stampOfTlsFiles, type TlsFiles } from "./tls-files.ts";
+import { findLapse, readTlsFiles, stampOfTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 export interface ServeRegistryOptions extends RegistryDoorOptions {
   readonly listen: ListenAddress;
@@ -33,7 +33,8 @@ const TLS_LOOK_MS = 2000;
  */
 export async function serveRegistry(options: ServeRegistryOptions): Promise<RegistryDoor> {
   const { listen, tls } = options;
-  const secure = tls === undefined ? {} : { tls: readTlsFiles(tls) };
+  const certificates = tls === undefined ? undefined : readTlsFiles(tls);
+  const secure = certificates === undefined ? {} : { tls: certificates };
   const handle = (request: Request, peer: HttpPeer): Promise<Response> => answerRegistry(request, peer, options);
   const onUnreadable = (error: unknown): Response => answerUnreadable(error, options);
   const onScarce = (limit: number): void =>
@@ -43,7 +44,8 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Regi
   const server = await listenOn("registry", listen, () =>
     serveHttp({ ...listen, ...secure, handle, onUnreadable, onScarce }),
   );
-  const watch = tls === undefined ? undefined : watchTls(tls, server, options.warn);
+  const watch =
+    tls === undefined || certificates === undefined ? undefined : watchTls({ ...options, tls, certificates }, server);
   const close = async (): Promise<void> => {
     clearInterval(watch);
     await server.close();
@@ -60,18 +62,39 @@ function answerUnreadable(cause: unknown, { warn }: RegistryDoorOptions): Respon
   return response;
 }
 
+interface WatchTlsOptions extends Pick<RegistryDoorOptions, "now" | "warn"> {
+  readonly tls: TlsFiles;
+  /** What is shown by now. */
+  readonly certificates: ServerTls;
+}
+
 function watchTls(
-  files: TlsFiles,
+  { tls: files, certificates, now, warn }: WatchTlsOptions,
   server: HttpServer,
-  warn: (sentence: string) => void,
 ): ReturnType<typeof setInterval> {
   let known = stampOfTlsFiles(files);
+  let shown = certificates;
+  let toldLapse: string | undefined;
+  const tellLapse = (): void => {
+    const lapse = findLapse(shown, now());
+    if (lapse !== undefined && lapse !== toldLapse) {
+      warn(
+        `clients refuse the certificate in ${files.certificate}, which ${lapse} (put a new one there: it is taken at once)`,
+      );
+    }
+    toldLapse = lapse;
+  };
+  tellLapse();
   const look = async (): Promise<void> => {
+    tellLapse();
     const stamp = stampOfTlsFiles(files);
     if (stamp === known) return;
     known = stamp;
     try {
-      await server.replaceTls(readTlsFiles(files));
+      const fresh = readTlsFiles(files);
+      await server.replaceTls(fresh);
+      shown = fresh;
+      tellLapse();
     } catch (error) {
       warn(`the registry keeps the certificate that it has: ${formatError(error)}`);
     }

@@ -34,6 +34,14 @@ export function readTlsFiles(files: TlsFiles): ServerTls {
   return { cert, key, clientAuthority };
 }
 
+/** Why clients refuse a certificate at this moment, for its time; undefined if that is right. */
+export function findLapse({ cert }: Pick<ServerTls, "cert">, nowMs: number): string | undefined {
+  const { validFrom, validTo } = new X509Certificate(cert);
+  if (nowMs > Date.parse(validTo)) return `is over since ${validTo}`;
+  if (nowMs < Date.parse(validFrom)) return `begins at ${validFrom} only`;
+  return undefined;
+}
+
 /** Changes when one of the files does. */
 export function stampOfTlsFiles({ certificate, key, clientAuthority }: TlsFiles): string {
   return [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])].map(fileStamp).join(",");
