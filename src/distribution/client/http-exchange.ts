@@ -76,8 +76,17 @@ const FAILURES: Readonly<Record<string, readonly [string, string | undefined, bo
   ERR_TLS_CERT_ALTNAME_INVALID: ["its certificate is for another name", CERTIFICATE_HINT, false],
 };
 
+/** What happened to a connection, in words; undefined for what is not known by its code. */
+export function networkReason(cause: unknown): string | undefined {
+  return FAILURES[codeOf(cause)]?.[0];
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
+}
+
 function describeFailure(url: URL, cause: unknown): HttpResult {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const code = codeOf(cause);
   const [what, hint, isTransient] = FAILURES[code] ?? ["the connection broke", undefined, true];
   const failure = new GantryError("unavailable", `cannot reach registry ${url.host}: ${what}`, {
     ...(hint === undefined ? {} : { hint }),

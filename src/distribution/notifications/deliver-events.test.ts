@@ -101,6 +101,19 @@ describe("notifications", () => {
     ]);
   });
 
+  test("say where nobody listens", async () => {
+    const { url, [Symbol.dispose]: close } = await listen([]);
+    close();
+    const { outbox } = openOutbox();
+    const { warnings, stop } = deliver(outbox, url);
+    outbox.append(event("a"));
+    await until(() => warnings.length > 0);
+    await stop();
+    expect(warnings).toEqual([
+      `notifications: one does not take events, which wait: cannot reach ${new URL(url).host}: connection refused`,
+    ]);
+  });
+
   test("that somebody ignores do not wait for them", () => {
     const { outbox } = openOutbox();
     const [one, two] = [ONE, { name: "two", ignoredActions: ["pull"] as const }];

@@ -1,4 +1,5 @@
 import { formatError } from "../../errors/gantry-error.ts";
+import { networkReason } from "../client/http-exchange.ts";
 import type { EventOutbox } from "./event-outbox.ts";
 import { ENVELOPE_TYPE, type EventSource, formatEnvelope } from "./format-envelope.ts";
 import type { NotificationEndpoint } from "./parse-notifications.ts";
@@ -80,7 +81,7 @@ async function post(
     await response.body?.cancel();
     return response.ok ? undefined : `it answered ${response.status}`;
   } catch (error) {
-    return formatError(error);
+    return `cannot reach ${new URL(endpoint.url).host}: ${networkReason(error) ?? formatError(error)}`;
   }
 }
 
