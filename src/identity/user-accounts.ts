@@ -42,6 +42,11 @@ export class UserAccounts {
     this.#options = options;
   }
 
+  /** The file; it need not be there yet. */
+  get path(): string {
+    return this.#options.path;
+  }
+
   /** @throws `invalid-argument` if the file has problems, naming them. */
   list(): readonly User[] {
     return [...this.#rules().users.values()];

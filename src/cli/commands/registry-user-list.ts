@@ -25,7 +25,10 @@ export const command = defineCommand({
   },
   arguments: { min: 0, max: 0 },
   async run(context, { flags }) {
-    const users = (await openAccessFile(context, flags)).list();
+    const accounts = await openAccessFile(context, flags);
+    const users = accounts.list();
+    // Where it was looked for: a root that is misspelled has no users either.
+    if (users.length === 0) await context.terminal.stderr.write(`gantry: there are no users in ${accounts.path}\n`);
     const format = flags.format === undefined ? {} : { format: flags.format };
     await context.terminal.stdout.write(renderList(users, USER_LIST, { ...format, quiet: flags.quiet }));
     return 0;

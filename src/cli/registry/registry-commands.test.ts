@@ -66,7 +66,11 @@ describe("gantry registry user", () => {
       status: 1,
       stderr: "gantry: the password is empty\n",
     });
-    expect((await gantry("user list -q")).stdout).toBe("");
+    expect(await gantry("user list -q")).toMatchObject({
+      status: 0,
+      stdout: "",
+      stderr: `gantry: there are no users in ${join(root, "access.toml")}\n`,
+    });
   });
 
   test("who is removed and still named is told of", async () => {
