@@ -2,6 +2,7 @@
 # A registry with users and rights, alone over a root of its own: what access.toml lets whom do, and how a client gets a token.
 set -eu
 cd "$(dirname "$0")"
+command -v curl >/dev/null || { echo "this example asks the registry with curl, which is not installed" >&2 && exit 1; }
 
 root=$(mktemp -d)
 listen=127.0.0.1:${PORT:-5055}
@@ -19,7 +20,11 @@ done
 
 ../gantry registry serve --root "$root" --listen "$listen" &
 server=$!
-until curl --silent --output /dev/null "http://$listen/v2/"; do sleep 0.1; done
+until curl --silent --include "http://$listen/v2/" | grep -qi "^docker-distribution"; do
+	# It has said why it ended.
+	kill -0 "$server" 2>/dev/null || exit 1
+	sleep 0.1
+done
 
 echo "Without a name the registry answers:"
 curl --silent --include "http://$listen/v2/" | grep -i "^http\|^www-authenticate"

@@ -35,6 +35,18 @@ describe.skipIf(reason !== undefined)("examples", () => {
     expect(printed).toMatch(/talks to Gantry .*\nhello from [0-9a-f]{12}\n/);
   });
 
+  test("a registry with rights says what it lets whom do, and ends where its port is taken", async () => {
+    const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+    const { port } = other;
+    const registry = (): Promise<string> =>
+      example("timeout", "30", "env", `PORT=${port}`, join(examples, "private-registry.sh"));
+    expect(await registry().catch(String)).toContain(`the registry cannot listen on 127.0.0.1:${port}`);
+    await other.stop(true);
+    const printed = await registry();
+    expect(printed).toContain("bob push team/app     denied: no rule lets bob push to team/app\n");
+    expect(printed).toEndWith('"scope":"repository:team/app:pull,push"\n');
+  });
+
   test("TypeScript runs what nobody has to trust", async () => {
     const printed = await example(process.execPath, join(examples, "sandbox.ts"));
     expect(printed).toMatch(/^I am process 1 of [0-9a-f]{12}\nand may not write\nit ended with 0\n$/);
