@@ -9,8 +9,8 @@ export interface BlobSpan {
   readonly end: number;
 }
 
-/** A file, or bytes as they come. */
-export type BlobBody = Blob | AsyncGenerator<Uint8Array, unknown, undefined>;
+/** Bytes that are there, a file that is opened when it is read, or bytes as they come. */
+export type BlobBody = Blob | ReadableStream<Uint8Array> | AsyncGenerator<Uint8Array, unknown, undefined>;
 
 /**
  * Where the bytes of blobs lie. Which blobs there are, the database says. Whoever stores or removes has the lock of the digest.

@@ -101,7 +101,7 @@ export class FolderStorage implements BlobStorage {
     }
   }
 
-  async body({ digest }: StoredBlob, { start, end }: BlobSpan): Promise<Blob> {
+  async body({ digest }: StoredBlob, { start, end }: BlobSpan): Promise<ReadableStream<Uint8Array>> {
     return fileBody(this.path(digest), start, end);
   }
 

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -158,9 +159,30 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
       await server.close();
     });
 
+    test("sends a span of a file, and ends the connection if the file is too short for it", async () => {
+      const path = join(folder, "file");
+      const bytes = randomBytes(2_000_000);
+      writeFileSync(path, bytes);
+      const handle: HttpServerOptions["handle"] = async ({ url }) => {
+        const end = url.endsWith("/long") ? 3_000_000 : 1_700_001;
+        return new Response(fileBody(path, 3, end), { headers: { "content-length": String(end - 3) } });
+      };
+      const { server, socket } = await begin(handle);
+      const received: Buffer[] = [];
+      socket.on("data", (chunk: Buffer) => received.push(chunk));
+      const closed = once(socket, "close");
+      socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+      await closed;
+      const whole = Buffer.concat(received);
+      const start = whole.indexOf("\r\n\r\n") + 4;
+      expect(whole.subarray(start, start + 1_699_998).equals(bytes.subarray(3, 1_700_001))).toBe(true);
+      expect(whole.subarray(start + 1_699_998).toString("latin1")).toStartWith("HTTP/1.1 200 OK");
+      await server.close();
+    });
+
     test("says that a file cannot be read, if that is known before its first byte", async () => {
       const handle = async (): Promise<Response> =>
-        new Response(fileBody(join(folder, "none")), { headers: { "content-length": "10" } });
+        new Response(fileBody(join(folder, "none"), 0, 10), { headers: { "content-length": "10" } });
       const onUnreadable = (error: unknown): Response =>
         new Response((error as NodeJS.ErrnoException).code, { status: 503, headers: { connection: "close" } });
       const { server, socket } = await begin(handle, { onUnreadable });

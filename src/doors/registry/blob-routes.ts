@@ -70,7 +70,7 @@ async function bytesOf(
   { parts, warn }: RegistryExchange,
 ): Promise<Blob | ReadableStream<Uint8Array>> {
   const body = download?.read(span.start, span.end) ?? (await parts.blobs.body(digest, span));
-  if (body instanceof Blob) return body;
+  if (body instanceof Blob || body instanceof ReadableStream) return body;
   return madeBody(body, (error) =>
     warn(`the answer with ${digest} ended early: ${isGantryError(error) ? formatError(error) : error}`),
   );
