@@ -41,3 +41,11 @@ test("certificates that cannot be read are told so, too", async () => {
     `gantry: cannot use the certificates in ${folder}: is a directory\n`,
   );
 });
+
+test.each(["build", "=42"])("an annotation without a name or a value is refused: %s", async (annotation) => {
+  const { status, stderr } = await sign("--key", key, "--annotation", annotation);
+  expect([status, stderr.split("\n")[0]]).toEqual([
+    125,
+    `invalid argument "${annotation}" for "-a, --annotation" flag: write it as NAME=VALUE`,
+  ]);
+});

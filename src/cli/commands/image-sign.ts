@@ -3,7 +3,7 @@ import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { familiarReference } from "../../oci/reference.ts";
 import { fileReason } from "../../platform/file-reason.ts";
 import { defineCommand } from "../command.ts";
-import { absentSwitch, textFlag, textListFlag } from "../flags/flag.ts";
+import { absentSwitch, listFlag, textFlag } from "../flags/flag.ts";
 import { askPassword } from "../registry/ask-password.ts";
 import type { Terminal } from "../terminal.ts";
 import { resolveHostPath } from "../values/host-path.ts";
@@ -13,7 +13,7 @@ import { PROGRAM_VERSION } from "../version.ts";
 export const command = defineCommand({
   usage: "[OPTIONS] --key FILE NAME[:TAG|@DIGEST]",
   flags: {
-    annotation: textListFlag("Say this in the signature, too: NAME=VALUE", { short: "a" }),
+    annotation: listFlag(parseAnnotation, "Say this in the signature, too: NAME=VALUE", { short: "a" }),
     certificate: textFlag("The signer's certificate and those up to the root, in one PEM file (notation)"),
     format: textFlag("cosign, cosign-bundle or notation", { shownDefault: "cosign" }),
     key: textFlag("The private key: one of cosign's, or in PEM"),
@@ -44,6 +44,12 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** What is signed stands for good: a value that was forgotten is not taken for an empty one, as cosign has it. */
+function parseAnnotation(text: string): string {
+  if (text.indexOf("=") > 0) return text;
+  throw new GantryError("invalid-argument", "write it as NAME=VALUE");
+}
 
 function readKey(name: string, path: string): string {
   try {
