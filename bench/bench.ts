@@ -1,7 +1,7 @@
 /**
  * Gantry beside what is installed of docker, podman, runc and crun, in alternating runs:
  *
- *     npm run bench                     all of it, about ten minutes
+ *     npm run bench                     all of it, some twenty minutes
  *     npm run bench -- run burst        some of it
  *     npm run bench -- registry          the registry beside docker-registry, distribution and zot
  *     npm run bench -- --write          and put the table into the README

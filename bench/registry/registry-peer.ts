@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,9 +13,16 @@ export interface RegistryPeer extends AsyncDisposable {
   /** `127.0.0.1:PORT`, plain HTTP, open to everybody. */
   readonly host: string;
   readonly pid: number;
+  /** Removes the bytes of blobs, and of uploads that were broken off. What it knows of them stays: only for what looks at neither. */
+  dropBytes(): void;
 }
 
-interface Launch {
+/** Where its storage is. @default the folder for temporary files */
+export interface PeerPlace {
+  readonly parent?: string;
+}
+
+interface Launch extends PeerPlace {
   readonly name: string;
   readonly version: string;
   /** Its command line, for a folder of its own and the address where it is to listen. */
@@ -48,19 +55,20 @@ function goProgram(name: string, module: string): string {
 }
 
 /** Debian's, version 2 of the distribution project's. */
-export function startDockerRegistry(): Promise<RegistryPeer> {
+export function startDockerRegistry(place: PeerPlace = {}): Promise<RegistryPeer> {
   const program = findProgram("docker-registry");
   if (program === undefined) throw new PeerAbsent("docker-registry: it is not installed");
-  return launchDistribution("docker-registry", program);
+  return launchDistribution("docker-registry", program, place);
 }
 
-export function startDistribution(): Promise<RegistryPeer> {
-  return launchDistribution("distribution", goProgram("registry", DISTRIBUTION));
+export function startDistribution(place: PeerPlace = {}): Promise<RegistryPeer> {
+  return launchDistribution("distribution", goProgram("registry", DISTRIBUTION), place);
 }
 
-function launchDistribution(name: string, program: string): Promise<RegistryPeer> {
+function launchDistribution(name: string, program: string, place: PeerPlace): Promise<RegistryPeer> {
   const version = / v?(\S+)\s*$/.exec(Bun.spawnSync([program, "--version"]).stdout.toString())?.[1] ?? "?";
   return launch({
+    ...place,
     name,
     version,
     command(folder, { hostname, port }) {
@@ -76,9 +84,10 @@ function launchDistribution(name: string, program: string): Promise<RegistryPeer
   });
 }
 
-export function startZot(): Promise<RegistryPeer> {
+export function startZot(place: PeerPlace = {}): Promise<RegistryPeer> {
   const program = goProgram("zot", ZOT);
   return launch({
+    ...place,
     name: "zot",
     version: ZOT.split("@v")[1] ?? "?",
     command(folder, { hostname, port }) {
@@ -92,9 +101,10 @@ export function startZot(): Promise<RegistryPeer> {
 }
 
 /** The packaged program, without an engine. */
-export function startGantryRegistry(): Promise<RegistryPeer> {
+export function startGantryRegistry(place: PeerPlace = {}): Promise<RegistryPeer> {
   const program = process.env.GANTRY_BENCH_PROGRAM?.split(" ") ?? [join(import.meta.dir, "../../dist/gantry")];
   return launch({
+    ...place,
     name: "gantry",
     version: packageFile.version,
     command: (folder, { hostname, port }) => [
@@ -109,8 +119,8 @@ export function findZb(): string {
   return goProgram("zb", ZB);
 }
 
-async function launch({ name, version, command }: Launch): Promise<RegistryPeer> {
-  const folder = mkdtempSync(join(tmpdir(), `gantry-bench-${name}-`));
+async function launch({ name, version, command, parent = tmpdir() }: Launch): Promise<RegistryPeer> {
+  const folder = mkdtempSync(join(parent, `gantry-bench-${name}-`));
   const address = { hostname: "127.0.0.1", port: await freePort() };
   const host = `${address.hostname}:${address.port}`;
   const log = join(folder, "log");
@@ -129,7 +139,8 @@ async function launch({ name, version, command }: Launch): Promise<RegistryPeer>
         throw new Error(`${name} ended with ${child.exitCode}:\n${readFileSync(log, "utf8")}`);
       await Bun.sleep(50);
     }
-    return { name, version, host, pid: child.pid, [Symbol.asyncDispose]: dispose };
+    const dropBytes = (): void => dropLargeFiles(folder);
+    return { name, version, host, pid: child.pid, dropBytes, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -148,4 +159,15 @@ function freePort(): Promise<number> {
     server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
   });
   return promise;
+}
+
+const LARGE_BYTES = 1 << 20;
+
+function dropLargeFiles(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    // It may have removed one itself by now; and databases are large too.
+    const sizeBytes = entry.isFile() ? (statSync(path, { throwIfNoEntry: false })?.size ?? 0) : 0;
+    if (sizeBytes > LARGE_BYTES && !entry.name.includes(".db")) rmSync(path, { force: true });
+  }
 }

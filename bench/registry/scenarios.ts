@@ -20,6 +20,8 @@ export interface Scenario {
   readonly showsPeak?: boolean;
   /** Tell how long somebody else waits for an answer meanwhile. @default false */
   readonly showsPing?: boolean;
+  /** Storage is memory, since what is pushed is more than a disk takes in that time: it is the registry that is measured. @default false */
+  readonly isInMemory?: boolean;
   /** How long a registry may rest before, which has memory to give back since its connections were broken. */
   readonly restMs?: number;
 }
@@ -32,8 +34,7 @@ const CLIENTS = 64;
 const GETS = 10_000;
 const REST_MS = 3000;
 const PULL_MS = 5000;
-/** So short that the kernel keeps all in memory: then it is the registry that is measured, and not the disk. */
-const PUSH_MS = 2000;
+const PUSH_MS = 3000;
 const FILLER_BYTES = 1 << 20;
 
 async function pushAll(host: string, blobs: readonly LoadBlob[]): Promise<undefined> {
@@ -110,7 +111,7 @@ export function scenarios(): readonly Scenario[] {
       restMs: REST_MS,
     },
     {
-      what: "64 clients push a blob of 1 GB each, the first 2 s",
+      what: "64 clients push a blob of 1 GB each into memory, the first 3 s",
       unit: "MB/s",
       rounds: 3,
       // Its end is not reached: nobody looks at the digest.
@@ -118,6 +119,7 @@ export function scenarios(): readonly Scenario[] {
       run: (host, blobs) => moveAll(host, blobs, { way: "push", durationMs: PUSH_MS }),
       showsPeak: true,
       showsPing: true,
+      isInMemory: true,
       restMs: REST_MS,
     },
   ];

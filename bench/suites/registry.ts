@@ -19,6 +19,8 @@ const MEGABYTE = 1e6;
 const FASTER = 1.5;
 const PEAK_MEGABYTES = 150;
 
+const STARTS = [startGantryRegistry, startDockerRegistry, startDistribution, startZot];
+
 /** What one round of a scenario gave for one registry. */
 interface Sample {
   readonly value: number;
@@ -59,6 +61,7 @@ async function measure(scenario: Scenario, peers: readonly RegistryPeer[]): Prom
       if (round === -1) await scenario.prepare?.(peer.host, blobs);
       const one = await sample(scenario, peer, blobs);
       if (round >= 0) of.push(one);
+      if (scenario.isInMemory === true) peer.dropBytes();
     }
   }
   const medians = (pick: (one: Sample) => number): Readonly<Record<string, number>> =>
@@ -81,6 +84,12 @@ async function measure(scenario: Scenario, peers: readonly RegistryPeer[]): Prom
   return rows;
 }
 
+async function measureInMemory(scenario: Scenario): Promise<readonly Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const starts = STARTS.map((start) => () => start({ parent: "/dev/shm" }));
+  return await measure(scenario, await openContenders(starts, stack));
+}
+
 function aimOf(unit: Scenario["unit"], theirs: number | undefined): Pick<Row, "target"> {
   if (theirs === undefined) return {};
   return { target: { text: `${FASTER} × docker-registry`, limit: unit === "ms" ? theirs / FASTER : theirs * FASTER } };
@@ -97,12 +106,11 @@ export async function benchRegistry(): Promise<{
   readonly peers: readonly { readonly name: string; readonly version: string }[];
 }> {
   await using stack = new AsyncDisposableStack();
-  const starts = [startGantryRegistry, startDockerRegistry, startDistribution, startZot];
-  const peers = await openContenders(starts, stack);
+  const peers = await openContenders(STARTS, stack);
   const rows: Row[] = [];
   for (const scenario of scenarios()) {
     process.stderr.write(`bench: registry: ${scenario.what}…\n`);
-    const measured = await measure(scenario, peers);
+    const measured = await (scenario.isInMemory === true ? measureInMemory(scenario) : measure(scenario, peers));
     process.stderr.write(`${formatTable(measured)}\n`);
     rows.push(...measured);
   }
