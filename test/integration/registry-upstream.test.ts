@@ -22,7 +22,12 @@ function imageOf(note: string): string {
 
 /** The registry that is copied: one image, and it counts what it is asked for. */
 function startUpstream() {
-  const state = { manifest: imageOf("first"), blob: layer as Uint8Array<ArrayBuffer>, isDown: false };
+  const state = {
+    manifest: imageOf("first"),
+    blob: layer as Uint8Array<ArrayBuffer>,
+    isDown: false,
+    isForbidden: false,
+  };
   const asked: string[] = [];
   const held = Promise.withResolvers<void>();
   held.resolve();
@@ -34,6 +39,7 @@ function startUpstream() {
       const path = new URL(request.url).pathname;
       asked.push(`${request.method} ${path}`);
       if (state.isDown) return new Response(null, { status: 503 });
+      if (state.isForbidden) return Response.json({ errors: [{ code: "DENIED" }] }, { status: 403 });
       const digest = sha256(state.manifest);
       const headers = { "content-type": IMAGE, "docker-content-digest": digest };
       if (path === "/v2/library/app/manifests/v1" || path === `/v2/library/app/manifests/${digest}`) {
@@ -80,9 +86,12 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "gantry-upstream-"));
   upstream = startUpstream();
   warnings = [];
+  writeFileSync(join(folder, "password"), "secret");
+  const rule = (prefix: string): string =>
+    `[[upstream]]\nprefix = "${prefix}"\nregistry = "${upstream.host}"\npath = "library"\nrefresh = "1s"\n`;
   writeFileSync(
     join(folder, "registry.toml"),
-    `listen = "127.0.0.1:0"\n[[upstream]]\nprefix = "hub"\nregistry = "${upstream.host}"\npath = "library"\nrefresh = "1s"\n`,
+    `listen = "127.0.0.1:0"\n${rule("hub")}${rule("paid")}username = "us"\npassword-file = "password"\n`,
   );
   const end = new AbortController();
   const listening = Promise.withResolvers<string>();
@@ -169,6 +178,17 @@ describe("a copy of another registry's repository", () => {
     const triesOfOne = 6;
     expect(upstream.asked.filter((line) => line.includes("/other/")).length).toBe(triesOfOne);
   }, 30_000);
+
+  test("stays where its account is refused it, and is gone where nobody may have it any more", async () => {
+    const seen = async (prefix: string): Promise<Response> => await fetch(`${url}/${prefix}/app/manifests/v1`);
+    for (const prefix of ["hub", "paid"]) expect((await seen(prefix)).status).toBe(200);
+    upstream.state.isForbidden = true;
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect((await seen("hub")).status).toBe(404);
+    const stale = await seen("paid");
+    expect([stale.status, stale.headers.get("warning")]).toEqual([200, '110 - "Response is Stale"']);
+    expect(warnings).toEqual([expect.stringContaining(`${upstream.host} cannot be asked, and what is here`)]);
+  });
 
   test("never shows content that does not hash to its digest, nor gives its last byte", async () => {
     await fetch(`${url}/hub/app/manifests/v1`);

@@ -273,7 +273,8 @@ export class RegistryClient {
     const { status, code, text } = problem;
     if (status === 401 || status === 403 || code === "DENIED") {
       const message = `pull access denied for ${repository}, repository does not exist or may require 'docker login': ${text}`;
-      return new GantryError("not-found", message);
+      // Registries that hide what is private say the same of what is not there; whoever knows better looks at the cause.
+      return new GantryError("not-found", message, { cause: new GantryError("permission-denied", text) });
     }
     if (code === "NAME_UNKNOWN") return new GantryError("not-found", `repository ${repository} not found: ${text}`);
     if (status === 404) {

@@ -58,7 +58,7 @@ export class UpstreamCache {
 
   /**
    * Sees to it that a manifest is here, if the other registry has it; `RefreshTimes` says when that is asked. What is here already is good
-   * enough if the other registry cannot be reached.
+   * enough if the other registry cannot be reached, or refuses it to the account that it is asked by.
    *
    * @returns true if it is stale: the other registry could not be asked.
    * @throws `unavailable` if it is not here, and the other registry cannot be reached.
@@ -96,7 +96,8 @@ export class UpstreamCache {
       );
       return { kind: "found" };
     } catch (error) {
-      if (isGantryError(error, "not-found")) {
+      if (isHere && isRefused(upstream, error)) this.#sources.tellOffline(upstream.rule, error);
+      else if (isGantryError(error, "not-found")) {
         if ("tag" in named && isHere) this.#parts.repositories.manifests.untag(repository, named.tag);
         return { kind: "absent" };
       }
@@ -220,6 +221,11 @@ export class UpstreamCache {
       return undefined;
     }
   }
+}
+
+/** True if it is the account that the rule names which may not have it: that says nothing about whether it is still there. */
+function isRefused({ rule }: UpstreamRepository, error: unknown): boolean {
+  return rule.login !== undefined && error instanceof Error && isGantryError(error.cause, "permission-denied");
 }
 
 function unreachable({ rule, remote }: UpstreamRepository, cause: unknown): GantryError {
