@@ -159,6 +159,14 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
       await server.close();
     });
 
+    test("is asked as a proxy is, too: the host of the target counts", async () => {
+      const { server, socket } = await begin(async ({ url }) => new Response(url));
+      const answer = answerOf(socket);
+      socket.write("GET http://other.test:1/a?b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      expect(await answer).toMatch(/\r\n\r\nhttps?:\/\/other\.test:1\/a\?b$/);
+      await server.close();
+    });
+
     test("sends a span of a file, and ends the connection if the file is too short for it", async () => {
       const path = join(folder, "file");
       const bytes = randomBytes(2_000_000);
@@ -289,14 +297,20 @@ describe.skipIf(!canMakeCertificates())("a server that asks for certificates", (
   }, 30_000);
 
   test("refuses a request whose target is no path, and hands on a Host that is none", async () => {
-    const server = await serve(makeTls(), async ({ url }) => new Response(url, { headers: { connection: "close" } }));
+    const asked: string[] = [];
+    const server = await serve(makeTls(), async ({ url }) => {
+      asked.push(url);
+      return new Response(url, { headers: { connection: "close" } });
+    });
     const ask = async (head: string): Promise<string> => {
       const socket = await open(server);
       const answer = answerOf(socket);
       socket.write(`${head}\r\n\r\n`);
       return await answer;
     };
-    expect(await ask("GET http://other.test/ HTTP/1.1\r\nHost: a")).toStartWith("HTTP/1.1 400 ");
+    const after = "\r\n\r\nGET /here HTTP/1.1\r\nHost: a";
+    expect(await ask(`OPTIONS * HTTP/1.1\r\nHost: a${after}`)).toStartWith("HTTP/1.1 400 ");
+    expect(asked).toEqual([]);
     expect(await ask("GET /here HTTP/1.1\r\nHost: a b[")).toEndWith("\r\n\r\nhttps://a b[/here");
     await server.close();
   });

@@ -50,7 +50,8 @@ export class NodeAnswers {
     if (connection.count > WAITING_MAX) incoming.socket.destroy();
     if (connection.count > 1) await before;
     try {
-      if (!gone.signal.aborted) await this.#answerNow(exchange, gone.signal);
+      // After an answer that ends the connection none follows (RFC 9112, section 9.6).
+      if (!gone.signal.aborted && incoming.socket.writable) await this.#answerNow(exchange, gone.signal);
     } catch {
       // The client went, or the file did in the middle of the answer: it sees a broken one.
       outgoing.destroy();
@@ -136,10 +137,12 @@ function toRequest(
   }: { readonly scheme: string; readonly signal: AbortSignal; readonly body: ReadableStream<Uint8Array> },
 ): Request | undefined {
   const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
-  const said = `${scheme}://${headers.host ?? "localhost"}${url}`;
+  // Whoever takes us for a proxy names the host there, and that counts (RFC 9112, section 3.2.2).
+  const [, host = headers.host ?? "localhost", path = url] = /^https?:\/\/([^/?#]+)(\/.*)$/i.exec(url) ?? [];
+  const said = `${scheme}://${host}${path}`;
   const isHost = URL.canParse(said);
-  const address = isHost ? said : `${scheme}://localhost${url}`;
-  if (!url.startsWith("/") || !URL.canParse(address)) return undefined;
+  const address = isHost ? said : `${scheme}://localhost${path}`;
+  if (!path.startsWith("/") || !URL.canParse(address)) return undefined;
   const all = new Headers();
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     all.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");

@@ -169,7 +169,7 @@ describe("the registry's door", () => {
     expect((await connection.read())?.status).toBe(400);
   });
 
-  test.each(["[", "a%zz", "registry:99999999"])("a Host that is none (%p) is refused", async (host) => {
+  test.each(["[", "a%zz", "registry:99999999", "a\r\nHost: b"])("a Host that is none (%p) is refused", async (host) => {
     const response = await rawRequest(registry.port, ["GET /v2/ HTTP/1.1", `Host: ${host}`]);
     expect(response?.status).toBe(400);
     expect(JSON.parse(response?.body.toString() ?? "")).toMatchObject({ errors: [{ code: "UNSUPPORTED" }] });
