@@ -88,15 +88,20 @@ export class NodeAnswers {
     });
     if (first instanceof Response) return await sendWhole(undefined, first, outgoing);
     writeHead(outgoing, response);
+    let left = Number(response.headers.get("content-length"));
     try {
       for (let next = first; next.done !== true; next = await chunks.next()) {
+        left -= next.value.byteLength;
+        // At once: whoever has the last byte may go on with the next request.
+        if (left <= 0) return void outgoing.end(next.value);
         if (!outgoing.write(next.value)) await once(outgoing, "drain", { signal: gone });
         gone.throwIfAborted();
       }
     } finally {
       await chunks.return().catch(() => undefined);
     }
-    outgoing.end();
+    if (left > 0) outgoing.destroy();
+    else outgoing.end();
   }
 }
 
