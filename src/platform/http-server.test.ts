@@ -8,14 +8,8 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { canMakeCertificates, makeAuthority } from "../../test/support/certificates.ts";
 import { serveWithClientCertificates } from "./client-certificate-server.ts";
-import {
-  fileBody,
-  type HttpServer,
-  type HttpServerOptions,
-  madeBody,
-  type ServerTls,
-  serveHttp,
-} from "./http-server.ts";
+import { fileBody } from "./file-body.ts";
+import { type HttpServer, type HttpServerOptions, madeBody, type ServerTls, serveHttp } from "./http-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-http-"));
 afterAll(() => rmSync(folder, { recursive: true }));

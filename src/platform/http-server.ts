@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { open } from "node:fs/promises";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { DescriptorWatch } from "./descriptor-watch.ts";
@@ -108,29 +107,6 @@ async function requireFree({ hostname, port }: HttpServerOptions): Promise<void>
   await listening;
   probe.close();
   await once(probe, "close");
-}
-
-/** So much of a file is in memory while a client does not take it. Bun's own stream of a file keeps 2 MB and more. */
-const FILE_CHUNK_BYTES = 512 * 1024;
-
-/** The bytes of a file as the body of a response; it is opened when the first is wanted. @param end exclusive */
-export function fileBody(path: string, start: number, end: number): ReadableStream<Uint8Array> {
-  return streamOf(readSpan(path, start, end));
-}
-
-async function* readSpan(path: string, start: number, end: number): AsyncGenerator<Uint8Array, void, undefined> {
-  const file = await open(path);
-  try {
-    for (let position = start; position < end; ) {
-      const wanted = Math.min(FILE_CHUNK_BYTES, end - position);
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, position);
-      if (bytesRead === 0) throw new Error(`${path} ends at byte ${position}, before byte ${end}`);
-      position += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
-  }
 }
 
 /**

@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { spanOf } from "./file-body.ts";
 import type { HttpPeer, HttpServerOptions } from "./http-server.ts";
 import type { IncomingBody } from "./incoming-body.ts";
+import { KernelSender } from "./kernel-sender.ts";
+import { nextTurn } from "./next-turn.ts";
 
 /** A request as node:http has it, and where its answer goes. */
 export interface NodeExchange {
@@ -14,6 +17,9 @@ export interface NodeExchange {
   /** A connection on which the client has to act, and does not, is ended after so long. */
   readonly idleSeconds: number;
 }
+
+/** Files from this size on are sent by the kernel: for less it costs more to find the descriptor. */
+const KERNEL_BYTES = 1 << 20;
 
 /** So many requests of one connection may wait for the answer to another: one that sends more is ended. */
 const WAITING_MAX = 256;
@@ -74,13 +80,23 @@ export class NodeAnswers {
     socket.setTimeout(idleSeconds * 1000);
     if (peer.mustWait === true) response.headers.set("connection", "close");
     if (response.headers.has("content-length") && response.body !== null) {
-      await this.#stream(response, outgoing, signal);
+      await this.#stream(response, exchange, signal);
     } else await sendWhole(request, response, outgoing);
   }
 
   /** Sends a body no faster than the client takes it. @throws if the body fails in its middle, or the client goes */
-  async #stream(response: Response, outgoing: ServerResponse, gone: AbortSignal): Promise<void> {
-    const chunks = chunksOf(response.body as ReadableStream<Uint8Array>);
+  async #stream(response: Response, { scheme, incoming, outgoing }: NodeExchange, gone: AbortSignal): Promise<void> {
+    let left = Number(response.headers.get("content-length"));
+    const body = response.body as ReadableStream<Uint8Array>;
+    const span = spanOf(body);
+    const kernel =
+      span === undefined || scheme === "https" || left < KERNEL_BYTES ? undefined : KernelSender.find(incoming.socket);
+    const sendOn = (fd: number, position: number, bytesMax: number): number => {
+      const sent = kernel?.send(fd, position, bytesMax) ?? 0;
+      left -= sent;
+      return sent;
+    };
+    const chunks = span === undefined ? chunksOf(body) : span.chunks(kernel === undefined ? undefined : sendOn);
     const first = await chunks.next().catch((error: unknown) => {
       // What is made while it is sent has told its reason itself.
       if (error === undefined || this.#options.onUnreadable === undefined) throw error;
@@ -88,13 +104,14 @@ export class NodeAnswers {
     });
     if (first instanceof Response) return await sendWhole(undefined, first, outgoing);
     writeHead(outgoing, response);
-    let left = Number(response.headers.get("content-length"));
     try {
       for (let next = first; next.done !== true; next = await chunks.next()) {
         left -= next.value.byteLength;
         // At once: whoever has the last byte may go on with the next request.
         if (left <= 0) return void outgoing.end(next.value);
         if (!outgoing.write(next.value)) await once(outgoing, "drain", { signal: gone });
+        // What is held together is let go at the end of a turn.
+        else if (kernel !== undefined) await nextTurn();
         gone.throwIfAborted();
       }
     } finally {
