@@ -18,6 +18,8 @@ export interface Scenario {
   readonly work?: { readonly amount: number; readonly of: string };
   /** Tell how much memory it took. @default false */
   readonly showsPeak?: boolean;
+  /** When to look at it, if not at the end: before clients break their connections, each with megabytes under way. */
+  readonly peakAtMs?: number;
   /** Tell how long somebody else waits for an answer meanwhile. @default false */
   readonly showsPing?: boolean;
   /** Storage is memory, since what is pushed is more than a disk takes in that time: it is the registry that is measured. @default false */
@@ -108,6 +110,7 @@ export function scenarios(): readonly Scenario[] {
       prepare: pushAll,
       run: (host, blobs) => moveAll(host, blobs, { way: "pull", durationMs: PULL_MS }),
       showsPeak: true,
+      peakAtMs: PULL_MS - 100,
       restMs: REST_MS,
     },
     {
@@ -118,6 +121,7 @@ export function scenarios(): readonly Scenario[] {
       blobs: () => [{ body: makeBody(GIGABYTE, pattern), digest: `sha256:${"0".repeat(64)}` }],
       run: (host, blobs) => moveAll(host, blobs, { way: "push", durationMs: PUSH_MS }),
       showsPeak: true,
+      peakAtMs: PUSH_MS - 100,
       showsPing: true,
       isInMemory: true,
       restMs: REST_MS,

@@ -40,6 +40,8 @@ async function sample(scenario: Scenario, peer: RegistryPeer, blobs: readonly Lo
   await Bun.sleep(scenario.restMs ?? 0);
   resetPeak(peer.pid);
   const [usedBefore, beganAt] = [processorSeconds(peer.pid), performance.now()];
+  const { peakAtMs } = scenario;
+  const looking = peakAtMs === undefined ? undefined : Bun.sleep(peakAtMs).then(() => peakBytes(peer.pid));
   const running = scenario.run(peer.host, blobs);
   const { result: own, medianMs: pingMs } =
     scenario.showsPing === true
@@ -49,7 +51,7 @@ async function sample(scenario: Scenario, peer: RegistryPeer, blobs: readonly Lo
     value: own ?? performance.now() - beganAt,
     pingMs,
     usedMs: (processorSeconds(peer.pid) - usedBefore) * 1000,
-    peakMegabytes: peakBytes(peer.pid) / MEGABYTE,
+    peakMegabytes: ((await looking) ?? peakBytes(peer.pid)) / MEGABYTE,
   };
 }
 

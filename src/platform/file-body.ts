@@ -29,15 +29,17 @@ export class FileSpan {
   /**
    * Its bytes; the file is opened when the first is wanted.
    *
-   * @param sendOn is asked after each chunk but the last, when that is out of the way; what it has sent is not given.
+   * @param sendOn is asked after each chunk but the last, when that is out of the way; what it has sent is not given. Chunks are
+   *   then in the same memory, one after the other.
    */
   async *chunks(sendOn?: SendOn): AsyncGenerator<Uint8Array, void, undefined> {
     const file = await open(this.#path);
     const chunkBytes = sendOn === undefined ? CHUNK_BYTES : CHUNK_BESIDE_KERNEL_BYTES;
+    const shared = sendOn === undefined ? undefined : Buffer.allocUnsafeSlow(chunkBytes);
     try {
       for (let position = this.#start; position < this.#end; ) {
         const wanted = Math.min(chunkBytes, this.#end - position);
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, position);
+        const { bytesRead, buffer } = await file.read(shared ?? Buffer.allocUnsafeSlow(wanted), 0, wanted, position);
         if (bytesRead === 0) throw new Error(`${this.#path} ends at byte ${position}, before byte ${this.#end}`);
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);
