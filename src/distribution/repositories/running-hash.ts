@@ -3,6 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
 import { releaseBytes } from "../../platform/release-bytes.ts";
+import { writeWhole } from "../../platform/write-whole.ts";
 
 /** The hash of what has been written of an upload. Chunks come one after the other. */
 export interface RunningHash {
@@ -28,7 +29,7 @@ export class OwnHash implements RunningHash {
   }
 
   async write(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-    const writing = writeWhole(file, chunk, position);
+    const writing = writeWhole(file.fd, chunk, position);
     this.#hash.update(chunk);
     await writing;
     releaseBytes(chunk);
@@ -40,13 +41,5 @@ export class OwnHash implements RunningHash {
 
   drop(): void {
     // The collector's.
-  }
-}
-
-/** Writes all of a chunk. */
-export async function writeWhole(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) {
-    const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done, position + done);
-    done += bytesWritten;
   }
 }

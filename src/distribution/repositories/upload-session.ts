@@ -4,9 +4,10 @@ import { type FileHandle, open } from "node:fs/promises";
 import { diskError } from "../../errors/disk-error.ts";
 import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
+import { writeWhole } from "../../platform/write-whole.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryName } from "./repository-name.ts";
-import { type RunningHash, writeWhole } from "./running-hash.ts";
+import type { RunningHash } from "./running-hash.ts";
 
 /** A blob on its way into a repository: a file, and what is known of it. */
 export interface UploadSession {
@@ -44,7 +45,7 @@ export async function writeAndHash(session: UploadSession, file: FileHandle, chu
   // It is ahead of the file until the write is done.
   session.hash = undefined;
   try {
-    if (hash === undefined) await writeWhole(file, chunk, offsetBytes);
+    if (hash === undefined) await writeWhole(file.fd, chunk, offsetBytes);
     else await hash.write(file, chunk, offsetBytes);
   } catch (cause) {
     hash?.drop();

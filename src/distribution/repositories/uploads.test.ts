@@ -69,6 +69,16 @@ test.each(["append", "finish", "cancel"] as const)(
   },
 );
 
+/** What another process finds that takes the store over. */
+function uploadsOf(store: RegistryStore): Uploads {
+  return openRepositories({
+    state: store.state,
+    content: store.content,
+    uploadsDirectory: join(store.root, "uploads"),
+    randomId: randomUUID,
+  }).uploads;
+}
+
 test("an upload that is being cancelled takes nothing", async () => {
   const id = uploads.begin(repository);
   await uploads.append(repository, id, once(randomBytes(10)));
@@ -134,12 +144,7 @@ test("what an earlier process left counts at once, makes room like any other, an
     join(store.root, "uploads", readdirSync(join(store.root, "uploads")).find((file) => file.startsWith(others)) ?? ""),
   );
   store.nowMs = Date.now();
-  const successor = openRepositories({
-    state: store.state,
-    content: store.content,
-    uploadsDirectory: join(store.root, "uploads"),
-    randomId: randomUUID,
-  }).uploads;
+  const successor = uploadsOf(store);
   const everything = (): boolean => true;
   expect(successor.pendingBytes(everything)).toBe(1000);
   expect(successor.pendingBytes((candidate) => candidate === name)).toBe(1000);
@@ -173,13 +178,7 @@ test("what an earlier process left makes room also if nobody goes on with it, an
   const ids = [before.begin(repository), before.begin(repository)];
   for (const id of ids) await before.append(repository, id, once(new Uint8Array(10)));
   store.nowMs = Date.now() + 60_000;
-  const open = (): Uploads =>
-    openRepositories({
-      state: store.state,
-      content: store.content,
-      uploadsDirectory: join(store.root, "uploads"),
-      randomId: randomUUID,
-    }).uploads;
+  const open = (): Uploads => uploadsOf(store);
   const everything = (): boolean => true;
   const successor = open();
   successor.giveUpPaused(repository, ids[0] ?? "");

@@ -1,20 +1,12 @@
 import { createHash, type Hash } from "node:crypto";
-import { write } from "node:fs";
-import { promisify } from "node:util";
 import { releaseBytes } from "../../../platform/release-bytes.ts";
 import { workerPort } from "../../../platform/worker.ts";
+import { writeWhole } from "../../../platform/write-whole.ts";
 import type { UploadAnswer, UploadCall } from "./upload-protocol.ts";
 
 /** The entry point of the thread of `UploadThread`. */
 const port = workerPort();
 const hashes = new Map<number, Hash>();
-const writeSome = promisify(write);
-
-async function writeWhole(fd: number, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) {
-    done += (await writeSome(fd, chunk, done, chunk.byteLength - done, position + done)).bytesWritten;
-  }
-}
 
 async function answer(task: Exclude<UploadCall, { kind: "drop" }>): Promise<UploadAnswer> {
   const { call } = task;
