@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Event } from "./event-log.ts";
@@ -53,6 +53,34 @@ describe("State", () => {
     for (const log of ["-wal", "-shm"]) rmSync(`${path}${log}`, { force: true });
     truncateSync(path, 10_000);
     expect(() => open([things], path)).toThrow(`${path} is damaged`);
+  });
+
+  test("names a database that is cut short beside its log, wherever", () => {
+    using live = open([things], join(scratch, "live.db"));
+    // Since the last checkpoint this alone is in the log.
+    live.db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    live.transaction(() => live.events.append(event("create")));
+    const { rootpage } = live.db.query("SELECT rootpage FROM sqlite_schema WHERE name = 'migrations'").get() as {
+      rootpage: number;
+    };
+    const path = join(scratch, "short-beside-log.db");
+    // The last leaves the list of the migrations, and takes their numbers.
+    for (const sizeBytes of [0, 1, 4096, 4097, (rootpage - 1) * 4096 + 2000]) {
+      copyFileSync(join(scratch, "live.db-wal"), `${path}-wal`);
+      copyFileSync(join(scratch, "live.db"), path);
+      truncateSync(path, sizeBytes);
+      expect(() => open([things], path)).toThrow(`${path} is damaged`);
+    }
+  });
+
+  test("is whole while what is missing of it is in its log, as after a crash", () => {
+    using live = open([things], join(scratch, "grown.db"));
+    live.db.run("PRAGMA wal_autocheckpoint = 0");
+    live.transaction(() => live.db.run("INSERT INTO things VALUES (CAST(zeroblob(9000000) AS TEXT))"));
+    const path = join(scratch, "crashed.db");
+    for (const log of ["", "-wal"]) copyFileSync(join(scratch, `grown.db${log}`), `${path}${log}`);
+    using state = open([things], path);
+    expect(state.db.query("SELECT count(*) AS count FROM things").get()).toEqual({ count: 1 });
   });
 
   test("names a file that is no database", () => {

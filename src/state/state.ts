@@ -5,6 +5,7 @@ import { Database } from "../platform/sqlite.ts";
 import { EVENT_MIGRATION, type EventLog, StoredEventLog } from "./event-log.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { applyMigrations, type Migration } from "./migration.ts";
+import { damagedDatabase, requireNotEmptied, requireWhole } from "./require-whole.ts";
 import { keepSpareRoom } from "./spare-room.ts";
 
 export interface OpenStateOptions {
@@ -39,17 +40,19 @@ export class State implements Disposable {
    * Opens the database at `path`, made and migrated as needed, and readable by its owner alone. What a transaction wrote is safe
    * against power loss.
    *
-   * @throws `unsupported` if a newer gantry migrated it further; `data-loss` if it is no database.
+   * @throws `unsupported` if a newer gantry migrated it further; `data-loss` if it is damaged or no database.
    */
   static open(path: string, options: OpenStateOptions): State {
     let db: Database | undefined;
     try {
+      requireNotEmptied(path);
       keepToOwner(path);
       db = new Database(path, { create: true, readwrite: true, strict: true });
       db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
       db.run("PRAGMA journal_mode = WAL");
       db.run("PRAGMA synchronous = FULL");
       db.run("PRAGMA foreign_keys = ON");
+      requireWhole(db, path);
       applyMigrations(db, [EVENT_MIGRATION, ...options.migrations], options.now());
       keepSpareRoom(db, path);
       return new State(db, options.now);
@@ -59,7 +62,7 @@ export class State implements Disposable {
       const isDamaged =
         cause instanceof Error && "code" in cause && /^SQLITE_(NOTADB|CORRUPT)/.test(String(cause.code));
       if (!isDamaged) throw new GantryError("unavailable", `cannot open the database ${path}`, { cause });
-      throw new GantryError("data-loss", `${path} is damaged, or no database of gantry's`, { cause });
+      throw damagedDatabase(path, cause);
     }
   }
 
