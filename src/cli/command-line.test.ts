@@ -97,6 +97,16 @@ describe("commandLine", () => {
     });
   });
 
+  test("what is said of one target of many is marked as Gantry's, as what is said of the only one", async () => {
+    const names = ["registry.example/app", "registry.example/tool"];
+    const hint = "(name what is to go: REPOSITORY:TAG, or REPOSITORY@sha256:… with all of its tags)";
+    expect(await runMain(["image", "rm-remote", ...names])).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: names.map((name) => `gantry: ${name} names a repository and nothing in it ${hint}\n`).join(""),
+    });
+  });
+
   test("a creation that fails is 1 and the daemon's sentence; one that cannot be described is 125 and a word on the help", async () => {
     const api = fakeApi({
       async createContainer() {

@@ -1,10 +1,11 @@
 import { ApiError } from "../api/api-error.ts";
 import type { EngineApi } from "../api/engine-api.ts";
-import { formatError, GantryError } from "../errors/gantry-error.ts";
+import { GantryError } from "../errors/gantry-error.ts";
 import { selfCommand } from "../platform/self-command.ts";
 import type { Command, CommandContext, ConnectOptions, GlobalSettings } from "./command.ts";
 import { ABSENT_COMMANDS, COMMAND_GROUPS, type CommandEntry, findCommand } from "./command-tree.ts";
 import { connectToDaemon as connectAsNeeded } from "./connect.ts";
+import { errorLine, errorSentence } from "./error-line.ts";
 import { parseFlags } from "./flags/parse-flags.ts";
 import { GLOBAL_FLAGS } from "./global-flags.ts";
 import { openProcessTerminal } from "./process-terminal.ts";
@@ -144,14 +145,6 @@ function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPIPE";
 }
 
-/** The sentence for an error: what the daemon said is marked as its own, as with Docker. */
-function sentence(error: unknown, isDebug: boolean): string {
-  if (error instanceof ApiError) return `Error response from daemon: ${error.message}`;
-  if (error instanceof GantryError) return formatError(error);
-  if (isDebug && error instanceof Error) return error.stack ?? error.message;
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** The status of a container that could not be started: 127 no such program, 126 it cannot be executed, else 125. */
 function startStatus(error: unknown, message: string): number {
   if (error instanceof GantryError && error.exitCode !== undefined) return error.exitCode;
@@ -173,14 +166,15 @@ async function explain(error: unknown, call: Call, command: Command | undefined,
       stderr: `${prefix}${error.message}\n\n${usageLine(call.path, command)}\n\n${more}\n`,
     };
   }
-  const message = sentence(error, isDebug);
+  const isUnforeseen = error instanceof Error && !(error instanceof GantryError);
+  const stack = isDebug && isUnforeseen ? error.stack : undefined;
+  const message = stack ?? errorSentence(error);
   if (command?.errorsOf === "run" || (command?.errorsOf === "creation" && !(error instanceof ApiError))) {
     const more = `Run 'gantry ${call.path} --help' for more information`;
     return { status: startStatus(error, message), stderr: `gantry: ${message}\n\n${more}\n` };
   }
   const status = error instanceof GantryError ? (error.exitCode ?? 1) : 1;
-  const prefix = error instanceof ApiError || !(error instanceof GantryError) ? "" : "gantry: ";
-  return { status, stderr: `${prefix}${message}\n` };
+  return { status, stderr: `${stack ?? errorLine(error)}\n` };
 }
 
 async function tell(terminal: Terminal, { status, stdout, stderr }: Notice): Promise<number> {

@@ -1,13 +1,7 @@
-import { ApiError } from "../api/api-error.ts";
-import { formatError } from "../errors/gantry-error.ts";
+import { errorLine } from "./error-line.ts";
 import type { Terminal } from "./terminal.ts";
 
 const PARALLEL = 50;
-
-/** An error as one line of a command that goes on with the next of its targets. */
-export function errorLine(error: unknown): string {
-  return error instanceof ApiError ? `Error response from daemon: ${error.message}` : formatError(error);
-}
 
 /**
  * Does the same to many containers or images at once; prints each one's result in the order in which they were named,

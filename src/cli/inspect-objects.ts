@@ -1,5 +1,5 @@
 import { formatError } from "../errors/gantry-error.ts";
-import { errorLine } from "./each-target.ts";
+import { errorLine } from "./error-line.ts";
 import { formatFailure, parseFormat } from "./format/render-list.ts";
 import type { Terminal } from "./terminal.ts";
 

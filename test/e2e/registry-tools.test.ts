@@ -100,7 +100,7 @@ describe.skipIf(skip !== undefined)("between registries", () => {
     // docker-registry 2 deletes no tags.
     const tag = await gantry("image", "rm-remote", `${doomed}:1`);
     expect(tag.status).toBe(1);
-    expect(tag.stderr).toStartWith(`registry ${secured.host} does not delete ${doomed}:1: `);
+    expect(tag.stderr).toStartWith(`gantry: registry ${secured.host} does not delete ${doomed}:1: `);
     expect(tag.stderr).toContain("`gantry image ls-remote --digests` shows them");
     const whole = await gantry("image", "rm-remote", `${doomed}@${digest}`);
     expect(whole).toMatchObject({ status: 0, stdout: `Deleted: ${doomed}@${digest}\n`, stderr: "" });

@@ -1,6 +1,6 @@
 import type { InfoResponse } from "../../api/system.ts";
 import { defineCommand } from "../command.ts";
-import { errorLine } from "../each-target.ts";
+import { errorLine, errorSentence } from "../error-line.ts";
 import { textFlag } from "../flags/flag.ts";
 import { binarySize } from "../format/human.ts";
 import { formatFailure, parseFormat } from "../format/render-list.ts";
@@ -93,7 +93,7 @@ export const command = defineCommand({
     } catch (error) {
       problem = error;
     }
-    const serverErrors = problem === undefined ? {} : { ServerErrors: [errorLine(problem)] };
+    const serverErrors = problem === undefined ? {} : { ServerErrors: [errorSentence(problem)] };
     const all = { ...info, ...serverErrors, ClientInfo: client };
     if (template !== undefined) {
       try {
@@ -117,8 +117,8 @@ export const command = defineCommand({
       for (const warning of info?.Warnings ?? []) await terminal.stderr.write(`${warning}\n`);
     }
     if (problem === undefined) return 0;
-    const prefix = template === undefined && format !== "json" ? "ERROR: " : "";
-    await terminal.stderr.write(`${prefix}${errorLine(problem)}\n`);
+    const isTable = template === undefined && format !== "json";
+    await terminal.stderr.write(isTable ? `ERROR: ${errorSentence(problem)}\n` : `${errorLine(problem)}\n`);
     return 1;
   },
 });

@@ -1,6 +1,6 @@
 import { ApiError } from "../../api/api-error.ts";
 import { defineCommand } from "../command.ts";
-import { errorLine } from "../each-target.ts";
+import { errorLine } from "../error-line.ts";
 import { absentFlag, switchFlag } from "../flags/flag.ts";
 
 export const command = defineCommand({

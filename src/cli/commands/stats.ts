@@ -1,7 +1,7 @@
 import type { EngineApi } from "../../api/engine-api.ts";
 import type { StatsResponse } from "../../api/stats.ts";
 import { defineCommand } from "../command.ts";
-import { errorLine } from "../each-target.ts";
+import { errorLine } from "../error-line.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import { parseFormat, renderList } from "../format/render-list.ts";
 import { type StatsLine, statsList } from "../format/stats-list.ts";

@@ -2,7 +2,7 @@ import { arch } from "node:os";
 import { API_VERSION } from "../../api/api-version.ts";
 import type { VersionResponse } from "../../api/system.ts";
 import { defineCommand } from "../command.ts";
-import { errorLine } from "../each-target.ts";
+import { errorLine } from "../error-line.ts";
 import { textFlag } from "../flags/flag.ts";
 import { alignColumns } from "../format/align-columns.ts";
 import { formatAnsiTime } from "../format/local-time.ts";
