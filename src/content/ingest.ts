@@ -5,6 +5,7 @@ import { diskError } from "../errors/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../oci/digest.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
+import { writeWhole } from "../platform/write-whole.ts";
 
 /** What a blob must turn out to be. */
 export interface ExpectedBlob {
@@ -56,6 +57,7 @@ export class Ingest implements AsyncDisposable {
 
   /** Adds bytes. @throws `data-loss` as soon as there are more than expected; `exhausted` if the disk is full. */
   async write(bytes: Uint8Array): Promise<void> {
+    const position = this.#sizeBytes;
     this.#sizeBytes += bytes.byteLength;
     const { sizeBytes, digest } = this.#parts.expected;
     if (sizeBytes !== undefined && this.#sizeBytes > sizeBytes) {
@@ -63,9 +65,7 @@ export class Ingest implements AsyncDisposable {
     }
     this.#hash.update(bytes);
     try {
-      for (let done = 0; done < bytes.byteLength; ) {
-        done += (await this.#parts.file.write(bytes, done)).bytesWritten;
-      }
+      await writeWhole(this.#parts.file.fd, bytes, position);
     } catch (cause) {
       throw diskError("cannot write a blob", cause);
     }
