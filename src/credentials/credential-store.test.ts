@@ -61,6 +61,31 @@ describe("CredentialStore", () => {
     ]);
   });
 
+  test("one registry is the same under each spelling of its host, a default port with it; another port is another", async () => {
+    write(".docker/config.json", {
+      auths: {
+        "Registry.lan:443": { auth: base64("ann:1") },
+        "https://old.lan:443/v2/": { auth: base64("old:2") },
+        "five.lan:5000": { auth: base64("five:3") },
+        "five.lan:443/team": { auth: base64("team:4") },
+        "https://index.docker.io/v1/": { auth: base64("hub:5") },
+      },
+    });
+    const user = async (registry: string, repository = "") => (await store().find({ registry, repository }))?.username;
+    expect(await user("registry.lan")).toBe("ann");
+    expect(await user("registry.lan:443")).toBe("ann");
+    expect(await user("registry.lan:80")).toBeUndefined();
+    expect(await user("OLD.lan")).toBe("old");
+    expect(await user("five.lan:05000")).toBe("five");
+    expect(await user("five.lan")).toBeUndefined();
+    expect(await user("five.lan", "team/app")).toBe("team");
+    expect(await user("registry-1.docker.io", "library/busybox")).toBe("hub");
+    await store().store("registry.lan", { username: "bob", password: "6" });
+    expect([await user("registry.lan"), await user("Registry.lan:443")]).toEqual(["bob", "ann"]);
+    expect([await store().erase("registry.lan:443"), await user("registry.lan")]).toEqual([true, undefined]);
+    expect([await store().erase("five.lan"), await user("five.lan", "team/app")]).toEqual([false, "team"]);
+  });
+
   test("reads podman's file where Docker's has nothing, the most special path first", async () => {
     const auths = {
       "quay.io": { auth: base64("whole:1") },

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { RegistryAuth } from "../api/image.ts";
+import { isSameRegistry, withComparableHost } from "../oci/comparable-host.ts";
 import { formatRepository, type Reference } from "../oci/reference.ts";
 import { registryOfServer, serverOfRegistry } from "../oci/registry-server.ts";
 import { CredentialFile, type StoredAuth } from "./credential-file.ts";
@@ -60,14 +61,13 @@ export class CredentialStore {
   ): Promise<RegistryAuth | undefined> {
     const { auths } = file;
     // The most special first: podman's file has credentials for parts of a registry, too.
-    for (const key of keysFor(reference)) {
-      const isServer = !key.includes("/") || key.includes("://");
-      const helper = isServer ? file.helperFor(key) : undefined;
+    for (const key of keysFor(reference).flatMap((key) => spellings(key, Object.keys(auths)))) {
+      const helper = isServer(key) ? file.helperFor(key) : undefined;
       const found = helper === undefined ? readAuth(auths[key]) : await this.#ask(helper, key);
       if (found !== undefined) return found;
     }
     // Files of old have whole addresses.
-    const old = Object.keys(auths).find((key) => registryOfServer(key) === reference.registry && key.includes("://"));
+    const old = Object.keys(auths).find((key) => isAddress(key) && isFor(key, reference.registry));
     return old === undefined || file.helperFor(old) !== undefined ? undefined : readAuth(auths[old]);
   }
 
@@ -95,14 +95,38 @@ export class CredentialStore {
     return { isPlain: false };
   }
 
-  /** Forgets credentials. @returns whether there were any. */
+  /** Forgets credentials, under all spellings that `find` would take for the registry's. @returns whether there were any. */
   async erase(registry: string): Promise<boolean> {
-    const server = serverOfRegistry(registry);
-    const helper = this.#file.helperFor(server);
-    const removed = this.#file.remove([server, registry, `https://${registry}`, `http://${registry}`]);
-    if (removed.length > 0 && helper !== undefined) await credentialHelper(helper, this.#environment).erase(server);
+    const known = Object.keys(this.#file.auths).filter((key) => isServer(key) && isFor(key, registry));
+    const removed = this.#file.remove(known);
+    // Helpers know a server by what `store` called it.
+    for (const server of new Set(removed.map((key) => serverOfRegistry(registryOfServer(key))))) {
+      const helper = this.#file.helperFor(server);
+      if (helper !== undefined) await credentialHelper(helper, this.#environment).erase(server);
+    }
     return removed.length > 0;
   }
+}
+
+/** True for a whole address, as `https://index.docker.io/v1/`. */
+function isAddress(key: string): boolean {
+  return key.includes("://");
+}
+
+/** True for what is no part of a registry only. */
+function isServer(key: string): boolean {
+  return isAddress(key) || !key.includes("/");
+}
+
+function isFor(key: string, registry: string): boolean {
+  return isSameRegistry(registryOfServer(key), registry);
+}
+
+/** A key as the reference has it, then those of the file that mean the same. */
+function spellings(key: string, known: readonly string[]): readonly string[] {
+  if (isAddress(key)) return [key];
+  const name = withComparableHost(key);
+  return [...new Set([key, ...known.filter((other) => !isAddress(other) && withComparableHost(other) === name)])];
 }
 
 function keysFor(reference: Pick<Reference, "registry" | "repository">): readonly string[] {

@@ -18,7 +18,7 @@ function put(parent: string, names: readonly string[]): void {
   for (const name of names) writeFileSync(join(folder, name), `${parent} ${name}`);
 }
 
-const read = () => certificatesReader([join(root, "ours"), join(root, "docker")])("registry.lan:5000");
+const read = (host = "registry.lan:5000") => certificatesReader([join(root, "ours"), join(root, "docker")])(host);
 
 describe("certificatesReader", () => {
   test("nothing there is nothing", () => {
@@ -35,11 +35,22 @@ describe("certificatesReader", () => {
     expect(read()).toEqual({ authorities: ["ours ca.crt"] });
   });
 
+  test("a folder holds for each spelling of its registry, and for no other port", () => {
+    put("docker", ["ca.crt"]);
+    mkdirSync(join(root, "docker/lan.example"));
+    writeFileSync(join(root, "docker/lan.example/ca.crt"), "plain");
+    const found = ["REGISTRY.lan:05000", "registry.lan", "lan.example:443", "lan.example:80"].map((host) => read(host));
+    expect(found.map((one) => one?.authorities)).toEqual([["docker ca.crt"], undefined, ["plain"], undefined]);
+    mkdirSync(join(root, "docker/lan.example:443"));
+    writeFileSync(join(root, "docker/lan.example:443/ca.crt"), "own");
+    expect(read("lan.example:443")).toEqual({ authorities: ["own"] });
+  });
+
   test.each([
     ["client.cert", "client.key"],
     ["client.key", "client.cert"],
   ])("%s without %s is an error", (name, other) => {
     put("docker", [name]);
-    expect(read).toThrow(`${name} needs ${other} beside it`);
+    expect(() => read()).toThrow(`${name} needs ${other} beside it`);
   });
 });

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RegistryCertificates } from "../distribution/client/http-exchange.ts";
 import { GantryError, isGantryError } from "../errors/gantry-error.ts";
+import { isSameRegistry } from "../oci/comparable-host.ts";
 
 /** Where administrators put certificates for registries: ours, Docker's, podman's. */
 const FOLDERS: readonly string[] = ["/etc/gantry/certs.d", "/etc/docker/certs.d", "/etc/containers/certs.d"];
@@ -33,8 +34,7 @@ export function certificatesReader(
   folders: readonly string[] = FOLDERS,
 ): (host: string) => RegistryCertificates | undefined {
   return (host) => {
-    for (const parent of folders) {
-      const folder = join(parent, host);
+    for (const folder of folders.flatMap((parent) => foldersFor(parent, host))) {
       const names = filesIn(folder);
       const authorities = names.filter((name) => name.endsWith(".crt")).map((name) => readText(join(folder, name)));
       const client = readClient(folder, names);
@@ -44,6 +44,14 @@ export function certificatesReader(
     }
     return undefined;
   };
+}
+
+/** The folder that is named as the reference has the registry, then those that mean the same. */
+function foldersFor(parent: string, host: string): readonly string[] {
+  const names = filesIn(parent).filter((name) => isSameRegistry(name, host));
+  return names
+    .toSorted((left, right) => Number(right === host) - Number(left === host))
+    .map((name) => join(parent, name));
 }
 
 function readClient(folder: string, names: readonly string[]): RegistryCertificates["client"] {

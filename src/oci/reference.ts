@@ -47,14 +47,6 @@ export function isRegistryHost(text: string): boolean {
   return text.length <= REPOSITORY_LENGTH_MAX && HOST.test(text);
 }
 
-/**
- * A name, or the beginning of one, as it is compared with others: `LAN.example/app` leads to the same host as `lan.example/app` (RFC 4343),
- * and what is said of one holds for both.
- */
-export function withComparableHost(name: string): string {
-  return name.replace(/^[^/]*/, (host) => host.toLowerCase());
-}
-
 /** True if the first component of a name is a registry, and no part of a path (Docker's rule). */
 function isRegistry(component: string): boolean {
   return component === "localhost" || /[.:]/.test(component) || component.toLowerCase() !== component;

@@ -1,14 +1,13 @@
+import { isSameRegistry } from "./comparable-host.ts";
 import { DEFAULT_REGISTRY } from "./reference.ts";
 
 /** What Docker's files and headers call the default registry, since its first days. */
 export const DEFAULT_REGISTRY_SERVER = "https://index.docker.io/v1/";
 
-const DEFAULT_REGISTRY_HOSTS: ReadonlySet<string> = new Set(["index.docker.io", "registry-1.docker.io"]);
-
 /** The registry that a server's address means, as references name it: `https://index.docker.io/v1/` is `docker.io`. */
 export function registryOfServer(address: string): string {
   const host = address.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "";
-  return DEFAULT_REGISTRY_HOSTS.has(host) ? DEFAULT_REGISTRY : host;
+  return isSameRegistry(host, DEFAULT_REGISTRY) ? DEFAULT_REGISTRY : host;
 }
 
 /** How Docker's files name a registry: the address that `docker login` keeps credentials under. */

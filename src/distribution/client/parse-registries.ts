@@ -1,5 +1,6 @@
 import { GantryError } from "../../errors/gantry-error.ts";
-import { DEFAULT_REGISTRY, parseReference, withComparableHost } from "../../oci/reference.ts";
+import { withComparableHost } from "../../oci/comparable-host.ts";
+import { DEFAULT_REGISTRY, parseReference } from "../../oci/reference.ts";
 import { parseToml, type TomlTable } from "../../toml/parse-toml.ts";
 import { describeTomlProblems } from "../../toml/toml-problems.ts";
 import { readTomlTables, refuseUnknownKeys } from "../../toml/toml-tables.ts";

@@ -27,6 +27,10 @@ describe("findRegistry", () => {
     prefix = "quay.io/team/app:1"
     [[registry]]
     prefix = "*.example.com"
+    [[registry]]
+    prefix = "lan.example:443"
+    [[registry]]
+    prefix = "lan.example/team"
   `);
 
   test.each([
@@ -44,6 +48,11 @@ describe("findRegistry", () => {
     ["busybox", undefined],
     ["QUAY.io/team/app:1", "quay.io/team/app:1"],
     ["A.Example.COM:5000/x", "*.example.com"],
+    ["quay.io:443/team/app:1", "quay.io/team/app:1"],
+    ["lan.example/x", "lan.example:443"],
+    ["LAN.example:443/team/x", "lan.example/team"],
+    ["lan.example:5000/x", undefined],
+    ["lan.example:80/x", undefined],
   ])("%s is of %s", (name, prefix) => {
     expect(findRegistry(config, parseReference(name))?.prefix).toBe(prefix);
   });
@@ -94,6 +103,8 @@ describe("pullPlaces", () => {
     `;
     expect(places(toml, "old.lan/team/app:1")).toEqual(["new.lan/group/team/app:1 insecure"]);
     expect(places(toml, "a.example.com/app")).toEqual(["gate.lan/app:latest"]);
+    expect(places(toml, "OLD.lan:443/team/app:1")).toEqual(["new.lan/group/team/app:1 insecure"]);
+    expect(places(toml, "A.example.com:443/app")).toEqual(["gate.lan/app:latest"]);
     const push = pushPlace(parseRegistries(toml), parseReference("old.lan/team/app:1"));
     expect(familiarReference(push.reference)).toBe("new.lan/group/team/app:1");
   });
@@ -108,6 +119,8 @@ describe("pullPlaces", () => {
     `;
     expect(() => places(toml, "quay.io/x")).toThrow("cannot pull quay.io/x:latest: registry quay.io is blocked");
     expect(() => places(toml, "Quay.IO/x")).toThrow("registry quay.io is blocked");
+    expect(() => places(toml, "quay.io:443/x")).toThrow("registry quay.io is blocked");
+    expect(() => registryPlace(parseRegistries(toml), "quay.io:443")).toThrow("registry quay.io:443 is blocked");
     expect(() => pushPlace(parseRegistries(toml), parseReference("quay.io/x"))).toThrow("cannot push quay.io/x:latest");
     expect(() => registryPlace(parseRegistries(toml), "quay.io")).toThrow("registry quay.io is blocked");
     expect(places(toml, "quay.io/good/x")).toEqual(["quay.io/good/x:latest"]);
@@ -115,7 +128,16 @@ describe("pullPlaces", () => {
 });
 
 test("only this host's own registries are insecure without being listed", () => {
-  const loopback = ["localhost", "localhost:5000", "a.localhost:1", "127.0.0.1:5000", "127.9.9.9", "[::1]:5000"];
+  const loopback = [
+    "localhost",
+    "localhost:5000",
+    "a.localhost:1",
+    "127.0.0.1:5000",
+    "127.9.9.9",
+    "[::1]:5000",
+    "LOCALHOST:5000",
+    "[0::1]:5000",
+  ];
   const others = [
     "docker.io",
     "127.0.0.1.evil.example",

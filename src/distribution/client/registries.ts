@@ -1,10 +1,11 @@
 import { GantryError } from "../../errors/gantry-error.ts";
+import { comparableHost, withComparableHost } from "../../oci/comparable-host.ts";
 import {
   DEFAULT_REGISTRY,
   familiarReference,
   formatReference,
+  formatRepository,
   type Reference,
-  withComparableHost,
 } from "../../oci/reference.ts";
 
 /** Another place that has the same content. */
@@ -56,25 +57,28 @@ export const DEFAULT_REGISTRIES: RegistriesConfig = { defaultRegistry: DEFAULT_R
 
 /** True for registries on this host itself, which are insecure without being listed, as with Docker. */
 export function isLoopbackRegistry(host: string): boolean {
-  const name = host.replace(/:[0-9]+$/, "");
+  const name = comparableHost(host).replace(/:[0-9]+$/, "");
   return name === "localhost" || name.endsWith(".localhost") || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name);
 }
 
-/** How much of `name` a prefix stands for; 0 if it does not (containers-registries.conf.d(5), "prefix"). */
+/** How much of `name`, whose host is as it is compared, a prefix stands for; 0 if it does not (containers-registries.conf.d(5), "prefix"). */
 function matchedLength(prefix: string, name: string): number {
-  if (prefix.startsWith("*.")) {
+  const text = withComparableHost(prefix);
+  if (text.startsWith("*.")) {
     const end = name.search(/[/:@]|$/);
-    return name.slice(0, end).endsWith(prefix.slice(1)) ? end : 0;
+    return name.slice(0, end).endsWith(text.slice(1)) ? end : 0;
   }
-  const isWhole = name.length === prefix.length || /^[/:@]/.test(name.slice(prefix.length));
-  return name.startsWith(prefix) && isWhole ? prefix.length : 0;
+  // A host alone stands for all of its ports, as with podman; with a port, be it the default one, for that.
+  const end = /^[^/]*:[0-9]+$/.test(prefix) ? /^\// : /^(?:[/:@]|$)/;
+  return name.startsWith(text) && end.test(name.slice(text.length)) ? text.length : 0;
 }
 
 /** The entry that holds for a reference: that of the longest prefix. */
 export function findRegistry(config: RegistriesConfig, reference: Reference): RegistryEntry | undefined {
   const name = withComparableHost(formatReference(reference));
-  const matching = config.registries.filter(({ prefix }) => matchedLength(withComparableHost(prefix), name) > 0);
-  return matching.toSorted((left, right) => right.prefix.length - left.prefix.length)[0];
+  const matching = config.registries.filter(({ prefix }) => matchedLength(prefix, name) > 0);
+  const weight = ({ prefix }: RegistryEntry): number => withComparableHost(prefix).length;
+  return matching.toSorted((left, right) => weight(right) - weight(left))[0];
 }
 
 function splitLocation(location: string): readonly [string, string] {
@@ -84,9 +88,9 @@ function splitLocation(location: string): readonly [string, string] {
 
 /** `reference` with `location` in place of what the prefix stands for. */
 function relocate(reference: Reference, prefix: string, location: string): Reference {
-  const name = `${reference.registry}/${reference.repository}`;
+  const name = withComparableHost(formatRepository(reference));
   // A prefix may reach into tag or digest; those stay.
-  const length = Math.min(matchedLength(prefix, formatReference(reference)), name.length);
+  const length = Math.min(matchedLength(prefix, withComparableHost(formatReference(reference))), name.length);
   const [registry, repository] = splitLocation(`${location}${name.slice(length)}`);
   if (registry !== "" && repository !== "") return { ...reference, registry, repository };
   throw new GantryError(

@@ -68,6 +68,22 @@ describe("RegistryConnections", () => {
     expect(registry.requests).toEqual(["GET /v2/app/manifests/1"]);
   });
 
+  test("a password goes to its registry in whatever spelling that is named", async () => {
+    const seen: (string | undefined)[] = [];
+    registry.intercept = (request, response) => {
+      seen.push(request.headers.authorization);
+      response.setHeader("www-authenticate", 'Basic realm="x"');
+      refuse(response, 401, "UNAUTHORIZED", "who are you");
+      return true;
+    };
+    const host = registry.host.toUpperCase().replace(":", ":0");
+    const login = { host, credentials: { kind: "password", username: "u", password: "p" } } as const;
+    const reference = parseReference(`${registry.host}/app:1`);
+    const { client } = await connections().target(reference, login);
+    await client.resolve(reference).catch(() => undefined);
+    expect(seen).toEqual([undefined, "Basic dTpw"]);
+  });
+
   test("a mirror has the daemon's own credentials", async () => {
     const asked: string[] = [];
     await connections({

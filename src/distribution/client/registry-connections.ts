@@ -1,3 +1,4 @@
+import { isSameRegistry } from "../../oci/comparable-host.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { RegistryCredentials } from "./authorizer.ts";
 import type { RegistryCertificates } from "./http-exchange.ts";
@@ -135,6 +136,6 @@ export class RegistryConnections {
 
 /** The caller's credentials, if they are for this very registry: a name of one must not carry a password to another. */
 function loginFor(asked: Reference, host: string, login: RegistryLogin | undefined): RegistryCredentials | undefined {
-  if (login === undefined || host !== (login.host ?? asked.registry)) return undefined;
+  if (login === undefined || !isSameRegistry(host, login.host ?? asked.registry)) return undefined;
   return login.credentials;
 }

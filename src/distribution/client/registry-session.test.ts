@@ -51,6 +51,13 @@ describe("what fails in passing", () => {
     ).toBe(`unavailable: registry ${fixture.registry.host} did not answer within 0.1 s`);
   }, 60_000);
 
+  test.each(["1.2.3.4.5", "registry.lan:99999"])("no request can be sent to %s, which is told", async (host) => {
+    expect(await failureOf(fixture.client({ host }).resolve(fixture.reference("app")))).toBe(
+      `invalid-argument: cannot ask registry ${host}: that is no host with a port up to 65535 ` +
+        "(write the registry as HOST[:PORT], as in registry.example.com:5000)",
+    );
+  });
+
   test("a registry of plain HTTP that is not listed as insecure is not used", async () => {
     expect(
       await failureOf(fixture.client({ isInsecure: false, retryDelaysMs: [] }).resolve(fixture.reference("app"))),

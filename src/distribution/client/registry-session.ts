@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { comparableHost } from "../../oci/comparable-host.ts";
 import { jittered } from "../../platform/backoff.ts";
 import { Authorizer, type RegistryCredentials } from "./authorizer.ts";
 import {
@@ -161,7 +163,17 @@ export class RegistrySession {
 
   async #findBase(signal: AbortSignal | undefined): Promise<URL> {
     const { isInsecure, responseTimeoutMs, certificates, proxy } = this.#options;
-    const secure = new URL(`https://${ENDPOINTS[this.host] ?? this.host}/v2/`);
+    const address = `https://${ENDPOINTS[comparableHost(this.host)] ?? this.host}/v2/`;
+    if (!URL.canParse(address)) {
+      throw new GantryError(
+        "invalid-argument",
+        `cannot ask registry ${this.host}: that is no host with a port up to 65535`,
+        {
+          hint: "write the registry as HOST[:PORT], as in registry.example.com:5000",
+        },
+      );
+    }
+    const secure = new URL(address);
     if (!isInsecure) return secure;
     const timeout = { responseTimeoutMs: Math.min(responseTimeoutMs, PROBE_TIMEOUT_MS) };
     const result = await exchange({ url: secure }, { isInsecure, signal, certificates, proxy, ...timeout });

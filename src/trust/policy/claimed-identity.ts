@@ -1,3 +1,4 @@
+import { withComparableHost } from "../../oci/comparable-host.ts";
 import { formatReference, formatRepository, parseReference, type Reference } from "../../oci/reference.ts";
 
 /**
@@ -31,10 +32,14 @@ export function identityProblem(
   const wanted = typeof rule === "string" ? pulled : rule;
   const isTagBound = rule === "exact" ? pulled.tag !== undefined : typeof rule !== "string" && rule.tag !== undefined;
   const isSame = isTagBound
-    ? named.tag !== undefined && formatReference(named) === formatReference(wanted)
-    : formatRepository(named) === formatRepository(wanted);
+    ? named.tag !== undefined && isSameName(formatReference(named), formatReference(wanted))
+    : isSameName(formatRepository(named), formatRepository(wanted));
   if (isSame) return undefined;
   return `it was made for ${claimed}, not for ${isTagBound ? formatReference(wanted) : formatRepository(wanted)}`;
+}
+
+function isSameName(left: string, right: string): boolean {
+  return withComparableHost(left) === withComparableHost(right);
 }
 
 function parse(text: string): Reference | undefined {

@@ -1,11 +1,6 @@
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
-import {
-  formatReference,
-  formatRepository,
-  parseReference,
-  type Reference,
-  withComparableHost,
-} from "../../oci/reference.ts";
+import { withComparableHost } from "../../oci/comparable-host.ts";
+import { formatReference, formatRepository, parseReference, type Reference } from "../../oci/reference.ts";
 import { parseToml } from "../../toml/parse-toml.ts";
 import { describeTomlProblems } from "../../toml/toml-problems.ts";
 import { readTomlTables, refuseUnknownKeys } from "../../toml/toml-tables.ts";

@@ -33,6 +33,9 @@ describe("findRule", () => {
     "docker.io/library/busybox:1",
     `docker.io/library/busybox@${DIGEST}`,
     "localhost:5000",
+    "registry.lan",
+    "other.lan:443/team",
+    "10.0.0.5:5000",
   ];
   const policy = parseTrustPolicy(images.map((image) => `[[rule]]\nimage = "${image}"\n`).join(""));
   const cases = [
@@ -55,6 +58,13 @@ describe("findRule", () => {
     ["A.EU.Example.COM:5000/x", "*.eu.example.com"],
     [`DOCKER.IO/library/busybox@${DIGEST}`, `docker.io/library/busybox@${DIGEST}`],
     ["DOCKER.io/library/busybox:1", "docker.io/library/busybox:1"],
+    ["registry.lan:443/app", "registry.lan"],
+    ["REGISTRY.lan:0443/app", "registry.lan"],
+    ["registry.lan:80/app", "*"],
+    ["other.lan/team/app", "other.lan:443/team"],
+    ["a.eu.example.com:443/x", "*.eu.example.com"],
+    ["10.5:05000/app", "10.0.0.5:5000"],
+    ["registry-1.docker.io/library/busybox:1", "docker.io/library/busybox:1"],
   ] as const;
   for (const [name, image] of cases) {
     test(`${name.slice(0, 40)} falls under ${image.slice(0, 40)}`, () => {
@@ -261,6 +271,8 @@ describe("identityProblem", () => {
     ["repository", "localhost:5000/app", pulled, true],
     ["repository", "localhost:5000/app:9", pulled, true],
     ["repository", "localhost:5000/apps", pulled, false],
+    ["repository", "LOCALHOST:05000/app", pulled, true],
+    ["repository", "localhost/app", pulled, false],
     ["repository", "app", pulled, false],
     ["repository", "", pulled, false],
     ["repository", undefined, pulled, true],

@@ -1,10 +1,5 @@
-import {
-  formatReference,
-  formatRepository,
-  parseReference,
-  type Reference,
-  withComparableHost,
-} from "../../oci/reference.ts";
+import { comparableHost, withComparableHost } from "../../oci/comparable-host.ts";
+import { formatReference, formatRepository, parseReference, type Reference } from "../../oci/reference.ts";
 
 /** Which images a rule speaks of, as policy.json's scopes of `docker:` have it. */
 export interface Scope {
@@ -60,7 +55,7 @@ export function scopeWeight(scope: Scope, reference: Reference): number {
     case "prefix":
       return repository === text || repository.startsWith(`${text}/`) ? 1e4 + text.length : 0;
     case "subdomains":
-      return withoutPort(reference.registry.toLowerCase()).endsWith(text.slice(1)) ? 1e2 + text.length : 0;
+      return withoutPort(comparableHost(reference.registry)).endsWith(text.slice(1)) ? 1e2 + text.length : 0;
     case "all":
       return 1;
   }
