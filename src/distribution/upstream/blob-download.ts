@@ -6,6 +6,7 @@ import { GantryError } from "../../errors/gantry-error.ts";
 import { digestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
 import type { Descriptor } from "../../oci/image.ts";
+import { writeWhole } from "../../platform/write-whole.ts";
 
 export interface BlobDownloadOptions {
   readonly descriptor: Descriptor;
@@ -77,9 +78,7 @@ export class BlobDownload {
     for await (const chunk of source) {
       if (this.#offsetBytes + chunk.byteLength > size) throw new GantryError("data-loss", `${digest} is too long`);
       hash.update(chunk);
-      for (let written = 0; written < chunk.byteLength; ) {
-        written += (await file.write(chunk, written).catch(failWriting)).bytesWritten;
-      }
+      await writeWhole(file.fd, chunk, this.#offsetBytes).catch(failWriting);
       this.#offsetBytes += chunk.byteLength;
       const { resolve } = this.#progress;
       this.#progress = Promise.withResolvers();
