@@ -4,9 +4,8 @@ import { S3Bucket } from "../s3/s3-bucket.ts";
 import type { S3Credentials } from "../s3/s3-connection.ts";
 import type { State } from "../state/state.ts";
 import { type Environment, readBucketCredentials } from "./bucket-credentials.ts";
+import { readBucketRegion } from "./bucket-region.ts";
 import type { StorageConfig } from "./storage-config.ts";
-
-const DEFAULT_REGION = "us-east-1";
 
 /** A client follows a redirect at once; a retry asks here again. */
 const REDIRECT_SECONDS = 900;
@@ -32,10 +31,10 @@ export async function openConfiguredStorage(
   });
 }
 
-/** The bucket that a configuration names. @throws `invalid-argument` if there is no access key */
+/** The bucket that a configuration names. @throws `invalid-argument` if there is no access key, or the region is none */
 function openBucket(config: StorageConfig, environment: Environment): S3Bucket {
   const { bucket, isPathStyle } = config;
-  const region = config.region ?? (environment.AWS_REGION || environment.AWS_DEFAULT_REGION || DEFAULT_REGION);
+  const region = readBucketRegion(config, environment);
   const endpoint = config.endpoint ?? `https://s3.${region}.amazonaws.com`;
   const credentials = (): S3Credentials => readBucketCredentials(config, environment);
   // Before anything waits for it.

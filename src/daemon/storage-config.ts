@@ -38,6 +38,10 @@ const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/;
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*\/?$/;
 const REGION = /^[A-Za-z0-9-]{1,50}$/;
 
+export function isRegion(text: string): boolean {
+  return REGION.test(text);
+}
+
 /**
  * Reads `[storage]` of `registry.toml`.
  *
@@ -45,7 +49,7 @@ const REGION = /^[A-Za-z0-9-]{1,50}$/;
  * [storage.s3]
  * bucket = "images"
  * endpoint = "https://s3.example.org"       # default: Amazon's of the region
- * region = "eu-central-1"                   # default: AWS_REGION, or us-east-1
+ * region = "eu-central-1"                   # default: see readBucketRegion
  * prefix = "registry/"
  * path-style = true                         # default: true where endpoint is set
  * redirect = true                           # clients get blobs from the bucket; default: through the registry
@@ -84,7 +88,7 @@ export function parseStorage(
   if (s3.bucket === undefined) problems.push("storage.s3 needs a bucket");
   const bucket = text("bucket", (item) => BUCKET.test(item), "name of a bucket");
   const endpoint = text("endpoint", isBareAddress, "address without a path, as https://s3.example.org");
-  const region = text("region", (item) => REGION.test(item), "name of a region, as eu-central-1");
+  const region = text("region", isRegion, "name of a region, as eu-central-1");
   const prefix = text("prefix", (item) => PREFIX.test(item), "prefix of letters, digits and ._-/, as registry/") ?? "";
   const isPathStyle = flag("path-style", endpoint !== undefined);
   const redirects = flag("redirect", false);
