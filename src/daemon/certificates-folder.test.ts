@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,6 +45,14 @@ describe("certificatesReader", () => {
     mkdirSync(join(root, "docker/lan.example:443"));
     writeFileSync(join(root, "docker/lan.example:443/ca.crt"), "own");
     expect(read("lan.example:443")).toEqual({ authorities: ["own"] });
+  });
+
+  test.each(["ca.crt", "client.cert", "client.key"])("%s that is a pipe is refused, and not waited for", (name) => {
+    put("docker", ["ca.crt", "client.cert", "client.key"]);
+    const path = join(root, "docker/registry.lan:5000", name);
+    rmSync(path);
+    spawnSync("mkfifo", [path]);
+    expect(() => read()).toThrow(`cannot read ${path}`);
   });
 
   test.each([

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { RegistryCertificates } from "../distribution/client/http-exchange.ts";
-import { GantryError, isGantryError } from "../errors/gantry-error.ts";
+import { GantryError } from "../errors/gantry-error.ts";
 import { isSameRegistry } from "../oci/comparable-host.ts";
+import { readTextFile } from "../platform/text-file.ts";
 
 /** Where administrators put certificates for registries: ours, Docker's, podman's. */
 const FOLDERS: readonly string[] = ["/etc/gantry/certs.d", "/etc/docker/certs.d", "/etc/containers/certs.d"];
@@ -13,14 +14,6 @@ function filesIn(folder: string): readonly string[] {
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && (cause.code === "ENOENT" || cause.code === "ENOTDIR")) return [];
     throw new GantryError("unavailable", `cannot read ${folder}`, { cause });
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw isGantryError(cause) ? cause : new GantryError("unavailable", `cannot read ${path}`, { cause });
   }
 }
 
@@ -36,7 +29,7 @@ export function certificatesReader(
   return (host) => {
     for (const folder of folders.flatMap((parent) => foldersFor(parent, host))) {
       const names = filesIn(folder);
-      const authorities = names.filter((name) => name.endsWith(".crt")).map((name) => readText(join(folder, name)));
+      const authorities = names.filter((name) => name.endsWith(".crt")).map((name) => readTextFile(join(folder, name)));
       const client = readClient(folder, names);
       if (authorities.length > 0 || client !== undefined) {
         return { authorities, ...(client === undefined ? {} : { client }) };
@@ -67,5 +60,5 @@ function readClient(folder: string, names: readonly string[]): RegistryCertifica
   const [certificate] = names.filter((name) => name.endsWith(".cert"));
   if (certificate === undefined) return undefined;
   const key = certificate.replace(/cert$/, "key");
-  return { certificate: readText(join(folder, certificate)), key: readText(join(folder, key)) };
+  return { certificate: readTextFile(join(folder, certificate)), key: readTextFile(join(folder, key)) };
 }

@@ -20,10 +20,15 @@ export function readTextFile(path: string): string {
 
 /** As `readTextFile`, for who names the file. @throws the system's error, or why it is no such file as the end of a sentence */
 export function readRegularFile(path: string): string {
+  return readRegularBytes(path).toString("utf8");
+}
+
+/** As `readRegularFile`, for what may be no text. */
+export function readRegularBytes(path: string): Buffer {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     requireText(fstatSync(file));
-    return readFileSync(file, "utf8");
+    return readFileSync(file);
   } finally {
     closeSync(file);
   }

@@ -2,6 +2,7 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { fileReason } from "../../platform/file-reason.ts";
+import { readRegularBytes } from "../../platform/text-file.ts";
 import { decodeBase64 } from "../json.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { isIssuedBy } from "./certificate-chain.ts";
@@ -57,11 +58,15 @@ function statOf(path: string) {
 
 /** The certificates of a file, in its order. @throws `invalid-argument` naming the file. */
 export function readCertificateFile(path: string): readonly Certificate[] {
+  return readWith(readFileSync, path);
+}
+
+function readWith(read: (path: string) => Buffer, path: string): readonly Certificate[] {
   const { size } = statOf(path);
   if (size > FILE_BYTES_MAX) throw invalid(path, `it is larger than ${FILE_BYTES_MAX} bytes`);
   let bytes: Buffer;
   try {
-    bytes = readFileSync(path);
+    bytes = read(path);
   } catch (cause) {
     throw unreadable(path, cause);
   }
@@ -73,7 +78,7 @@ export function readCertificateFile(path: string): readonly Certificate[] {
 }
 
 function readCertificates(path: string): readonly Certificate[] {
-  const certificates = readCertificateFile(path);
+  const certificates = readWith(readRegularBytes, path);
   for (const certificate of certificates) {
     if (certificate.basicConstraints?.isAuthority === true || isIssuedBy(certificate, certificate)) continue;
     throw invalid(path, `the certificate of ${certificate.name} is neither an authority's nor self-signed`);
