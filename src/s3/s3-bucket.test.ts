@@ -7,6 +7,7 @@ import { S3Double, type S3Fault } from "../../test/support/s3-double.ts";
 import { formatError, isGantryError } from "../errors/gantry-error.ts";
 import { digestOf } from "../oci/hash-digest.ts";
 import { S3Bucket } from "./s3-bucket.ts";
+import { S3Connection } from "./s3-connection.ts";
 
 const PART_BYTES = 64 * 1024;
 const KEY = "r/blobs/sha256/x";
@@ -170,6 +171,67 @@ describe("an object is read", () => {
     ]);
   });
 });
+
+describe("a body on its way", () => {
+  const body = Buffer.alloc(48 << 20);
+  const put = (endpoint: string, responseTimeoutMs: number): Promise<unknown> =>
+    new S3Connection({
+      endpoint,
+      bucket: "images",
+      region: "us-east-1",
+      isPathStyle: true,
+      credentials: () => ({ accessKeyId: "id", secretAccessKey: "secret" }),
+      retryDelaysMs: [1],
+      responseTimeoutMs,
+    }).send({ method: "PUT", key: KEY, body, doing: `cannot store ${KEY}` }, () => undefined);
+
+  test.each(["before it has all", "that has it all"])(
+    "to a bucket that becomes silent %s fails as soon as any other request",
+    async (when) => {
+      using silent = takeSlowly({ stopsAtBytes: when === "that has it all" ? body.length : 1000, pauseMs: 0 });
+      expect((await failure(put(silent.endpoint, 300)))[1]).toBe(
+        `cannot store ${KEY} in the bucket images: no answer within 1 s`,
+      );
+    },
+  );
+
+  test("to a bucket that takes it slowly has as long as that needs", async () => {
+    using slow = takeSlowly({ stopsAtBytes: body.length, pauseMs: 15 });
+    await put(slow.endpoint, 900);
+    expect(slow.takenBytes()).toBeGreaterThan(body.length);
+  });
+});
+
+/** A server that takes a body of which it reads a little, waits, and reads on, and answers when it has it all. */
+function takeSlowly({ stopsAtBytes, pauseMs }: { stopsAtBytes: number; pauseMs: number }): Disposable & {
+  readonly endpoint: string;
+  readonly takenBytes: () => number;
+} {
+  let taken = 0;
+  const isSilent = pauseMs === 0;
+  const listener = Bun.listen<{ bytes: number }>({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open(socket) {
+        socket.data = { bytes: 0 };
+      },
+      data(socket, chunk) {
+        socket.data.bytes += chunk.length;
+        taken += chunk.length;
+        if (socket.data.bytes < stopsAtBytes) {
+          socket.pause();
+          if (!isSilent) setTimeout(() => socket.resume(), pauseMs);
+        } else if (!isSilent) socket.end("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      },
+    },
+  });
+  return {
+    endpoint: `http://127.0.0.1:${listener.port}`,
+    takenBytes: () => taken,
+    [Symbol.dispose]: () => listener.stop(true),
+  };
+}
 
 test("objects are listed over pages, and removing one that is not there is no error", async () => {
   for (const name of ["a", "b", "c", "d", "e"]) server.objects.set(`r/${name}`, Buffer.from(name));

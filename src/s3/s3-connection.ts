@@ -24,7 +24,7 @@ export interface S3ConnectionOptions {
   readonly retryDelaysMs?: readonly number[];
   /** Between 0 and 1: spreads the waits of those who were turned away together. @default no spread */
   readonly random?: () => number;
-  /** How long an answer may take to begin, and a body may be silent. @default 20 s */
+  /** How long an answer may take to begin, and a body in either direction may stand still. @default 20 s */
   readonly responseTimeoutMs?: number;
 }
 
@@ -52,8 +52,8 @@ export interface S3Request {
 export const RETRY_DELAYS_MS = [250, 1000, 3000] as const;
 /** All tries together are over before a server's client, to whom nothing comes meanwhile, is given up. */
 export const RESPONSE_TIMEOUT_MS = 20_000;
-/** A body that is sent has more time, as much as a slow line needs. */
-const SENT_BYTES_PER_MS = 64;
+/** A body that is sent goes in pieces of this. */
+const SENT_BYTES = 64 * 1024;
 const ERROR_BYTES_MAX = 1 << 16;
 const EMPTY_SHA256 = digestHex(digestOf(""));
 
@@ -103,21 +103,20 @@ export class S3Connection {
     const { url, method, headers } = await this.#sign(request);
     const abort = new AbortController();
     const waitMs = Math.min(this.responseTimeoutMs, request.patience?.responseTimeoutMs ?? Number.POSITIVE_INFINITY);
-    const timeoutMs = waitMs + (request.body?.length ?? 0) / SENT_BYTES_PER_MS;
-    const timer = setTimeout(() => abort.abort(), timeoutMs);
+    const timer = setTimeout(() => abort.abort(), waitMs);
     try {
       const response = await fetch(url, {
         method,
         headers,
         redirect: "manual",
         signal: abort.signal,
-        ...(request.body === undefined ? {} : { body: request.body }),
+        ...(request.body === undefined ? {} : { body: inPieces(request.body, () => timer.refresh()) }),
       });
       if (response.ok) return await read(response);
       throw parseS3Failure(asked, { status: response.status, text: await readText(response, ERROR_BYTES_MAX) });
     } catch (cause) {
       if (cause instanceof S3Error) throw cause;
-      const message = abort.signal.aborted ? `no answer within ${Math.ceil(timeoutMs / 1000)} s` : undefined;
+      const message = abort.signal.aborted ? `no answer within ${Math.ceil(waitMs / 1000)} s` : undefined;
       throw new S3Error({ ...asked, status: 0, message, ...(abort.signal.aborted ? {} : { cause }) });
     } finally {
       clearTimeout(timer);
@@ -135,6 +134,8 @@ export class S3Connection {
     }).sign();
     // A blob is its bytes: nobody packs them on the way.
     signed.headers.set("accept-encoding", "identity");
+    // Of a stream nobody could tell.
+    if (body !== undefined) signed.headers.set("content-length", String(Buffer.byteLength(body)));
     return { url: signed.url, method: signed.method, headers: signed.headers };
   }
 
@@ -163,6 +164,20 @@ export class S3Connection {
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     return url;
   }
+}
+
+/** A body that goes on as the other side takes it: a slow line has as long as it needs, one on which nothing moves has not. */
+function inPieces(body: Uint8Array | string, onTaken: () => void): ReadableStream<Uint8Array> {
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  let sent = 0;
+  return new ReadableStream({
+    pull(controller) {
+      onTaken();
+      if (sent >= bytes.byteLength) return controller.close();
+      controller.enqueue(bytes.subarray(sent, sent + SENT_BYTES));
+      sent += SENT_BYTES;
+    },
+  });
 }
 
 /** The text of an answer, as far as it is to be read. */
