@@ -187,7 +187,23 @@ describe("a copy of another registry's repository", () => {
     expect((await seen("hub")).status).toBe(404);
     const stale = await seen("paid");
     expect([stale.status, stale.headers.get("warning")]).toEqual([200, '110 - "Response is Stale"']);
-    expect(warnings).toEqual([expect.stringContaining(`${upstream.host} cannot be asked, and what is here`)]);
+    expect(warnings.toSorted()).toEqual([
+      expect.stringContaining(`${upstream.host} cannot be asked, and what is here`),
+      expect.stringContaining(`${upstream.host} refuses library/app`),
+    ]);
+  });
+
+  test("that is refused is not found, and the operator hears why: once of an upstream, however many ask", async () => {
+    upstream.state.isForbidden = true;
+    for (const name of ["hub/app", "hub/other", "hub/app", "paid/app"]) {
+      expect((await fetch(`${url}/${name}/manifests/v1`)).status).toBe(404);
+    }
+    const refused = (who: string): string =>
+      `${upstream.host} refuses library/app to ${who}, or has no such repository: denied`;
+    expect(warnings).toEqual([
+      `${refused("whoever has no account")} (name one in its [[upstream]]: username and password-file)`,
+      `${refused("us")} (look at username and password-file in its [[upstream]])`,
+    ]);
   });
 
   test("never shows content that does not hash to its digest, nor gives its last byte", async () => {

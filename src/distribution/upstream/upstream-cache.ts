@@ -96,8 +96,12 @@ export class UpstreamCache {
       );
       return { kind: "found" };
     } catch (error) {
-      if (isHere && isRefused(upstream, error)) this.#sources.tellOffline(upstream.rule, error);
+      const refusal = refusalOf(error);
+      // The account that a rule names may not have it: that says nothing about whether it is still there.
+      if (isHere && refusal !== undefined && upstream.rule.login !== undefined)
+        this.#sources.tellOffline(upstream.rule, error);
       else if (isGantryError(error, "not-found")) {
+        if (refusal !== undefined) this.#sources.tellRefused(upstream, refusal);
         if ("tag" in named && isHere) this.#parts.repositories.manifests.untag(repository, named.tag);
         return { kind: "absent" };
       }
@@ -223,9 +227,10 @@ export class UpstreamCache {
   }
 }
 
-/** True if it is the account that the rule names which may not have it: that says nothing about whether it is still there. */
-function isRefused({ rule }: UpstreamRepository, error: unknown): boolean {
-  return rule.login !== undefined && error instanceof Error && isGantryError(error.cause, "permission-denied");
+/** Why it is not found, if that is because the other registry does not let us have it. */
+function refusalOf(error: unknown): GantryError | undefined {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return isGantryError(cause, "permission-denied") ? cause : undefined;
 }
 
 function unreachable({ rule, remote }: UpstreamRepository, cause: unknown): GantryError {

@@ -22,6 +22,7 @@ const IMPATIENT = { retryDelaysMs: [] as readonly number[], responseTimeoutMs: 5
 export class UpstreamSources {
   readonly #parts: UpstreamSourcesParts;
   readonly #isOffline = new Set<string>();
+  readonly #hasRefused = new Set<UpstreamRule>();
 
   constructor(parts: UpstreamSourcesParts) {
     this.#parts = parts;
@@ -61,6 +62,20 @@ export class UpstreamSources {
     if (this.#isOffline.has(registry)) return;
     this.#isOffline.add(registry);
     this.#parts.warn(`${registry} cannot be asked, and what is here of it is served as it is: ${formatError(error)}`);
+  }
+
+  /** The other registry does not let its account, or those without one, have a repository: told once, for clients name whatever they like. */
+  tellRefused({ rule, remote }: UpstreamRepository, reason: unknown): void {
+    if (this.#hasRefused.has(rule)) return;
+    this.#hasRefused.add(rule);
+    const who = rule.login?.username ?? "whoever has no account";
+    const hint =
+      rule.login === undefined
+        ? "name one in its [[upstream]]: username and password-file"
+        : "look at username and password-file in its [[upstream]]";
+    this.#parts.warn(
+      `${rule.registry} refuses ${remote} to ${who}, or has no such repository: ${formatError(reason)} (${hint})`,
+    );
   }
 
   #tellOnline({ registry }: UpstreamRule): void {
