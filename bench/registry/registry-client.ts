@@ -1,3 +1,4 @@
+import { findProgram } from "../../test/support/command.ts";
 import { type LoadBody, LoadConnection, type LoadRequest, type LoadResponse, pieceOf } from "./load-connection.ts";
 
 export const REPOSITORY = "bench/load";
@@ -35,6 +36,22 @@ export async function pushBlob(connection: LoadConnection, { body, digest }: Loa
 export async function pullBlob(connection: LoadConnection, { body, digest }: LoadBlob): Promise<void> {
   const { sizeBytes } = await ask(connection, 200, { method: "GET", target: `/v2/${REPOSITORY}/blobs/${digest}` });
   if (sizeBytes !== body.sizeBytes) throw new Error(`${digest}: ${sizeBytes} bytes came of ${body.sizeBytes}`);
+}
+
+/**
+ * Pulls by curl: one connection that is read in our own event loop costs more than the registries that send by the kernel, and would be what is measured.
+ *
+ * @returns milliseconds, without the program's start
+ */
+export async function pullByCurl(host: string, { body, digest }: LoadBlob): Promise<number> {
+  const curl = findProgram("curl");
+  if (curl === undefined) throw new Error("curl is not installed: it pulls the blob of 1 GB");
+  const url = `http://${host}/v2/${REPOSITORY}/blobs/${digest}`;
+  const format = "%{http_code} %{size_download} %{time_total}";
+  const child = Bun.spawn([curl, "-s", "-o", "/dev/null", "-w", format, url], { stdio: ["ignore", "pipe", "inherit"] });
+  const [status, sizeBytes, seconds] = (await new Response(child.stdout).text()).split(" ").map(Number);
+  if (status === 200 && sizeBytes === body.sizeBytes && seconds !== undefined) return seconds * 1000;
+  throw new Error(`${digest}: ${status}, ${sizeBytes} bytes came of ${body.sizeBytes}`);
 }
 
 const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";

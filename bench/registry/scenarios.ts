@@ -1,7 +1,16 @@
 import { LoadConnection, makeBody } from "./load-connection.ts";
 import { moveFor } from "./move-for.ts";
 import type { MoveTask } from "./move-task.ts";
-import { getManifest, hashBody, type LoadBlob, pullBlob, pushBlob, pushImage, shareJobs } from "./registry-client.ts";
+import {
+  getManifest,
+  hashBody,
+  type LoadBlob,
+  pullBlob,
+  pullByCurl,
+  pushBlob,
+  pushImage,
+  shareJobs,
+} from "./registry-client.ts";
 
 /** Something that a registry is timed at. */
 export interface Scenario {
@@ -66,12 +75,12 @@ export function scenarios(): readonly Scenario[] {
       showsPeak: true,
     },
     {
-      what: "pull a blob of 1 GB",
+      what: "pull a blob of 1 GB by curl",
       unit: "ms",
-      rounds: 5,
+      rounds: 9,
       blobs: () => large,
       prepare: pushAll,
-      run: pullAll,
+      run: async (host, [blob]) => (blob === undefined ? undefined : await pullByCurl(host, blob)),
       work: { amount: 1, of: "1 GB" },
     },
     {

@@ -117,17 +117,17 @@ function readSlowly(incoming: IncomingMessage): IncomingBody {
         if (done === true) controller.close();
         else controller.enqueue(value);
       },
-      cancel: () => discard(),
+      cancel: () => void discard(),
     },
     { highWaterMark: 0 },
   );
   const drain = (): void => {
     while (incoming.read() !== null);
   };
-  const discard = (): void => {
+  const discard = async (): Promise<void> => {
     release();
     incoming.on("readable", drain);
     drain();
   };
-  return { stream, discard };
+  return { stream, whole: new Promise((resolve) => incoming.once("end", resolve)), isBypassed: false, discard };
 }

@@ -1,21 +1,39 @@
 import type { IncomingMessage } from "node:http";
+import { BodyReceiver, setReceiver } from "./body-receiver.ts";
 import { releaseBytes } from "./release-bytes.ts";
 import type { Slots } from "./slots.ts";
 
 /** The body of a request of node:http as it comes, no faster than it is read. */
 export interface IncomingBody {
   readonly stream: ReadableStream<Uint8Array>;
-  /** Nobody reads the rest. */
-  readonly discard: () => void;
+  /** Resolves when all of it has come; never, if that does not happen. */
+  readonly whole: Promise<unknown>;
+  /** True if bytes of it went past node:http, which goes on waiting for them: the connection is of no use for another request. */
+  readonly isBypassed: boolean;
+  /** Nobody reads the rest. Resolves when it has come, or never will. */
+  readonly discard: () => Promise<void>;
 }
 
-/**
- * A body whose connection is held back while no chunk is asked for: half a megabyte of it is in memory then.
- *
- * @param slots how many chunks may be out of their connections at once, all bodies together. A body's first chunk needs none, so that short
- *   ones never wait for long ones.
- */
-export function readByChunk(incoming: IncomingMessage, slots: Slots): IncomingBody {
+/** Bodies from this size on can be had from the connection itself: for less it costs more to find the descriptor. */
+const BYPASS_BYTES = 1 << 20;
+
+export interface ReadOptions {
+  /** How many chunks may be out of their connections at once, all bodies together. A body's first chunk needs none, so that short ones never wait for long ones. */
+  readonly slots: Slots;
+  /** The bytes at the connection are not those of the body. */
+  readonly isEncrypted: boolean;
+}
+
+/** @returns undefined for a body that is short, or whose bytes are not at the connection as they are */
+function receiverFor(incoming: IncomingMessage): BodyReceiver | undefined {
+  const { "content-length": length = "", "transfer-encoding": coding } = incoming.headers;
+  const isLong = coding === undefined && /^\d+$/.test(length) && Number(length) >= BYPASS_BYTES;
+  return isLong ? new BodyReceiver(incoming, Number(length)) : undefined;
+}
+
+/** A body whose connection is held back while no chunk is asked for: half a megabyte of it is in memory then. */
+export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: ReadOptions): IncomingBody {
+  const receiver = isEncrypted ? undefined : receiverFor(incoming);
   let isDiscarded = false;
   let isFirst = true;
   let slot: Disposable | undefined;
@@ -29,35 +47,50 @@ export function readByChunk(incoming: IncomingMessage, slots: Slots): IncomingBo
     slot?.[Symbol.dispose]();
     slot = undefined;
   };
+  const read = (): Uint8Array | null => {
+    const chunk: Uint8Array | null = incoming.read();
+    return chunk === null || receiver === undefined ? chunk : receiver.given(chunk);
+  };
+  const isAtEnd = (): boolean => incoming.readableEnded || (receiver?.isBypassed === true && receiver.leftBytes === 0);
   /** @returns undefined at the end. @throws if the connection breaks before */
   const next = async (): Promise<Uint8Array | undefined> => {
-    while (!isDiscarded) {
+    while (!isDiscarded && !isAtEnd()) {
       if (!isFirst && incoming.readableLength > 0) slot = await slots.take();
       if (isDiscarded) break;
-      const chunk: Uint8Array | null = incoming.read();
+      const chunk = read();
       if (chunk !== null) {
         isFirst = false;
         return chunk;
       }
       giveBack();
-      if (incoming.readableEnded) break;
+      if (isAtEnd()) break;
       if (incoming.destroyed) throw new Error("the connection broke in the middle of a body");
+      incoming.socket.resume();
       await change.promise;
     }
     giveBack();
     return undefined;
   };
-  const discard = (): void => {
+  const dropUnread = (): void => {
+    for (let chunk = read(); chunk !== null; chunk = read()) releaseBytes(chunk);
+  };
+  const closed = new Promise<void>((resolve) => incoming.once("close", resolve));
+  const discard = async (): Promise<void> => {
     isDiscarded = true;
     giveBack();
-    incoming.on("readable", () => dropUnread(incoming));
-    dropUnread(incoming);
+    incoming.on("readable", () => {
+      dropUnread();
+      incoming.socket.resume();
+    });
+    dropUnread();
+    incoming.socket.resume();
     onChange();
+    await Promise.race([receiver?.whole, closed]);
   };
   // What the kernel still had of a connection that broke comes at once, megabytes of it, though nobody asks for it.
   incoming.once("close", () => {
     giveBack();
-    dropUnread(incoming);
+    dropUnread();
   });
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -68,13 +101,19 @@ export function readByChunk(incoming: IncomingMessage, slots: Slots): IncomingBo
         if (chunk === undefined) controller.close();
         else controller.enqueue(chunk);
       },
-      cancel: discard,
+      // Not awaited: a client that stands still would hold whoever does not want its body.
+      cancel: () => void discard(),
     },
     { highWaterMark: 0 },
   );
-  return { stream, discard };
-}
-
-function dropUnread(incoming: IncomingMessage): void {
-  for (let chunk = incoming.read(); chunk !== null; chunk = incoming.read()) releaseBytes(chunk);
+  if (receiver !== undefined) setReceiver(stream, receiver);
+  const ended = new Promise<void>((resolve) => incoming.once("end", resolve));
+  return {
+    stream,
+    whole: receiver === undefined ? ended : Promise.race([receiver.whole, ended]),
+    get isBypassed() {
+      return receiver?.isBypassed ?? false;
+    },
+    discard,
+  };
 }

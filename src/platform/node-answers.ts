@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { ConnectionDescriptor } from "./connection-descriptor.ts";
 import { spanOf } from "./file-body.ts";
 import type { HttpPeer, HttpServerOptions } from "./http-server.ts";
 import type { IncomingBody } from "./incoming-body.ts";
-import { KernelSender } from "./kernel-sender.ts";
 import { nextTurn } from "./next-turn.ts";
 
 /** A request as node:http has it, and where its answer goes. */
@@ -20,6 +20,9 @@ export interface NodeExchange {
 
 /** Files from this size on are sent by the kernel: for less it costs more to find the descriptor. */
 const KERNEL_BYTES = 1 << 20;
+
+/** So much of a file at once, that others have their turn. */
+const TURN_BYTES = 2 << 20;
 
 /** So many requests of one connection may wait for the answer to another: one that sends more is ended. */
 const WAITING_MAX = 256;
@@ -47,7 +50,7 @@ export class NodeAnswers {
     });
     // A body that breaks off while nobody reads it.
     incoming.on("error", () => {});
-    outgoing.once("finish", () => body.discard());
+    outgoing.once("finish", () => void body.discard());
     const connection = this.#connections.get(incoming.socket) ?? { last: Promise.resolve(), count: 0 };
     this.#connections.set(incoming.socket, connection);
     const before = connection.last;
@@ -72,27 +75,31 @@ export class NodeAnswers {
     if (request === undefined) return void outgoing.writeHead(400, { connection: "close" }).end();
     const { socket } = incoming;
     // The answer is awaited, however long it takes to make.
-    const untilAnswer = (): void => void socket.setTimeout(0);
+    let isAnswered = false;
+    const untilAnswer = (): void => void (isAnswered || socket.setTimeout(0));
     if (request.body === null) untilAnswer();
-    else incoming.once("end", untilAnswer);
+    else void body.whole.then(untilAnswer);
     const response = await this.#options.handle(request, peer);
-    incoming.off("end", untilAnswer);
+    isAnswered = true;
     socket.setTimeout(idleSeconds * 1000);
-    if (peer.mustWait === true) response.headers.set("connection", "close");
+    if (peer.mustWait === true || body.isBypassed) response.headers.set("connection", "close");
     if (response.headers.has("content-length") && response.body !== null) {
       await this.#stream(response, exchange, signal);
-    } else await sendWhole(request, response, outgoing);
+    } else await sendWhole(request, response, exchange);
   }
 
   /** Sends a body no faster than the client takes it. @throws if the body fails in its middle, or the client goes */
-  async #stream(response: Response, { scheme, incoming, outgoing }: NodeExchange, gone: AbortSignal): Promise<void> {
+  async #stream(response: Response, exchange: NodeExchange, gone: AbortSignal): Promise<void> {
+    const { scheme, incoming, outgoing } = exchange;
     let left = Number(response.headers.get("content-length"));
     const body = response.body as ReadableStream<Uint8Array>;
     const span = spanOf(body);
-    const kernel =
-      span === undefined || scheme === "https" || left < KERNEL_BYTES ? undefined : KernelSender.find(incoming.socket);
+    using kernel =
+      span === undefined || scheme === "https" || left < KERNEL_BYTES
+        ? undefined
+        : ConnectionDescriptor.find(incoming.socket);
     const sendOn = (fd: number, position: number, bytesMax: number): number => {
-      const sent = kernel?.send(fd, position, bytesMax) ?? 0;
+      const sent = kernel?.send(fd, position, Math.min(bytesMax, TURN_BYTES)) ?? 0;
       left -= sent;
       return sent;
     };
@@ -102,13 +109,13 @@ export class NodeAnswers {
       if (error === undefined || this.#options.onUnreadable === undefined) throw error;
       return this.#options.onUnreadable(error);
     });
-    if (first instanceof Response) return await sendWhole(undefined, first, outgoing);
+    if (first instanceof Response) return await sendWhole(undefined, first, exchange);
     writeHead(outgoing, response);
     try {
       for (let next = first; next.done !== true; next = await chunks.next()) {
         left -= next.value.byteLength;
         // At once: whoever has the last byte may go on with the next request.
-        if (left <= 0) return void outgoing.end(next.value);
+        if (left <= 0) return await end(next.value, exchange);
         if (!outgoing.write(next.value)) await once(outgoing, "drain", { signal: gone });
         // What is held together is let go at the end of a turn.
         else if (kernel !== undefined) await nextTurn();
@@ -128,10 +135,22 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 }
 
 /** As Bun's server does: a body whose length nobody said is in memory. */
-async function sendWhole(request: Request | undefined, response: Response, outgoing: ServerResponse): Promise<void> {
+async function sendWhole(request: Request | undefined, response: Response, exchange: NodeExchange): Promise<void> {
+  const { outgoing } = exchange;
   const bytes = response.headers.has("content-length") ? undefined : await readBytes(request, response);
-  if (bytes === undefined) return void writeHead(outgoing, response).end();
-  writeHead(outgoing, response, ["content-length", String(bytes.byteLength)]).end(bytes);
+  const length = bytes === undefined ? [] : ["content-length", String(bytes.byteLength)];
+  writeHead(outgoing, response, length);
+  await end(bytes, exchange);
+}
+
+/** Sends the last bytes of an answer. */
+async function end(bytes: Uint8Array | undefined, { outgoing, body }: NodeExchange): Promise<void> {
+  if (!body.isBypassed) return void outgoing.end(bytes);
+  // The end closes the connection: what the client still sends would reset it before the answer is read.
+  outgoing.flushHeaders();
+  if (bytes !== undefined && bytes.byteLength > 0) outgoing.write(bytes);
+  await body.discard();
+  outgoing.end();
 }
 
 function writeHead(

@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
+import type { BodyPlace } from "../../platform/body-receiver.ts";
 import { releaseBytes } from "../../platform/release-bytes.ts";
 import { writeWhole } from "../../platform/write-whole.ts";
 
@@ -9,8 +10,12 @@ import { writeWhole } from "../../platform/write-whole.ts";
 export interface RunningHash {
   /** True if it does not know what was written any more. */
   readonly isLost: boolean;
-  /** Writes a chunk and hashes it meanwhile, and takes its memory. @throws what the file system says; then it is lost */
-  write(file: FileHandle, chunk: Uint8Array, position: number): Promise<void>;
+  /**
+   * Writes a chunk and hashes it meanwhile, and takes its memory; then, if it can, what has come at `place` by then.
+   *
+   * @throws what the file system says; then it is lost
+   */
+  write(file: FileHandle, chunk: Uint8Array, position: number, place?: BodyPlace): Promise<void>;
   /** Ends it. */
   digest(): Promise<Digest>;
   /** Nobody asks for it any more. */

@@ -4,6 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { diskError } from "../../errors/disk-error.ts";
 import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
+import type { BodyPlace } from "../../platform/body-receiver.ts";
 import { writeWhole } from "../../platform/write-whole.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryName } from "./repository-name.ts";
@@ -37,8 +38,13 @@ export async function openForWriting(path: string): Promise<FileHandle> {
   }
 }
 
-/** Adds a chunk, and takes its memory. On failure the session is as before, but for its hash. */
-export async function writeAndHash(session: UploadSession, file: FileHandle, chunk: Uint8Array): Promise<void> {
+/** Adds a chunk, and takes its memory; then, if it can, what has come at `place` by then. On failure the session is as before, but for its hash. */
+export async function writeAndHash(
+  session: UploadSession,
+  file: FileHandle,
+  chunk: Uint8Array,
+  place?: BodyPlace,
+): Promise<void> {
   const { offsetBytes } = session;
   const { byteLength } = chunk;
   const hash = knownHash(session);
@@ -46,12 +52,12 @@ export async function writeAndHash(session: UploadSession, file: FileHandle, chu
   session.hash = undefined;
   try {
     if (hash === undefined) await writeWhole(file.fd, chunk, offsetBytes);
-    else await hash.write(file, chunk, offsetBytes);
+    else await hash.write(file, chunk, offsetBytes, place);
   } catch (cause) {
     hash?.drop();
     throw diskError("cannot write an upload", cause);
   }
-  session.offsetBytes += byteLength;
+  session.offsetBytes += byteLength + (place?.takenBytes ?? 0);
   session.hash = hash;
 }
 

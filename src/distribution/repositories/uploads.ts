@@ -7,6 +7,7 @@ import { diskError } from "../../errors/disk-error.ts";
 import { isGantryError } from "../../errors/gantry-error.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/digest.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
+import { type BodyPlace, receiverOf } from "../../platform/body-receiver.ts";
 import type { State } from "../../state/state.ts";
 import { readUntilAborted } from "./read-until-aborted.ts";
 import { RegistryError } from "./registry-error.ts";
@@ -25,7 +26,7 @@ import {
   writeAndHash,
 } from "./upload-session.ts";
 import { UploadSessions } from "./upload-sessions.ts";
-import { UploadThread } from "./upload-thread/upload-thread.ts";
+import { UploadThreads } from "./upload-thread/upload-threads.ts";
 
 export interface UploadsParts {
   readonly state: State;
@@ -61,7 +62,7 @@ const PAUSED_MS = 30_000;
  */
 export class Uploads implements AsyncDisposable {
   readonly #parts: UploadsParts;
-  readonly #thread = new UploadThread();
+  readonly #threads = new UploadThreads();
   readonly #sessions = new UploadSessions();
   readonly #unfinished: UnfinishedUploads;
 
@@ -182,16 +183,19 @@ export class Uploads implements AsyncDisposable {
     options: AppendOptions & { readonly signal: AbortSignal },
   ): Promise<void> {
     const start = session.offsetBytes;
+    const receiver = body === undefined ? undefined : receiverOf(body);
     let file: FileHandle | undefined;
     try {
       for await (const chunk of body === undefined ? [] : readUntilAborted(body, options.signal)) {
         options.admit?.(session.offsetBytes + chunk.byteLength);
-        file ??= await openForWriting(session.path);
+        const opened = file ?? (await openForWriting(session.path));
+        file = opened;
         this.#note(session);
         if (session.offsetBytes === 0 && chunk.byteLength >= THREAD_BYTES) {
-          session.hash = this.#thread.begin(session.algorithm);
+          session.hash = this.#threads.begin(session.algorithm);
         }
-        await writeAndHash(session, file, chunk);
+        const write = (place?: BodyPlace): Promise<void> => writeAndHash(session, opened, chunk, place);
+        await (receiver === undefined ? write() : receiver.take(write));
         this.#note(session);
       }
     } finally {
@@ -287,7 +291,7 @@ export class Uploads implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]();
+    await this.#threads[Symbol.asyncDispose]();
   }
 
   async #session(repository: RepositoryName, id: string): Promise<UploadSession> {

@@ -137,6 +137,8 @@ class Expectations {
     [A, new Map()],
     [B, new Map()],
   ]);
+  /** How many manifests were deleted. */
+  deletions = 0;
   readonly store: RegistryStore;
 
   constructor(store: RegistryStore) {
@@ -212,6 +214,7 @@ async function perform(command: Command, expected: Expectations): Promise<void> 
       const digest = known[command.pick % Math.max(1, known.length)];
       if (digest === undefined) return;
       expected.of(command.repository).delete(digest);
+      expected.deletions += 1;
       manifests.remove(command.repository, digest);
       return;
     }
@@ -223,7 +226,7 @@ async function perform(command: Command, expected: Expectations): Promise<void> 
   }
 }
 
-/** A push that lacks a blob is refused; one that was promised everything is not. */
+/** A push that lacks a blob is refused; one that was promised everything is not, unless it is deleted meanwhile. */
 async function pushed(
   repository: RepositoryName,
   shape: {
@@ -239,10 +242,11 @@ async function pushed(
       (expected.promisedMs.get(`${repository} ${child}`) ?? 0) >= expected.store.nowMs ||
       expected.of(repository).has(child),
   );
+  const { deletions } = expected;
   try {
     expected.of(repository).set(await expected.store.pushManifest(repository, shape), children);
   } catch (error) {
-    if (isPromised || !isGantryError(error, "conflict")) throw error;
+    if ((isPromised && expected.deletions === deletions) || !isGantryError(error, "conflict")) throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { GantryError } from "../../../errors/gantry-error.ts";
 import type { Digest, DigestAlgorithm } from "../../../oci/digest.ts";
+import type { BodyPlace } from "../../../platform/body-receiver.ts";
 import { startWorker, type WorkerThread } from "../../../platform/worker.ts";
 import type { RunningHash } from "../running-hash.ts";
 import type { UploadAnswer, UploadCall } from "./upload-protocol.ts";
@@ -20,6 +21,7 @@ type Call = Exclude<UploadCall, { kind: "drop" }>;
 export class UploadThread implements AsyncDisposable {
   readonly #idleMs: number;
   readonly #calls = new Map<number, PromiseWithResolvers<UploadAnswer>>();
+  readonly #hashes = new Set<number>();
   #thread: WorkerThread | undefined;
   #idle: NodeJS.Timeout | undefined;
   #count = 0;
@@ -28,24 +30,36 @@ export class UploadThread implements AsyncDisposable {
     this.#idleMs = options.idleMs ?? IDLE_MS;
   }
 
+  /** How many hashes nobody has ended. */
+  get load(): number {
+    return this.#hashes.size;
+  }
+
   /** A hash in the thread, which is started if it is not there. */
   begin(algorithm: DigestAlgorithm): RunningHash {
     const thread = this.#start();
     this.#count += 1;
     const hash = this.#count;
+    this.#hashes.add(hash);
     const isHere = (): boolean => this.#thread === thread;
     return {
       get isLost() {
         return !isHere();
       },
-      write: async (file: FileHandle, chunk: Uint8Array, position: number) => {
-        await this.#ask({ kind: "write", call: 0, hash, algorithm, fd: file.fd, position, chunk }, chunk);
+      write: async (file: FileHandle, chunk: Uint8Array, position: number, place?: BodyPlace) => {
+        const where = { fd: file.fd, position, ...(place === undefined ? {} : { place }) };
+        const answer = await this.#ask({ kind: "write", call: 0, hash, algorithm, chunk, ...where }, chunk);
+        if (place !== undefined) place.takenBytes = answer.takenBytes ?? 0;
+        requireDone(answer);
       },
       digest: async () => {
-        const { digest } = await this.#ask({ kind: "digest", call: 0, hash });
-        return `${algorithm}:${digest}` as Digest;
+        this.#hashes.delete(hash);
+        const answer = await this.#ask({ kind: "digest", call: 0, hash });
+        requireDone(answer);
+        return `${algorithm}:${answer.digest}` as Digest;
       },
       drop: () => {
+        this.#hashes.delete(hash);
         if (isHere()) thread.post({ kind: "drop", hash } satisfies UploadCall);
       },
     };
@@ -72,9 +86,7 @@ export class UploadThread implements AsyncDisposable {
     this.#calls.set(call, pending);
     clearTimeout(this.#idle);
     thread.post({ ...task, call }, chunk === undefined ? [] : ownBuffer(chunk));
-    const answer = await pending.promise;
-    if (answer.problem === undefined) return answer;
-    throw Object.assign(new Error(answer.problem.message), { code: answer.problem.code });
+    return await pending.promise;
   }
 
   #settle(answer: UploadAnswer): void {
@@ -100,6 +112,7 @@ export class UploadThread implements AsyncDisposable {
     clearTimeout(this.#idle);
     const thread = this.#thread;
     this.#thread = undefined;
+    this.#hashes.clear();
     await thread?.terminate();
   }
 
@@ -108,6 +121,10 @@ export class UploadThread implements AsyncDisposable {
     await Promise.allSettled([...this.#calls.values()].map(({ promise }) => promise));
     await this.#end();
   }
+}
+
+function requireDone({ problem }: UploadAnswer): void {
+  if (problem !== undefined) throw Object.assign(new Error(problem.message), { code: problem.code });
 }
 
 /** What can be given to another thread without a copy. */

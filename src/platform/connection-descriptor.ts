@@ -6,12 +6,10 @@ import { SYS, syscall } from "./libc.ts";
 const ADDRESS_BYTES = 32;
 const AF_INET = 2;
 const AF_INET6 = 10;
+const F_DUPFD_CLOEXEC = 1030;
 
 /** After so many descriptors that are no connections none is looked for: files of uploads can stand in a row. */
 const HOLES_MAX = 1024;
-
-/** So much at once, that others have their turn. */
-const TURN_BYTES = 2 << 20;
 
 /** One end of a socket as the kernel has it; empty if the descriptor is none. */
 function endOf(call: number, fd: number): Uint8Array {
@@ -37,22 +35,20 @@ function describe(end: Uint8Array): string | undefined {
 }
 
 /**
- * Lets the kernel send files to a socket (sendfile(2)), past whatever else writes to it: only while that has nothing left to write. node:http tells
- * no descriptor: it is found by the socket's two ends, which no other has while it is open, and looked at again before each use.
+ * A descriptor of our own for a connection of node:http, which tells none: for bytes that go past it. It is found by the connection's two ends, which no
+ * other has while it is open. It stays that connection's until it is disposed, also when node:http has closed its own; so dispose of it soon then, or the
+ * client does not hear of the end.
  */
-export class KernelSender {
-  readonly #fd: number;
-  readonly #peer: Uint8Array;
-  readonly #own: Uint8Array;
+export class ConnectionDescriptor implements Disposable {
+  readonly fd: number;
+  #isOpen = true;
 
-  private constructor(fd: number, peer: Uint8Array, own: Uint8Array) {
-    this.#fd = fd;
-    this.#peer = peer;
-    this.#own = own;
+  private constructor(fd: number) {
+    this.fd = fd;
   }
 
-  /** @returns undefined if the descriptor is not found: then there is no such way */
-  static find({ remoteAddress, remotePort, localAddress, localPort }: Socket): KernelSender | undefined {
+  /** @returns undefined if the descriptor is not found, or there is none left for ours: then there is no such way */
+  static find({ remoteAddress, remotePort, localAddress, localPort }: Socket): ConnectionDescriptor | undefined {
     if (remoteAddress === undefined || localAddress === undefined) return undefined;
     const wanted = [`${canonical(remoteAddress)} ${remotePort}`, `${canonical(localAddress)} ${localPort}`];
     for (let fd = 0, missing = 0; missing < HOLES_MAX; fd += 1) {
@@ -60,19 +56,23 @@ export class KernelSender {
       missing = peer.byteLength === 0 ? missing + 1 : 0;
       const [, , high = 0, low = 0] = peer;
       if (256 * high + low !== remotePort || describe(peer) !== wanted[0]) continue;
-      const own = endOf(SYS.getsockname, fd);
-      if (describe(own) === wanted[1]) return new KernelSender(fd, peer, own);
+      if (describe(endOf(SYS.getsockname, fd)) !== wanted[1]) continue;
+      const own = syscall(SYS.fcntl, fd, F_DUPFD_CLOEXEC, 0);
+      return own < 0 ? undefined : new ConnectionDescriptor(own);
     }
     return undefined;
   }
 
-  /** Sends what there is room for. @returns how many bytes; 0 also if the socket is gone, or the file cannot be read */
+  /**
+   * Sends bytes of a file as long as there is room for them (sendfile(2)). Only while nobody else has something left to write.
+   *
+   * @returns how many; 0 also if the client is gone, or the file cannot be read
+   */
   send(file: number, position: number, bytesMax: number): number {
-    if (!this.#isThere()) return 0;
     const offset = new BigInt64Array([BigInt(position)]);
     let sent = 0;
-    while (sent < Math.min(bytesMax, TURN_BYTES)) {
-      const count = syscall(SYS.sendfile, this.#fd, file, offset, Math.min(bytesMax, TURN_BYTES) - sent);
+    while (sent < bytesMax) {
+      const count = syscall(SYS.sendfile, this.fd, file, offset, bytesMax - sent);
       if (count === -ERRNO.EINTR) continue;
       if (count <= 0) break;
       sent += count;
@@ -80,8 +80,8 @@ export class KernelSender {
     return sent;
   }
 
-  #isThere(): boolean {
-    const isSame = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
-    return isSame(endOf(SYS.getpeername, this.#fd), this.#peer) && isSame(endOf(SYS.getsockname, this.#fd), this.#own);
+  [Symbol.dispose](): void {
+    if (this.#isOpen) syscall(SYS.close, this.fd);
+    this.#isOpen = false;
   }
 }

@@ -1,17 +1,26 @@
 import { afterAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../oci/hash-digest.ts";
+import { ConnectionDescriptor } from "./connection-descriptor.ts";
 import { fileBody } from "./file-body.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";
-import { KernelSender } from "./kernel-sender.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "gantry-kernel-sender-"));
+const folder = mkdtempSync(join(tmpdir(), "gantry-connection-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const SIZE_BYTES = 24_000_001;
@@ -65,10 +74,10 @@ test.each(["127.0.0.1", "::1"])(
   60_000,
 );
 
-test("the descriptor of a connection is found among others, and of one that is over nothing is sent", async () => {
-  const found: (KernelSender | undefined)[] = [];
+test("the descriptor of a connection is found among others, and nothing is sent to who has gone", async () => {
+  const found: (ConnectionDescriptor | undefined)[] = [];
   const server = createServer((incoming, outgoing) => {
-    found.push(KernelSender.find(incoming.socket));
+    found.push(ConnectionDescriptor.find(incoming.socket));
     outgoing.end();
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -81,13 +90,38 @@ test("the descriptor of a connection is found among others, and of one that is o
       return socket;
     }),
   );
-  expect(found.every((sender) => sender !== undefined)).toBe(true);
-  const closed = sockets.map((socket) => once(socket, "close"));
-  server.closeAllConnections();
-  await Promise.all(closed);
+  const descriptors = found.filter((descriptor) => descriptor !== undefined);
+  expect(new Set(descriptors.map(({ fd }) => readlinkSync(`/proc/self/fd/${fd}`))).size).toBe(20);
+  for (const socket of sockets) socket.resetAndDestroy();
   const file = openSync(path, "r");
-  expect(found.map((sender) => sender?.send(file, 0, 1000))).toEqual(new Array(20).fill(0));
+  for (const descriptor of descriptors) {
+    while (descriptor.send(file, 0, 1000) > 0) await Bun.sleep(1);
+    expect(descriptor.send(file, 0, 1000)).toBe(0);
+  }
   closeSync(file);
+  for (const descriptor of descriptors) descriptor[Symbol.dispose]();
+  server.close();
+});
+
+test("a client hears of the end once our own descriptor of its connection is closed, and to close it twice closes no other's", async () => {
+  const found: (ConnectionDescriptor | undefined)[] = [];
+  const server = createServer((incoming, outgoing) => {
+    found.push(ConnectionDescriptor.find(incoming.socket));
+    outgoing.end();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await once(socket, "data");
+  const closed = once(socket, "close");
+  server.closeAllConnections();
+  found[0]?.[Symbol.dispose]();
+  await closed;
+  const files: number[] = [];
+  while (files.at(-1) !== found[0]?.fd) files.push(openSync(path, "r"));
+  found[0]?.[Symbol.dispose]();
+  for (const file of files) expect(fstatSync(file).size).toBe(SIZE_BYTES);
+  for (const file of files) closeSync(file);
   server.close();
 });
 

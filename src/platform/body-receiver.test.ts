@@ -1,0 +1,196 @@
+import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { digestOf } from "../oci/hash-digest.ts";
+import { type BodyPlace, receiverOf } from "./body-receiver.ts";
+import { type HttpServer, serveHttp } from "./http-server.ts";
+import { SYS, syscall } from "./libc.ts";
+
+const MSG_DONTWAIT = 0x40;
+const SIZE_BYTES = 12_000_001;
+const content = randomBytes(SIZE_BYTES);
+
+/** Takes what is there, piece by piece. */
+function takeAll(place: BodyPlace, pieces: Uint8Array[]): void {
+  for (;;) {
+    const piece = new Uint8Array(100_000);
+    const bytesMax = Math.min(place.bytesMax - place.takenBytes, piece.length);
+    const count = syscall(SYS.recvfrom, place.fd, piece, bytesMax, MSG_DONTWAIT, null, null);
+    if (count <= 0) return;
+    pieces.push(piece.slice(0, count));
+    place.takenBytes += count;
+  }
+}
+
+interface Taken {
+  readonly pieces: Uint8Array[];
+  /** How many bytes came past node:http. */
+  takenBytes: number;
+  failure?: Error;
+}
+
+/** A server that takes bodies from their connections, and answers with what they hash to; after `stopAfterBytes` with 403. */
+async function serveTaking(taken: Taken[], stopAfterBytes = Number.POSITIVE_INFINITY): Promise<HttpServer> {
+  return serveHttp({
+    hostname: "127.0.0.1",
+    port: 0,
+    handle: async (request) => {
+      const one: Taken = { pieces: [], takenBytes: 0 };
+      taken.push(one);
+      const { body } = request;
+      if (body === null) return new Response("none");
+      const receiver = receiverOf(body);
+      let bytes = 0;
+      try {
+        for await (const chunk of body) {
+          one.pieces.push(chunk.slice());
+          bytes += chunk.byteLength;
+          // Others write meanwhile: there is something to take.
+          await Bun.sleep(2);
+          await receiver?.take(async (place) => {
+            if (place === undefined) return;
+            takeAll(place, one.pieces);
+            bytes += place.takenBytes;
+            one.takenBytes += place.takenBytes;
+          });
+          if (bytes > stopAfterBytes) return new Response("too much", { status: 403 });
+        }
+      } catch (error) {
+        one.failure = error as Error;
+        throw error;
+      }
+      return new Response(digestOf(Buffer.concat(one.pieces)), { status: 201 });
+    },
+  });
+}
+
+function head(length: number): string {
+  return `PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+}
+
+async function send(socket: Socket, bytes: Uint8Array, { pauseMs = 0, stepBytes = 1 << 20 } = {}): Promise<void> {
+  for (let start = 0; start < bytes.byteLength; start += stepBytes) {
+    if (!socket.write(bytes.subarray(start, start + stepBytes))) await once(socket, "drain");
+    if (pauseMs > 0) await Bun.sleep(pauseMs);
+  }
+}
+
+async function answerOf(socket: Socket): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of socket) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString();
+}
+
+const descriptors = (): number => readdirSync("/proc/self/fd").length;
+
+describe("a body that is taken from its connection", () => {
+  test.each([
+    ["as quickly as it can be", {}],
+    ["in small pieces", { stepBytes: 50_000, pauseMs: 1 }],
+    ["with long pauses", { stepBytes: 3_000_000, pauseMs: 100 }],
+  ])("comes whole and in order when it is sent %s, and the connection ends after the answer", async (_, how) => {
+    const taken: Taken[] = [];
+    const server = await serveTaking(taken);
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write(head(SIZE_BYTES));
+    const answer = answerOf(socket);
+    await send(socket, content, how);
+    expect(await answer).toMatch(/^HTTP\/1\.1 201 Created\r\n[\s\S]*connection: close\r\n/i);
+    expect(await answer).toEndWith(digestOf(content));
+    expect(taken[0]?.takenBytes).toBeGreaterThan(0);
+    await server.close();
+  });
+
+  test("ends where its length says: what follows is no part of it, and is not answered", async () => {
+    const taken: Taken[] = [];
+    const server = await serveTaking(taken);
+    const socket = connect(server.port, "127.0.0.1").on("error", () => {});
+    const next = "GET /next HTTP/1.1\r\nHost: x\r\n\r\n";
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk) => chunks.push(Buffer.from(chunk)));
+    socket.write(Buffer.concat([Buffer.from(head(SIZE_BYTES)), content, Buffer.from(next.repeat(100))]));
+    await once(socket, "close");
+    expect(taken).toHaveLength(1);
+    expect(digestOf(Buffer.concat(taken[0]?.pieces ?? []))).toBe(digestOf(content));
+    expect(Buffer.concat(chunks).toString().split("HTTP/1.1 ").length).toBeLessThanOrEqual(2);
+    await server.close();
+  });
+
+  test("an answer in its middle reaches a client that reads only after it has sent all", async () => {
+    const server = await serveTaking([], 2_000_000);
+    const socket = connect(server.port, "127.0.0.1");
+    socket.pause();
+    socket.write(head(SIZE_BYTES));
+    await send(socket, content, { stepBytes: 500_000, pauseMs: 2 });
+    await Bun.sleep(50);
+    expect(await answerOf(socket)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\n\r\ntoo much$/);
+    await server.close();
+  });
+
+  test("an answer in its middle reaches a client that waits for it before it goes on", async () => {
+    const server = await serveTaking([], 2_000_000);
+    const socket = connect(server.port, "127.0.0.1");
+    const answered = once(socket, "data");
+    socket.write(head(SIZE_BYTES));
+    await send(socket, content.subarray(0, 6_000_000), { stepBytes: 500_000, pauseMs: 2 });
+    const [answer] = await answered;
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\n\r\ntoo much$/);
+    socket.destroy();
+    await server.close();
+  });
+
+  test("who reads it hears that the client has gone, and no descriptor is left", async () => {
+    const taken: Taken[] = [];
+    const server = await serveTaking(taken);
+    await (await fetch(`http://127.0.0.1:${server.port}/`)).text();
+    const before = descriptors();
+    for (let round = 1; round <= 5; round += 1) {
+      const socket = connect(server.port, "127.0.0.1").on("error", () => {});
+      socket.write(head(SIZE_BYTES));
+      await send(socket, content.subarray(0, 5_000_000));
+      if (round % 2 === 0) socket.end();
+      else socket.resetAndDestroy();
+      while (taken[round]?.failure === undefined) await Bun.sleep(5);
+      expect(taken[round]?.failure?.message).toBe("the connection broke in the middle of a body");
+      socket.destroy();
+    }
+    for (let round = 0; round < 5; round += 1) {
+      const socket = connect(server.port, "127.0.0.1");
+      socket.write(head(SIZE_BYTES));
+      const answer = answerOf(socket);
+      await send(socket, content);
+      expect(await answer).toEndWith(digestOf(content));
+    }
+    // The keep-alive connection of `fetch` may have ended by now.
+    while (descriptors() > before) await Bun.sleep(5);
+    await server.close();
+  });
+});
+
+test("what is short, or whose length nobody says, comes by node:http alone, and the connection goes on", async () => {
+  const taken: Taken[] = [];
+  const server = await serveTaking(taken);
+  const url = `http://127.0.0.1:${server.port}/`;
+  const short = content.subarray(0, 1_000_000);
+  const answer = await fetch(url, { method: "PUT", body: short });
+  expect(await answer.text()).toBe(digestOf(short));
+  expect(answer.headers.get("connection")).not.toBe("close");
+  const chunked = new ReadableStream({
+    start(controller) {
+      controller.enqueue(content);
+      controller.close();
+    },
+  });
+  expect(await (await fetch(url, { method: "PUT", body: chunked })).text()).toBe(digestOf(content));
+  // Which of two lengths holds is not for us to say.
+  using both = new DisposableStack();
+  const socket = both.adopt(connect(server.port, "127.0.0.1"), (one) => one.destroy());
+  socket.on("error", () => {});
+  socket.write(head(SIZE_BYTES).replace("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  socket.end(Buffer.concat([Buffer.from(`${SIZE_BYTES.toString(16)}\r\n`), content, Buffer.from("\r\n0\r\n\r\n")]));
+  await answerOf(socket).catch(() => "refused");
+  expect(taken.every(({ takenBytes }) => takenBytes === 0)).toBe(true);
+  await server.close();
+});
