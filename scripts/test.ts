@@ -2,28 +2,27 @@
  * The whole test suite, for people and for CI: `npm test`, or `npm test -- PATTERN…` for the files whose path holds a pattern.
  *
  * Each file below `test/integration` and `test/e2e` runs in a process of its own, two at a time; the tests beside the
- * code run together. The last line counts tests: `N passed, N failed, N skipped`.
+ * code run together. The last line counts tests: `N passed, N failed, N skipped`. With `--within SECONDS` the whole ends by
+ * then; what has not ended is killed, and says where it stood.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-
-interface Outcome {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-interface Suite {
-  readonly name: string;
-  readonly command: readonly string[];
-  /** Prints how many tests passed; anything else counts as one test. */
-  readonly isTestRunner: boolean;
-}
+import { parseArgs } from "node:util";
+import { type Outcome, runSuite, type Suite } from "./run-suite.ts";
 
 const root = join(import.meta.dir, "..");
-const patterns = process.argv.slice(2);
+const { values, positionals: patterns } = parseArgs({
+  options: { within: { type: "string", default: "Infinity" } },
+  allowPositionals: true,
+});
+const withinSeconds = Number(values.within);
+if (!(withinSeconds > 0)) {
+  process.stderr.write(`--within ${values.within}: a number of seconds above 0 is wanted\n`);
+  process.exit(1);
+}
 const parallelism = 2;
 const suiteTimeoutMs = 600_000;
+const endsAt = performance.now() + withinSeconds * 1000;
 
 function testFiles(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -42,37 +41,12 @@ function bunTest(paths: readonly string[], timeoutMs: number): string[] {
   return [process.execPath, "test", `--timeout=${timeoutMs}`, ...paths.map((path) => `./${path}`)];
 }
 
-function countIn(output: string, word: string): number {
-  return Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
-}
-
-async function runSuite(suite: Suite): Promise<Outcome> {
-  const startedAt = performance.now();
-  const child = Bun.spawn([...suite.command], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, FORCE_COLOR: "0" },
-    timeout: suiteTimeoutMs,
-  });
-  const [stdout, stderr, status] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  const output = `${stdout}\n${stderr}`;
-  const counted = suite.isTestRunner
-    ? { passed: countIn(output, "pass"), failed: countIn(output, "fail"), skipped: countIn(output, "skip") }
-    : { passed: status === 0 ? 1 : 0, failed: 0, skipped: 0 };
-  // A runner that dies counts as one failure, also when no test of it failed.
-  const failed = status !== 0 && counted.failed === 0 ? 1 : counted.failed;
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  const ok = failed === 0;
-  process.stdout.write(
-    `${ok ? "ok  " : "FAIL"} ${suite.name} (${counted.passed} passed, ${failed} failed, ${counted.skipped} skipped, ${seconds} s)\n`,
-  );
-  if (!ok) process.stdout.write(`${output.trim()}\n`);
-  else for (const [reason] of output.matchAll(/^skipped: .*$/gm)) process.stdout.write(`     ${reason}\n`);
-  return { passed: counted.passed, failed, skipped: counted.skipped };
+async function runInTime(suite: Suite): Promise<Outcome> {
+  const timeoutMs = Math.min(suiteTimeoutMs, endsAt - performance.now());
+  const print = (text: string): void => void process.stdout.write(text);
+  if (timeoutMs > 0) return runSuite(suite, { cwd: root, signal: AbortSignal.timeout(timeoutMs), print });
+  print(`FAIL ${suite.name} (not begun: the ${withinSeconds} s were over)\n`);
+  return { passed: 0, failed: 1, skipped: 0 };
 }
 
 async function runAll(suites: readonly Suite[], width: number): Promise<Outcome[]> {
@@ -80,7 +54,7 @@ async function runAll(suites: readonly Suite[], width: number): Promise<Outcome[
   const outcomes: Outcome[] = [];
   await Promise.all(
     Array.from({ length: width }, async () => {
-      for (let suite = queue.shift(); suite !== undefined; suite = queue.shift()) outcomes.push(await runSuite(suite));
+      for (let suite = queue.shift(); suite !== undefined; suite = queue.shift()) outcomes.push(await runInTime(suite));
     }),
   );
   return outcomes;
