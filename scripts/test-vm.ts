@@ -31,8 +31,9 @@ const runScript = join(root, "test/vm/run.sh");
 /** Says whether the guests themselves are what they should be; it makes its own. */
 const GUESTS_TEST = "test/vm/guests.test.ts";
 const patterns = process.argv.slice(2);
-/** A guest that hangs ends then, and counts as a failure. */
+/** A guest that hangs ends then, and counts as a failure; its tests end before, so that they can say where they stood. */
 const timeoutSeconds = 600;
+const testsTimeoutSeconds = timeoutSeconds - 60;
 
 /** What writes and reads control groups. */
 const GROUP_FILES = [
@@ -167,7 +168,8 @@ function guestCommand(guest: Guest, disk: string): [string, ...string[]] {
   const kernel = ["--cgroup", guest.cgroup, "--lsm", guest.lsm ?? "apparmor", ...init];
   const how = [...kernel, "--memory", "2048", "--timeout", String(timeoutSeconds), "--disk", disk];
   const inside = ["env", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=/project"];
-  return [runScript, ...how, "--", ...inside, "node_modules/bun/bin/bun.exe", "scripts/test.ts", ...guest.files];
+  const tests = ["scripts/test.ts", "--within", String(testsTimeoutSeconds), ...guest.files];
+  return [runScript, ...how, "--", ...inside, "node_modules/bun/bin/bun.exe", ...tests];
 }
 
 function skipReason(): string | undefined {

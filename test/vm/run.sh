@@ -3,7 +3,8 @@
 #
 # COMMAND gets exactly the given arguments, an empty standard input and an almost empty environment. Its output and its
 # errors arrive as a stream each. The status is the command's (128 + N after signal N), 124 after a timeout, 125 when the
-# guest did not start or crashed. A run leaves no process and no folder, also when a signal ends it.
+# guest did not start or crashed. After a timeout the errors end with what the guest's kernel says of where all stands.
+# A run leaves no process and no folder, also when a signal ends it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gantry-vm}
@@ -21,7 +22,7 @@ usage: run.sh [OPTION]... -- COMMAND...
   --disk FILE                  a file with an ext4 file system, at /project; what is written to it is dropped
   --net NAME, --host N         guests of one NAME share a network; eth0 is 10.98.0.N (1)
   --fast                       start from a saved guest (made on first use)
-  --timeout SECONDS            300
+  --timeout SECONDS            of the command (300)
 EOF
   exit 125
 }
@@ -78,6 +79,7 @@ trap 'exit 129' HUP
 child() { setpriv --pdeathsig KILL "$@" & children+=("$!"); }
 
 mkdir "$dir/io"
+mkfifo "$dir"/monitor.{in,out}
 touch "$dir"/io/{out,err,shares,host}
 echo /root >"$dir/io/cwd"
 printf '%s\0' "$@" >"$dir/io/argv"
@@ -89,6 +91,7 @@ qemu=(
   -cpu Westmere,rdrand=on -smp "$cpus" -m "$memory"
   -kernel "$cache/kernel/vmlinux" -initrd "$cache/initramfs.cpio"
   -serial "file:$(quote "$dir/console")"
+  -chardev "pipe,id=monitor,path=$(quote "$dir/monitor")" -mon monitor
   -drive "if=none,id=root,format=raw,snapshot=on,cache=unsafe,file=$(quote "$cache/$image")"
   -device virtio-blk-pci,drive=root
 )
@@ -114,7 +117,7 @@ done
 append="console=ttyS0 ${VM_DEBUG:-quiet} panic=-1 tsc=reliable mitigations=off rodata=off cryptomgr.notests"
 append+=" initcall_blacklist=init_kprobe_trace,load_system_certificate_list rcupdate.rcu_expedited=1"
 # On a busy host the emulated timer is late, which the kernel takes for a broken one: it panics at its start (seen).
-append+=" no_timer_check"
+append+=" no_timer_check sysrq_always_enabled"
 append+=" VM_LSM=$lsm VM_CGROUP=$cgroup VM_INIT=$init"
 if [[ $init == systemd && $cgroup != v2 ]]; then
   append+=" systemd.unified_cgroup_hierarchy=0"
@@ -134,6 +137,9 @@ fi
 
 qemu+=(-append "$append${fast:+ VM_FAST=1}")
 
+# Tells QEMU's monitor LINES.
+monitor() { printf '%s\n' "$@" 1<>"$dir/monitor.in"; }
+
 # A guest that waits, its memory saved in a file: a fast run starts from there. It serves until the host, QEMU or
 # this script changes.
 make_snapshot() {
@@ -143,19 +149,50 @@ make_snapshot() {
   [[ ! -e $snapshot ]] || { exec 7>&-; return 0; }
   unfinished=$snapshot.new
   rm -f "${snapshot%.*}".*
-  mkfifo "$dir"/monitor.{in,out}
-  child timeout -s KILL 60 setpriv --pdeathsig KILL "${qemu[@]}" -chardev "pipe,id=monitor,path=$(quote "$dir/monitor")" -mon monitor \
-    >"$dir/qemu" 2>&1 7>&-
+  child timeout -s KILL 60 setpriv --pdeathsig KILL "${qemu[@]}" >"$dir/qemu" 2>&1 7>&-
   until grep -q 'vm: ready' "$dir/console" 2>/dev/null; do
     kill -0 "$!" 2>/dev/null || { tail -n 20 "$dir/qemu" "$dir/console" >&2; fail 'the guest did not start'; }
     sleep 0.1
   done
-  printf '%s\n' 'migrate_set_parameter max-bandwidth 100g' "migrate \"exec:cat >'$unfinished'\"" quit 1<>"$dir/monitor.in"
+  monitor 'migrate_set_parameter max-bandwidth 100g' "migrate \"exec:cat >'$unfinished'\"" quit
   wait "$!" || fail 'no snapshot'
   children=()
   mv "$unfinished" "$snapshot"
   exec 7>&-
 }
+
+# Where a guest that does not end stands: the last lines of its console, what its processors do, and where its tasks wait,
+# innermost first. Its kernel is asked, by the keyboard's magic SysRq, which needs none of its processes.
+explain() {
+  local key said=0 late size
+  cp "$dir/console" "$dir/console.before"
+  # All is to go to the console; backtraces of processors; blocked tasks; all tasks.
+  for key in 7 l w t; do
+    monitor "sendkey alt-sysrq-$key"
+    late=$((SECONDS + 10))
+    until (($(grep -c 'sysrq: [CS]h' "$dir/console") > said)); do
+      ((SECONDS < late)) || { echo 'its kernel does not answer, its console:'; tail -n 60 "$dir/console"; return; }
+      sleep 0.1
+    done
+    ((++said))
+    size=''
+    until [[ $size == $(stat -c %s "$dir/console") ]] || ((SECONDS >= late + 10)); do
+      size=$(stat -c %s "$dir/console")
+      sleep 0.5
+    done
+  done
+  echo 'its console, processors and tasks:'
+  tail -n 60 "$dir/console.before"
+  tr -d '\r' <"$dir/console" | sed 's/^\[ *[0-9.]*\] //' | awk '
+    /^sysrq: Show backtrace/, /^sysrq: Show Blocked/ { if (!/^sysrq/) print }
+    /^sysrq: Show State/ { isAll = 1 }
+    !isAll || /^Call Trace:/ { next }
+    # The tasks of the kernel itself, children of 2, only where they are blocked.
+    /^[^ ]/ { if (line) print line; line = /^task:/ && (!/ppid:2 / || /state:D/) ? $0 ":" : "" }
+    line && /^ [^ ?<]+\+0x/ { sub(/\+0x.*/, ""); line = line $0 }
+    END { if (line) print line }'
+}
+
 export TMPDIR=$dir
 if [[ $fast ]]; then
   key=$(stat -c '%s %Y' "$(command -v qemu-system-x86_64)" | cat - "$0" /proc/sys/kernel/random/boot_id | cksum)
@@ -168,22 +205,20 @@ if [[ $fast ]]; then
   exec 6<>"$dir/go.in"
   date +%s >&6
 fi
-end=$((SECONDS + timeout))
 # A start rarely hangs in the kernel under emulation (seen once): try again, the command has not begun.
 for attempt in 1 2 3; do
   child "${qemu[@]}" >"$dir/qemu" 2>&1
   vm=$!
-  late=$((SECONDS + ${VM_START_TIMEOUT:-25}))
-  until [[ -e $dir/io/started ]] || ((SECONDS >= end)) || ! kill -0 "$vm" 2>/dev/null; do
-    if ((SECONDS >= late && attempt < 3)); then
-      kill -KILL "$vm"
-      wait "$vm" 2>/dev/null || true
-      [[ ! $fast ]] || date +%s >&6
-      continue 2
-    fi
-    sleep 0.05
-  done
-  break
+  end=$((SECONDS + (attempt < 3 ? ${VM_START_TIMEOUT:-25} : timeout)))
+  until [[ -e $dir/io/started ]] || ((SECONDS >= end)) || ! kill -0 "$vm" 2>/dev/null; do sleep 0.05; done
+  if [[ -e $dir/io/started ]]; then
+    end=$((SECONDS + timeout))
+    break
+  fi
+  kill -0 "$vm" 2>/dev/null && ((attempt < 3)) || break
+  kill -KILL "$vm"
+  wait "$vm" 2>/dev/null || true
+  [[ ! $fast ]] || date +%s >&6
 done
 tails=()
 for i in out err; do
@@ -193,9 +228,10 @@ done
 child sleep "$((end > SECONDS ? end - SECONDS : 0))"
 wait -n "$vm" "$!" || true
 if kill -0 "$vm" 2>/dev/null; then
+  stands=$(explain)
   kill -KILL "$vm"
   wait "${tails[@]}" 2>/dev/null || true
-  echo "vm: no end within $timeout seconds" >&2
+  echo "vm: no end within $timeout seconds; $stands" >&2
   exit 124
 fi
 wait "${tails[@]}" || true
