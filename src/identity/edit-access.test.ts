@@ -74,6 +74,18 @@ describe("editing access.toml", () => {
     expect(addUser("", BOB)).toContain('[[rights]]\nusers = ["*"]\nrepositories = ["**"]');
   });
 
+  test.each([
+    ["a long value", `x = "${"x".repeat(3_000_000)}"`],
+    ["no TOML", "x = 1\nx = 2"],
+  ])("%s is refused in a sentence", (_, text) => {
+    expect(() => addUser(text, BOB)).toThrow(/^(it is nested too deeply|line 2: )/);
+  });
+
+  test("a user is written into a file with tables of several lines, and one that begins with a byte order mark", () => {
+    const text = "\uFEFFusers.alice = {\n  groups = [],\n}\n";
+    expect(addUser(text, BOB)).toBe(`${text}\n[users.bob]\npassword = "$2b$10$y"\ngroups = ["team"]\n`);
+  });
+
   test("a user who is written in another way is left to an editor", () => {
     for (const text of [
       'users = { alice = { password = "x" } }',

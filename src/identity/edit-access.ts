@@ -1,5 +1,5 @@
+import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
 import { GantryError } from "../errors/gantry-error.ts";
-import { parseTomlDocument, type TomlDocument } from "./toml-document.ts";
 
 /** A user as they are written into `access.toml`. */
 export interface NewUser {
@@ -11,7 +11,8 @@ export interface NewUser {
   readonly tokensSinceMs: number;
 }
 
-type Table = Extract<TomlDocument["nodes"][number], { readonly type: "TOMLTable" }>;
+/** A table with the offsets of its text. */
+type Table = AST.TOMLTable;
 
 /** What a file begins with that the first user makes: the one rule that it has is there to be seen and narrowed. */
 const FIRST_LINES = `# Who may do what with this registry. Read again when it changes.
@@ -51,14 +52,21 @@ function formatUser({ name, passwordHash, groups, certificates, tokensSinceMs }:
   ].join("\n");
 }
 
-function read(text: string): TomlDocument {
-  const document = parseTomlDocument(text);
-  if ("message" in document) throw new GantryError("invalid-argument", `line ${document.line}: ${document.message}`);
-  return document;
+function parse(text: string): AST.TOMLTopLevelTable {
+  try {
+    // A mark that some editors begin with; white space in its place leaves every offset as it is.
+    return parseTOML(text.replace(/^\uFEFF/, " "), { tomlVersion: "1.1.0" }).body[0];
+  } catch (error) {
+    if (error instanceof ParseError)
+      throw new GantryError("invalid-argument", `line ${error.lineNumber}: ${error.message}`);
+    // A parser that recurses ends deep nesting so, and one that makes a text out of an argument for each character long ones.
+    if (!(error instanceof RangeError)) throw error;
+    throw new GantryError("invalid-argument", "it is nested too deeply, or a value of it is too long");
+  }
 }
 
-function userTables(document: TomlDocument): readonly Table[] {
-  return document.nodes.filter(
+function userTables(text: string): readonly Table[] {
+  return parse(text).body.filter(
     (node): node is Table =>
       node.type === "TOMLTable" &&
       node.kind === "standard" &&
@@ -67,8 +75,8 @@ function userTables(document: TomlDocument): readonly Table[] {
   );
 }
 
-function findTable(document: TomlDocument, name: string): Table {
-  const table = userTables(document).find(({ resolvedKey }) => resolvedKey[1] === name);
+function findTable(text: string, name: string): Table {
+  const table = userTables(text).find(({ resolvedKey }) => resolvedKey[1] === name);
   if (table !== undefined) return table;
   throw new GantryError("unsupported", `user ${name} is not written as a table [users.${name}] of its own`, {
     hint: "change the file with an editor",
@@ -96,7 +104,7 @@ export function addUser(text: string, user: NewUser): string {
 }
 
 function insertTable(text: string, table: string): string {
-  const last = userTables(read(text)).at(-1);
+  const last = userTables(text).at(-1);
   const at = last === undefined ? text.length : tableEnd(text, last);
   const before = text.slice(0, at);
   const after = text.slice(at);
@@ -107,7 +115,7 @@ function insertTable(text: string, table: string): string {
 
 /** `text` without a user's table. @throws `unsupported` if it is written in another way. */
 export function removeUser(text: string, name: string): string {
-  const table = findTable(read(text), name);
+  const table = findTable(text, name);
   const start = text.lastIndexOf("\n", table.range[0]) + 1;
   let end = tableEnd(text, table);
   // One empty line parted it from the next: that goes too.
@@ -117,7 +125,7 @@ export function removeUser(text: string, name: string): string {
 
 /** `text` with another password of a user. @throws `unsupported` if they are written in another way. */
 export function changePassword(text: string, name: string, passwordHash: string): string {
-  return setValue(text, findTable(read(text), name), { key: "password", value: quote(passwordHash) });
+  return setValue(text, findTable(text, name), { key: "password", value: quote(passwordHash) });
 }
 
 /**
@@ -128,7 +136,7 @@ export function changePassword(text: string, name: string, passwordHash: string)
 export function revokeTokens(text: string, name: string, options: RevokeTokensOptions): string {
   const pair = { key: "tokens_since", value: formatTime(options.untilMs) };
   if (!options.isWrittenHere) return insertTable(text, `${formatHeader(name)}\n${pair.key} = ${pair.value}\n`);
-  return setValue(text, findTable(read(text), name), pair);
+  return setValue(text, findTable(text, name), pair);
 }
 
 export interface RevokeTokensOptions {

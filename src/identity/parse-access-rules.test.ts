@@ -184,7 +184,15 @@ burst = 1.5
 
   test("a byte order mark before the first line is no part of the file, and a text without an end no reason to end", () => {
     expect(parse("\uFEFF[users.alice]\ncertificates = ['CN=alice']").problems).toEqual([]);
-    expect(parse(`htpasswd = "${"x".repeat(3_000_000)}"`).problems).toHaveLength(1);
+    expect(parse(`htpasswd = "${"x".repeat(3_000_000)}"`).problems).toEqual([]);
+  });
+
+  test("the same TOML is read as in other files: a table in braces may have lines", () => {
+    const { rules, problems } = parse("[users]\nalice = {\n  certificates = ['CN=alice'],\n  groups = [1],\n}\n");
+    expect(rules.users.get("alice")?.certificates).toEqual(["CN=alice"]);
+    expect(problems).toEqual([
+      expect.stringMatching(/^access\.toml:4: users\.alice\.groups\[0\] is 1: only names of /),
+    ]);
   });
 
   test("a password file that cannot be read is a problem of its line", () => {

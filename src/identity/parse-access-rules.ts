@@ -1,4 +1,5 @@
 import { formatError } from "../errors/gantry-error.ts";
+import { parseToml } from "../toml/parse-toml.ts";
 import { quoteTomlText } from "../toml/toml-path.ts";
 import {
   type AccessRules,
@@ -14,7 +15,6 @@ import { describeBadHash } from "./password-hash.ts";
 import { parseRepositoryPattern, type RepositoryPattern } from "./repository-pattern.ts";
 import { RulesReader } from "./rules-reader.ts";
 import { isRepositoryAction, REPOSITORY_ACTIONS } from "./scope.ts";
-import { parseTomlDocument } from "./toml-document.ts";
 import { isUserName, USER_NAME_RULE } from "./user-name.ts";
 
 export interface ParseAccessOptions {
@@ -254,12 +254,12 @@ function readLimit(reader: RulesReader, value: unknown, index: number): RateLimi
  */
 export function parseAccessRules(text: string, options: ParseAccessOptions): ParsedAccess {
   const fileName = options.fileName ?? "access.toml";
-  const document = parseTomlDocument(text);
-  if ("message" in document) {
-    return { rules: NO_RULES, problems: [`${fileName}:${document.line}: ${document.message}`] };
+  const parsed = parseToml(text, { hasDates: true });
+  if (parsed.kind === "problem") {
+    return { rules: NO_RULES, problems: [`${fileName}:${parsed.line}: ${parsed.problem}`] };
   }
-  const reader = new RulesReader(document, fileName);
-  const root = reader.table(document.value, [], ["htpasswd", "users", "rights", "quotas", "limits"]);
+  const reader = new RulesReader(text, fileName);
+  const root = reader.table(parsed.table, [], ["htpasswd", "users", "rights", "quotas", "limits"]);
   const users = new Map<string, User>();
   for (const [name, value] of Object.entries(reader.table(root.users, ["users"]))) {
     users.set(name, readUser(reader, name, value));

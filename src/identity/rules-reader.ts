@@ -1,6 +1,6 @@
+import { findTomlLine, tomlLines } from "../toml/toml-lines.ts";
 import { formatTomlPath, quoteTomlText } from "../toml/toml-path.ts";
 import { notKnown } from "../toml/toml-tables.ts";
-import type { TomlDocument } from "./toml-document.ts";
 
 type Path = readonly (string | number)[];
 type Table = Readonly<Record<string, unknown>>;
@@ -14,24 +14,35 @@ function describe(value: unknown): string {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "no text";
 }
 
-/** Takes values out of a document, and notes everything that is not as it should be with its place. */
+/** Takes values out of a TOML text, and notes everything that is not as it should be with its place. */
 export class RulesReader {
-  readonly #document: TomlDocument;
+  readonly #text: string;
   readonly #fileName: string;
+  #tableLines: ReadonlyMap<string, number> | undefined;
+  #lines: ReadonlyMap<string, number> | undefined;
   readonly problems: string[] = [];
 
-  constructor(document: TomlDocument, fileName: string) {
-    this.#document = document;
+  /** @param text what the values are of. */
+  constructor(text: string, fileName: string) {
+    this.#text = text;
     this.#fileName = fileName;
   }
 
-  /** `access.toml:12`. */
+  /** `access.toml:12`, of one of the tables of `[[name]]`. */
   place(path: Path): string {
-    return `${this.#fileName}:${this.#document.lineOf(path)}`;
+    // Every rule has its place, and few files a problem: the lines of all values are found for that alone.
+    this.#tableLines ??= tomlLines(this.#text, 2);
+    return this.#place(this.#tableLines, formatTomlPath(path));
   }
 
   problem(path: Path, text: string): void {
-    this.problems.push(`${this.place(path)}: ${formatTomlPath(path)} ${text}`);
+    this.#lines ??= tomlLines(this.#text);
+    const name = formatTomlPath(path);
+    this.problems.push(`${this.#place(this.#lines, name)}: ${name} ${text}`);
+  }
+
+  #place(lines: ReadonlyMap<string, number>, path: string): string {
+    return `${this.#fileName}:${findTomlLine(lines, path) ?? 1}`;
   }
 
   /** A table with no other keys than these. */

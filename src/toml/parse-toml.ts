@@ -9,14 +9,19 @@ export type ParsedToml =
   | { readonly kind: "table"; readonly table: TomlTable }
   | { readonly kind: "problem"; readonly line: number; readonly problem: string };
 
+export interface ParseTomlOptions {
+  /** Dates are values like others, as `Date`; one of no known zone is in UTC. @default false */
+  readonly hasDates?: boolean;
+}
+
 /** Deeper than any file of ours is; nothing that walks a table has to bound its depth. */
 const DEPTH_MAX = 100;
 
-/** Reads TOML without dates. Never throws; why it is none is one sentence. */
-export function parseToml(toml: string): ParsedToml {
+/** Reads TOML. Never throws; why it is none is one sentence. */
+export function parseToml(toml: string, options: ParseTomlOptions = {}): ParsedToml {
   try {
     const table = parse(toml);
-    const odd = findOdd(table);
+    const odd = findOdd(table, options.hasDates ?? false);
     if (odd === undefined) return { kind: "table", table };
     const path = formatTomlPath(odd.path);
     return { kind: "problem", problem: `${path} ${odd.why}`, line: tomlLines(toml).get(path) ?? 1 };
@@ -33,14 +38,18 @@ interface OddValue {
   readonly why: string;
 }
 
-/** A date or time, whose object readers would take for a table, or what is nested too deeply. */
-function findOdd(value: unknown, path: OddValue["path"] = []): OddValue | undefined {
-  if (value instanceof Date) return { path, why: "is a date, which nothing in this file is: a text stands in quotes" };
+/** What is nested too deeply, or a date where none belongs: readers would take its object for a table. */
+function findOdd(value: unknown, hasDates: boolean, path: OddValue["path"] = []): OddValue | undefined {
+  if (value instanceof Date) {
+    if (hasDates) return undefined;
+    return { path, why: "is a date, which nothing in this file is: a text stands in quotes" };
+  }
   if (typeof value !== "object" || value === null) return undefined;
   if (path.length > DEPTH_MAX) return { path: path.slice(0, 1), why: "is nested too deeply" };
   const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
   for (const [key, item] of entries) {
-    const found = findOdd(item, [...path, key]);
+    if (typeof item !== "object") continue;
+    const found = findOdd(item, hasDates, [...path, key]);
     if (found !== undefined) return found;
   }
   return undefined;

@@ -21,10 +21,13 @@ export function formatTomlKey(key: string): string {
 
 /** Where a value stands: `registry[1].mirror[0].location`, `users."a b"`. */
 export function formatTomlPath(path: readonly (string | number)[]): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === "number") return `${text}[${part}]`;
-    return text === "" ? formatTomlKey(part) : `${text}.${formatTomlKey(part)}`;
-  }, "");
+  return path.reduce<string>(extendTomlPath, "");
+}
+
+/** A path that is written already, one step further. */
+export function extendTomlPath(path: string, step: string | number): string {
+  if (typeof step === "number") return `${path}[${step}]`;
+  return path === "" ? formatTomlKey(step) : `${path}.${formatTomlKey(step)}`;
 }
 
 const PART = String.raw`(?:[\w-]+|"(?:[^"\\]|\\.)*")(?:\[\d+\])*`;

@@ -1,5 +1,5 @@
-import { tomlLines } from "./toml-lines.ts";
-import { leadingTomlPath, parentTomlPath } from "./toml-path.ts";
+import { findTomlLine, tomlLines } from "./toml-lines.ts";
+import { leadingTomlPath } from "./toml-path.ts";
 
 /** More than people mend at a time is counted. */
 const PROBLEMS_SHOWN = 20;
@@ -18,16 +18,8 @@ export function describeTomlProblems(toml: string, problems: readonly string[]):
   const lines = tomlLines(toml);
   return joinProblems(
     problems.map((problem) => {
-      const line = lineOf(lines, leadingTomlPath(problem));
+      const line = findTomlLine(lines, leadingTomlPath(problem));
       return line === undefined ? problem : `line ${line}: ${problem}`;
     }),
   );
-}
-
-function lineOf(lines: ReadonlyMap<string, number>, path: string): number | undefined {
-  for (let place = path; place !== ""; place = parentTomlPath(place)) {
-    const line = lines.get(place);
-    if (line !== undefined) return line;
-  }
-  return undefined;
 }
