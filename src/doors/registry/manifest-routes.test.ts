@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { expectNothingLeft, manifestChecks } from "../../../test/support/manifest-checks.ts";
 import { OwnRegistry } from "../../../test/support/own-registry.ts";
 import {
   describeBytes,
@@ -8,7 +7,6 @@ import {
   makeImage,
   type PushedManifest,
   pushBlob,
-  pushImage,
   putManifest,
   refusal,
 } from "../../../test/support/push-content.ts";
@@ -18,6 +16,7 @@ import { MEDIA_TYPES } from "../../oci/media-types.ts";
 
 let registry: OwnRegistry;
 let repository: string;
+const { expectStored, expectPulled } = manifestChecks(() => repository);
 beforeAll(async () => {
   registry = await OwnRegistry.start();
   repository = `${registry.url}/v2/man/i-fests`;
@@ -26,32 +25,6 @@ afterAll(async () => {
   expect(registry.warnings).toEqual([]);
   await registry[Symbol.asyncDispose]();
 });
-
-async function expectStored(response: Response, { digest }: PushedManifest): Promise<void> {
-  expect({
-    status: response.status,
-    body: await response.text(),
-    location: response.headers.get("location"),
-    digest: response.headers.get("docker-content-digest"),
-  }).toEqual({ status: 201, body: "", location: `/v2/man/i-fests/manifests/${digest}`, digest });
-}
-
-async function expectPulled(reference: string, { bytes, digest, mediaType }: PushedManifest): Promise<void> {
-  const expected = { type: mediaType, length: String(bytes.length), digest, etag: `"${digest}"` };
-  for (const method of ["GET", "HEAD"]) {
-    const response = await fetch(`${repository}/manifests/${reference}`, { method });
-    const { headers } = response;
-    expect(response.status).toBe(200);
-    expect({
-      type: headers.get("content-type"),
-      length: headers.get("content-length"),
-      digest: headers.get("docker-content-digest"),
-      etag: headers.get("etag"),
-    }).toEqual(expected);
-    const body = Buffer.from(await response.arrayBuffer());
-    expect(body.equals(method === "GET" ? bytes : Buffer.alloc(0))).toBe(true);
-  }
-}
 
 describe("a manifest", () => {
   test("is pushed and pulled by tag and by digest, byte for byte", async () => {
@@ -226,229 +199,4 @@ describe("a manifest", () => {
   });
 });
 
-describe("a condition on a manifest", () => {
-  test("who has it is told so", async () => {
-    const { digest } = await pushImage(repository, "conditional");
-    for (const reference of ["conditional", digest]) {
-      for (const method of ["GET", "HEAD"]) {
-        const response = await fetch(`${repository}/manifests/${reference}`, {
-          method,
-          headers: { "if-none-match": `"${digest}"` },
-        });
-        expect({ status: response.status, body: await response.text() }).toEqual({ status: 304, body: "" });
-      }
-      const changed = await fetch(`${repository}/manifests/${reference}`, { headers: { "if-none-match": '"x"' } });
-      expect(changed.status).toBe(200);
-      const other = await fetch(`${repository}/manifests/${reference}`, { headers: { "if-match": '"x"' } });
-      expect(other.status).toBe(412);
-    }
-  });
-
-  test("a tag is moved only from where its pusher believes it to be", async () => {
-    const [first, second] = [await makeImage(repository, ["c1"]), await makeImage(repository, ["c2"])];
-    const put = async (image: PushedManifest, headers: Record<string, string>) =>
-      (await putManifest(repository, "guarded", image, headers)).status;
-    expect(await put(first, { "if-match": "*" })).toBe(412);
-    expect(await put(first, { "if-none-match": "*" })).toBe(201);
-    expect(await put(second, { "if-none-match": "*" })).toBe(412);
-    expect(await put(second, { "if-match": `"${second.digest}"` })).toBe(412);
-    await expectPulled("guarded", first);
-    expect(await put(second, { "if-match": `"${first.digest}"` })).toBe(201);
-    await expectPulled("guarded", second);
-    const remove = (ifMatch: string) =>
-      fetch(`${repository}/manifests/guarded`, { method: "DELETE", headers: { "if-match": ifMatch } });
-    expect((await remove(`"${first.digest}"`)).status).toBe(412);
-    expect((await remove(`"${second.digest}"`)).status).toBe(202);
-  });
-
-  test("of many who move a tag from the same place one does", async () => {
-    const images = await Promise.all(Array.from({ length: 8 }, (_, n) => makeImage(repository, [`racer ${n}`])));
-    const statuses = await Promise.all(
-      images.map(async (image) => (await putManifest(repository, "race", image, { "if-none-match": "*" })).status),
-    );
-    expect(statuses.toSorted()).toEqual([201, 412, 412, 412, 412, 412, 412, 412]);
-  });
-
-  test("by digest holds for that manifest", async () => {
-    const image = await makeImage(repository, ["by digest"]);
-    const put = async (headers: Record<string, string>) =>
-      (await putManifest(repository, image.digest, image, headers)).status;
-    expect(await put({ "if-none-match": "*" })).toBe(201);
-    expect(await put({ "if-none-match": "*" })).toBe(412);
-    expect(await put({ "if-match": `"${image.digest}"` })).toBe(201);
-  });
-});
-
-describe("what is deleted", () => {
-  test("a tag goes alone; its manifest and its other tags stay", async () => {
-    const image = await pushImage(repository, "going");
-    await putManifest(repository, "staying", image);
-    const deleted = await fetch(`${repository}/manifests/going`, { method: "DELETE" });
-    expect({ status: deleted.status, body: await deleted.text() }).toEqual({ status: 202, body: "" });
-    expect((await fetch(`${repository}/manifests/going`, { method: "HEAD" })).status).toBe(404);
-    await expectPulled("staying", image);
-    const again = await fetch(`${repository}/manifests/going`, { method: "DELETE" });
-    expect(await refusal(again)).toEqual({ status: 404, codes: ["MANIFEST_UNKNOWN"] });
-  });
-
-  test("a manifest takes its tags along, and leaves those of other repositories", async () => {
-    const image = await pushImage(repository, "doomed");
-    const elsewhere = `${registry.url}/v2/else/where`;
-    const layers = ["a layer of doomed"];
-    expect((await makeImage(elsewhere, layers)).digest).toBe(image.digest);
-    expect((await putManifest(elsewhere, "kept", image)).status).toBe(201);
-    expect((await fetch(`${repository}/manifests/${image.digest}`, { method: "DELETE" })).status).toBe(202);
-    for (const reference of ["doomed", image.digest]) {
-      expect((await fetch(`${repository}/manifests/${reference}`, { method: "HEAD" })).status).toBe(404);
-    }
-    expect((await fetch(`${elsewhere}/manifests/kept`)).status).toBe(200);
-    const again = await fetch(`${repository}/manifests/${image.digest}`, { method: "DELETE" });
-    expect(await refusal(again)).toEqual({ status: 404, codes: ["MANIFEST_UNKNOWN"] });
-  });
-
-  test.each([`sha256:${"0".repeat(64)}`, "no-such-tag"])("%s of a repository that is not there", async (reference) => {
-    const response = await fetch(`${registry.url}/v2/nobody/manifests/${reference}`, { method: "DELETE" });
-    expect(await refusal(response)).toEqual({ status: 404, codes: ["NAME_UNKNOWN"] });
-  });
-});
-
-describe("each kind of content", () => {
-  const layer = "application/vnd.oci.image.layer.v1.tar+gzip";
-  const empty = describeBytes("{}", "application/vnd.oci.empty.v1+json");
-  beforeAll(() => pushBlob(repository, "{}"));
-
-  /** Pushes and pulls by digest, and by a tag. */
-  async function travels(document: object, algorithm: "sha256" | "sha512" = "sha256"): Promise<PushedManifest> {
-    const manifest = encodeManifest(document, algorithm);
-    await expectStored(await putManifest(repository, manifest.digest, manifest), manifest);
-    await expectPulled(manifest.digest, manifest);
-    if (algorithm === "sha256") {
-      await expectStored(await putManifest(repository, "kind", manifest), manifest);
-      await expectPulled("kind", manifest);
-    }
-    return manifest;
-  }
-  const entry = ({ bytes, digest, mediaType }: PushedManifest, fields: object = {}) => ({
-    mediaType,
-    digest,
-    size: bytes.length,
-    ...fields,
-  });
-  const index = (manifests: readonly object[], fields: object = {}) => ({
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.ociIndex,
-    manifests,
-    ...fields,
-  });
-  const artifact = (fields: object = {}) => ({
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.ociManifest,
-    artifactType: "application/vnd.test.thing",
-    config: empty,
-    layers: [empty],
-    ...fields,
-  });
-
-  test("an index over platforms, one over indexes, and an empty one", async () => {
-    const images = await Promise.all(["amd64", "arm64"].map((name) => pushImage(repository, `platform-${name}`)));
-    const platforms = images.map((image, n) =>
-      entry(image, { platform: { os: "linux", architecture: ["amd64", "arm64"][n] } }),
-    );
-    const inner = await travels(index(platforms));
-    await travels(index([entry(inner)]));
-    await travels(index([]));
-  });
-
-  test("an index whose entries are not there is refused; with blobs as entries it is BuildKit's cache", async () => {
-    const missing = encodeManifest(index([describeBytes("not pushed", MEDIA_TYPES.ociManifest)]));
-    const refused = await putManifest(repository, missing.digest, missing);
-    expect(await refusal(refused)).toEqual({ status: 404, codes: ["MANIFEST_BLOB_UNKNOWN"] });
-    await pushBlob(repository, "a cached layer");
-    await travels(index([describeBytes("a cached layer", layer), empty]));
-  });
-
-  test("an artifact, one without layers, an index with an artifact's type", async () => {
-    await travels(artifact());
-    await travels(artifact({ layers: [] }));
-    await travels(index([], { artifactType: "application/vnd.test.thing" }));
-  });
-
-  test("a manifest with a subject, there or not: the answer says it", async () => {
-    const image = await pushImage(repository, "subject");
-    for (const subject of [entry(image), describeBytes("nothing", MEDIA_TYPES.ociManifest)]) {
-      for (const document of [artifact({ subject }), index([], { subject })]) {
-        const manifest = encodeManifest(document);
-        const response = await putManifest(repository, manifest.digest, manifest);
-        expect(response.headers.get("oci-subject")).toBe(subject.digest);
-        await expectStored(response, manifest);
-      }
-    }
-    expect((await putManifest(repository, "subject", image)).headers.get("oci-subject")).toBeNull();
-  });
-
-  test("descriptors with data, unknown fields, annotations, no layers", async () => {
-    const data = { ...empty, data: Buffer.from("{}").toString("base64") };
-    await travels(artifact({ config: data, layers: [data], "org.example.unknown": { deep: [1, null] } }));
-    await travels(artifact({ annotations: { a: "b", ü: "ö" }, config: { ...empty, extra: true } }));
-  });
-
-  test("an image whose layers may not be distributed does not need them", async () => {
-    const foreign = (mediaType: string, fields: object = {}) => ({ ...describeBytes(mediaType, mediaType), ...fields });
-    const base = artifact();
-    const urls = ["https://store.example.com/blob"];
-    await travels({
-      ...base,
-      layers: [
-        empty,
-        foreign("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", { urls }),
-        foreign("application/vnd.oci.image.layer.nondistributable.v1.tar"),
-        foreign("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"),
-        foreign(layer, { urls }),
-      ],
-    });
-  });
-
-  test("Docker's images and lists", async () => {
-    const image = await travels({
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPES.dockerManifest,
-      config: { ...empty, mediaType: MEDIA_TYPES.dockerConfig },
-      layers: [{ ...empty, mediaType: "application/vnd.docker.image.rootfs.diff.tar.gzip" }],
-    });
-    await travels({
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPES.dockerIndex,
-      manifests: [entry(image, { platform: { os: "linux", architecture: "amd64" } })],
-    });
-  });
-
-  test("any type that nobody knows, whatever it holds", async () => {
-    await travels({ mediaType: "application/vnd.test.anything+json", config: 3, layers: [null, { digest: 5 }] });
-    const text = { bytes: Buffer.from("<xml/>"), digest: digestOf("<xml/>"), mediaType: "text/xml" };
-    await expectStored(await putManifest(repository, "xml", text), text);
-    await expectPulled("xml", text);
-  });
-
-  test("an index and all below it by sha512", async () => {
-    const image = encodeManifest(artifact({ annotations: { by: "sha512" } }), "sha512");
-    await expectStored(await putManifest(repository, image.digest, image), image);
-    await travels(index([entry(image)]), "sha512");
-  });
-
-  test("sparse manifests, where they are allowed", async () => {
-    await using tolerant = await OwnRegistry.start({ allowsSparse: true });
-    const elsewhere = `${tolerant.url}/v2/sparse`;
-    const image = encodeManifest(artifact({ layers: [describeBytes("missing", layer)] }));
-    expect((await putManifest(elsewhere, "image", image)).status).toBe(201);
-    const list = encodeManifest(index([describeBytes("missing", MEDIA_TYPES.ociManifest)]));
-    expect((await putManifest(elsewhere, "index", list)).status).toBe(201);
-    expect((await fetch(`${elsewhere}/manifests/index`)).status).toBe(200);
-  });
-});
-
-test("what was refused has left nothing", () => {
-  expect(readdirSync(join(registry.root, "content/ingest"))).toEqual([]);
-  const rows = registry.state.db.query<{ digest: string }, []>("SELECT digest FROM blobs").all();
-  expect(rows.length).toBeGreaterThan(0);
-  expect(registry.stored().toSorted()).toEqual(rows.map((row) => row.digest).toSorted());
-});
+test("what was refused has left nothing", () => expectNothingLeft(registry));
