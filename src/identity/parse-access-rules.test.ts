@@ -182,6 +182,30 @@ burst = 1.5
     }
   });
 
+  test.each([
+    ['"1.5 kB"', 1500],
+    ['"1.1GB"', 1_100_000_000],
+    ['"7"', 7],
+    ['"7 B"', 7],
+    ["7", 7],
+  ])("a quota of %s", (written, bytes) => {
+    const { rules, problems } = parse(`[[quotas]]\nusers = ["*"]\nmax_bytes = ${written}\n`);
+    expect(problems).toEqual([]);
+    expect(rules.quotas[0]?.bytesMax).toBe(bytes);
+  });
+
+  test.each([
+    ['"1.5"', 'is no whole number of bytes: "1.5" (write its unit, as in "1.5 GB")'],
+    ['"2.0 B"', 'is no whole number of bytes: "2.0 B" (write its unit, as in "1.5 GB")'],
+    ["1.5", "is not a whole number above 0"],
+    ['"0"', 'is not a size such as "10 GB": "0"'],
+    ['""', 'is not a size such as "10 GB": ""'],
+    ['"1.5 gb"', 'is not a size such as "10 GB": "1.5 gb"'],
+  ])("no quota of %s", (written, why) => {
+    const { problems } = parse(`[[quotas]]\nusers = ["*"]\nmax_bytes = ${written}\n`);
+    expect(problems).toEqual([`access.toml:3: quotas[0].max_bytes ${why}`]);
+  });
+
   test("a byte order mark before the first line is no part of the file, and a text without an end no reason to end", () => {
     expect(parse("\uFEFF[users.alice]\ncertificates = ['CN=alice']").problems).toEqual([]);
     expect(parse(`htpasswd = "${"x".repeat(3_000_000)}"`).problems).toEqual([]);

@@ -166,7 +166,11 @@ function readRight(reader: RulesReader, value: unknown, index: number): Right {
 /** `"10 GB"`, or a number of bytes. */
 function readSize(reader: RulesReader, value: unknown, path: readonly (string | number)[]): number | undefined {
   if (typeof value !== "string") return reader.number(value, path);
-  const [, digits, unit = "B"] = SIZE.exec(value) ?? [];
+  const [, digits = "", unit = "B"] = SIZE.exec(value) ?? [];
+  if (unit === "B" && digits.includes(".")) {
+    reader.problem(path, `is no whole number of bytes: ${quoteTomlText(value)} (write its unit, as in "1.5 GB")`);
+    return undefined;
+  }
   const bytes = Math.floor(Number(digits) * (UNITS[unit] ?? Number.NaN));
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
   reader.problem(path, `is not a size such as "10 GB": ${quoteTomlText(value)}`);
