@@ -8,7 +8,25 @@ import { REGISTRY_ROOTS } from "../distribution/repositories/registry-roots.ts";
 import { State } from "../state/state.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { openRegistryConnections } from "./open-registry-connections.ts";
-import { RegistryService } from "./registry-service.ts";
+import { RegistryService, registryConfigOf } from "./registry-service.ts";
+
+test("what was read of a registry.toml already is not read again: it may say something else meanwhile", async () => {
+  const root = mkdtempSync(join(tmpdir(), "gantry-registry-service-"));
+  try {
+    using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: Date.now });
+    await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS });
+    const parts = { root, state, content, registries: openRegistryConnections(), warn: () => {} };
+    await using service = new RegistryService(parts);
+    const Config = join(root, "registry.toml");
+    writeFileSync(Config, 'listen = "127.0.0.1:0"\naccess-log = "before.log"\n');
+    const config = registryConfigOf({ Config });
+    writeFileSync(Config, 'listen = "127.0.0.1:0"\naccess-log = "after.log"\n');
+    await using _door = await service.serve({ Config }, () => {}, { config });
+    expect(["before.log", "after.log"].map((name) => existsSync(join(root, name)))).toEqual([true, false]);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
 
 test("a registry.toml whose door could not be opened takes nothing away and makes nothing", async () => {
   const root = mkdtempSync(join(tmpdir(), "gantry-registry-service-"));

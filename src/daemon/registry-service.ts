@@ -15,7 +15,7 @@ import { openRepositories, type Repositories } from "../distribution/repositorie
 import { STORE_PROOF_HEADER } from "../distribution/repositories/store-proof.ts";
 import { repairFromUpstream } from "../distribution/upkeep/repair-from-upstream.ts";
 import { Upkeep } from "../distribution/upkeep/upkeep.ts";
-import type { UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
+import { DEFAULT_UPKEEP, type UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
 import type { UpstreamCache } from "../distribution/upstream/upstream-cache.ts";
 import { parseListenAddress } from "../doors/registry/listen-address.ts";
 import { GantryError } from "../errors/gantry-error.ts";
@@ -39,6 +39,14 @@ export interface RegistryServiceParts {
   readonly storage?: StorageConfig;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;
+}
+
+export interface ServeOptions {
+  /**
+   * What `registryConfigOf` made of the request, for whoever needed it before: a file that is read twice may say two things.
+   * @default read now
+   */
+  readonly config?: RegistryConfig;
 }
 
 /** A door that is open. */
@@ -89,12 +97,16 @@ export class RegistryService implements AsyncDisposable {
    * @param tell is given what the operator should see.
    * @throws `invalid-argument`, `unavailable`
    */
-  async serve(request: ServeRegistryRequest, tell: (notice: RegistryNotice) => void): Promise<OpenRegistry> {
-    const config = registryConfigOf(request);
+  async serve(
+    request: ServeRegistryRequest,
+    tell: (notice: RegistryNotice) => void,
+    options: ServeOptions = {},
+  ): Promise<OpenRegistry> {
+    const config = options.config ?? registryConfigOf(request);
     requireStorage(config, this.#parts);
     const { Config } = request;
     // Its grace period holds from the first request on; what it takes away, only once its door is open.
-    if (Config !== undefined) this.#settings.read(Config);
+    if (Config !== undefined) this.#settings.note(config.upkeep ?? DEFAULT_UPKEEP);
     // Loaded for those who serve: a daemon that does not is smaller without it.
     const { openRegistryDoor } = await import("./open-registry-door.ts");
     const opened = new AsyncDisposableStack();

@@ -39,10 +39,11 @@ export interface RunRegistryOptions {
  */
 export async function runRegistry({ root, request, tell, signal, environment }: RunRegistryOptions): Promise<boolean> {
   const warn = (sentence: string): void => tell({ kind: "warning", sentence });
-  const { storage } = registryConfigOf(request);
+  const config = registryConfigOf(request);
+  const { storage } = config;
   makeFolder(root, "--root");
   return await withRegistry({ root, warn, storage, environment }, async (service) => {
-    const { address, metricsAddress } = await service.serve(request, tell);
+    const { address, metricsAddress } = await service.serve(request, tell, { config });
     tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   });

@@ -15,8 +15,13 @@ export class UpkeepSettings {
   /** What the file says now. @throws `invalid-argument` */
   read(path: string | undefined = this.#path): UpkeepConfig {
     const config = path === undefined ? DEFAULT_UPKEEP : (readRegistryConfig(path).upkeep ?? DEFAULT_UPKEEP);
-    this.#graceMs = Math.max(this.#graceMs, config.collection.graceMs);
+    this.note(config);
     return config;
+  }
+
+  /** What a file said that was read already: its grace period holds from now on. */
+  note({ collection }: UpkeepConfig): void {
+    this.#graceMs = Math.max(this.#graceMs, collection.graceMs);
   }
 
   /** The longest that held since the start: clients were told of blobs under it. */
