@@ -20,7 +20,7 @@ import { accessPath } from "./access-path.ts";
 import { openLineLog } from "./line-log.ts";
 import { QuietMoments } from "./quiet-moments.ts";
 import type { RegistryConfig } from "./registry-config.ts";
-import type { RegistryServiceParts } from "./registry-service.ts";
+import type { RegistryServiceParts } from "./registry-service-parts.ts";
 
 export interface OpenRegistryDoorParts extends RegistryServiceParts {
   readonly repositories: Repositories;

@@ -7,9 +7,7 @@ import type {
   RegistryUpkeepRequest,
   ServeRegistryRequest,
 } from "../api/registry.ts";
-import type { ContentStore } from "../content/content-store.ts";
 import { isLoopbackRegistry } from "../distribution/client/registries.ts";
-import type { RegistryConnections } from "../distribution/client/registry-connections.ts";
 import { EventOutbox } from "../distribution/notifications/event-outbox.ts";
 import { openRepositories, type Repositories } from "../distribution/repositories/repositories.ts";
 import { STORE_PROOF_HEADER } from "../distribution/repositories/store-proof.ts";
@@ -21,25 +19,11 @@ import { parseListenAddress } from "../doors/registry/listen-address.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
-import type { State } from "../state/state.ts";
 import { isBareAddress } from "./bare-address.ts";
 import { type RegistryConfig, readRegistryConfig } from "./registry-config.ts";
+import type { RegistryServiceParts } from "./registry-service-parts.ts";
 import { performUpkeep } from "./registry-upkeep.ts";
-import type { StorageConfig } from "./storage-config.ts";
 import { UpkeepSettings } from "./upkeep-settings.ts";
-
-export interface RegistryServiceParts {
-  readonly root: string;
-  readonly state: State;
-  /** Opened with `REGISTRY_ROOTS`. */
-  readonly content: ContentStore;
-  /** How other registries are reached, to be copied. */
-  readonly registries: RegistryConnections;
-  /** Of a root whose blobs are in a bucket. @default they are files */
-  readonly storage?: StorageConfig;
-  /** Tells the operator one sentence. */
-  readonly warn: (sentence: string) => void;
-}
 
 export interface ServeOptions {
   /**

@@ -1,3 +1,5 @@
+import type { State } from "../state/state.ts";
+import type { AuditSink } from "./audit.ts";
 import type { StorageUsage } from "./decide-storage.ts";
 import type { ChallengeOptions } from "./format-challenge.ts";
 import type { TokenAnswer, TokenRequest } from "./grant-token.ts";
@@ -46,4 +48,21 @@ export interface MayStoreOptions {
   /** How many more bytes; 0 asks for a new repository's sake alone. */
   readonly bytes: number;
   readonly usage: StorageUsage;
+}
+
+/** What access rules are opened with. */
+export interface OpenAccessOptions {
+  /** `access.toml`; where there is none, everybody may do everything. */
+  readonly path: string;
+  /** Where the keys of tokens are kept, in a file of their own. */
+  readonly folder: string;
+  /** Holds refresh tokens; its clock is the one that counts. */
+  readonly state: State;
+  /** The registry's name: issuer and audience of its tokens, `service` in challenges. */
+  readonly service: string;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Is told what an administrator should know, in one sentence. */
+  readonly warn: (sentence: string) => void;
+  /** Takes each decision. @default nothing is written */
+  readonly audit?: AuditSink;
 }

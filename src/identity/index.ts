@@ -1,4 +1,4 @@
-export type { Access, MayStoreOptions } from "./access.ts";
+export type { Access, MayStoreOptions, OpenAccessOptions } from "./access.ts";
 export { TooManyRequests, WrongCredentials } from "./access-problem.ts";
 export type { AuditSink } from "./audit.ts";
 export { type PeerCertificate, readPeerCertificate } from "./client-certificate.ts";
@@ -6,5 +6,5 @@ export type { StorageUsage, Usage } from "./decide-storage.ts";
 export type { TokenAnswer, TokenRequest } from "./grant-token.ts";
 export type { AskedBy, ClientCertificate, Decision, Identity } from "./identity.ts";
 export { IDENTITY_MIGRATIONS } from "./identity-migrations.ts";
-export { type OpenAccessOptions, openAccess } from "./open-access.ts";
+export { openAccess } from "./open-access.ts";
 export type { RepositoryAction, RepositoryScope, Scope } from "./scope.ts";

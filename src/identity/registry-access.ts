@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { isGantryError } from "../errors/gantry-error.ts";
-import type { Access, MayStoreOptions } from "./access.ts";
+import type { Access, MayStoreOptions, OpenAccessOptions } from "./access.ts";
 import { TooManyRequests, WrongCredentials } from "./access-problem.ts";
 import { includes, isOpen, type RateLimit } from "./access-rules.ts";
 import { type AuditRecord, formatAuditRecord } from "./audit.ts";
@@ -12,7 +12,6 @@ import { decideStorage } from "./decide-storage.ts";
 import { type ChallengeOptions, formatChallenge } from "./format-challenge.ts";
 import { grantToken, type TokenAnswer, type TokenRequest } from "./grant-token.ts";
 import type { AskedBy, Decision, Identity } from "./identity.ts";
-import type { OpenAccessOptions } from "./open-access.ts";
 import { PasswordCheck } from "./password-check.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { RefreshTokens } from "./refresh-tokens.ts";
