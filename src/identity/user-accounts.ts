@@ -1,9 +1,10 @@
 import { mkdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
+import { isPathComponent } from "../oci/reference.ts";
 import { FileLock } from "../platform/file-lock.ts";
 import { BCRYPT_BYTES_MAX, hashBcrypt } from "../platform/password.ts";
-import { readTextFile } from "../platform/text-file.ts";
+import { isPathTaken, readTextFile } from "../platform/text-file.ts";
 import { joinProblems } from "../toml/toml-problems.ts";
 import type { AccessRules, User } from "./access-rules.ts";
 import { decide } from "./decide.ts";
@@ -34,6 +35,11 @@ export interface AddUserOptions {
   readonly certificates: readonly string[];
 }
 
+export interface AddedUser {
+  /** False where no repository is ever named so: what a rule says of `{user}/**` holds for none of theirs. */
+  readonly isPathComponent: boolean;
+}
+
 /** The users of one `access.toml`, changed in place: at once or not at all, with comments and order as they are. */
 export class UserAccounts {
   readonly #options: UserAccountsOptions;
@@ -52,13 +58,24 @@ export class UserAccounts {
     return [...this.#rules().users.values()];
   }
 
-  /** @throws `already-exists`, `invalid-argument` */
-  async add(name: string, { password, groups, certificates }: AddUserOptions): Promise<void> {
+  /** For who asks for a password next. @throws what `add` would throw of the name and the file */
+  requireFree(name: string): void {
     if (!isUserName(name)) {
       throw new GantryError("invalid-argument", `${JSON.stringify(name)} is no name of a user`, {
         hint: USER_NAME_RULE,
       });
     }
+    requireNobody(this.#rules(), name);
+  }
+
+  /** For who asks for a password next. @throws what `changePassword` would throw of the name and the file */
+  requireOwn(name: string): void {
+    this.#require(this.#rules(), name, isPathTaken(this.#options.path) ? readTextFile(this.#options.path) : "");
+  }
+
+  /** @throws `already-exists`, `invalid-argument` */
+  async add(name: string, { password, groups, certificates }: AddUserOptions): Promise<AddedUser> {
+    this.requireFree(name);
     const user: NewUser = {
       name,
       groups,
@@ -67,9 +84,10 @@ export class UserAccounts {
       ...(password === undefined ? {} : { passwordHash: await hash(password) }),
     };
     await this.#change((text, rules) => {
-      if (rules.users.has(name)) throw new GantryError("already-exists", `there is a user ${name} already`);
+      requireNobody(rules, name);
       return addUser(text, user);
     });
+    return { isPathComponent: isPathComponent(name) };
   }
 
   /** @returns the rules that still name them, for whoever gets that name next. @throws `not-found`, `unsupported` */
@@ -141,6 +159,10 @@ export class UserAccounts {
     }
     replaceFile(path, changed, owner);
   }
+}
+
+function requireNobody(rules: AccessRules, name: string): void {
+  if (rules.users.has(name)) throw new GantryError("already-exists", `there is a user ${name} already`);
 }
 
 function requireUser(rules: AccessRules, name: string): void {

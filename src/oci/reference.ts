@@ -47,6 +47,11 @@ export function isRegistryHost(text: string): boolean {
   return text.length <= REPOSITORY_LENGTH_MAX && HOST.test(text);
 }
 
+/** True for what may stand between the slashes of a repository's name. */
+export function isPathComponent(text: string): boolean {
+  return text.length <= REPOSITORY_LENGTH_MAX && PATH_COMPONENT.test(text);
+}
+
 /** True if the first component of a name is a registry, and no part of a path (Docker's rule). */
 function isRegistry(component: string): boolean {
   return component === "localhost" || /[.:]/.test(component) || component.toLowerCase() !== component;

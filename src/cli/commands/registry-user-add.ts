@@ -15,13 +15,20 @@ export const command = defineCommand({
   async run(context, { flags, positionals: [name = ""] }) {
     const { terminal } = context;
     const accounts = await openAccessFile(context, flags);
+    accounts.requireFree(name);
     // Who has a certificate needs no password.
     const isPasswordWanted = flags["password-stdin"] || flags.certificate.length === 0;
     const password = isPasswordWanted
       ? { password: await askPassword(terminal, { isFromStdin: flags["password-stdin"] }) }
       : {};
-    await accounts.add(name, { groups: flags.group, certificates: flags.certificate, ...password });
+    const added = await accounts.add(name, { groups: flags.group, certificates: flags.certificate, ...password });
     await terminal.stdout.write(`${name}\n`);
+    if (!added.isPathComponent) {
+      // Rules without {user} are none the worse for it, and many directories have such names.
+      await terminal.stderr.write(
+        `gantry: no repository can be named ${name}, so that a rule for {user}/** gives them nothing (repositories are named in lower-case letters and digits, parted by . _ or -)\n`,
+      );
+    }
     return 0;
   },
 });

@@ -9,6 +9,7 @@ export const command = defineCommand({
   arguments: { min: 1, max: 1 },
   async run(context, { flags, positionals: [name = ""] }) {
     const accounts = await openAccessFile(context, flags);
+    accounts.requireOwn(name);
     const password = await askPassword(context.terminal, { isFromStdin: flags["password-stdin"] });
     await accounts.changePassword(name, password);
     await context.terminal.stdout.write(`${name}\n`);

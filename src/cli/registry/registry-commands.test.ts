@@ -73,6 +73,36 @@ describe("gantry registry user", () => {
     });
   });
 
+  test("that there is no such user, or one already, is said before a password is asked for", async () => {
+    const typed = async (words: string) => await gantry(words, { isTerminal: true, input: ["x\r", "x\r"] });
+    expect(await typed("user password nobody")).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "gantry: there is no user nobody\n",
+    });
+    await typed("user add alice");
+    expect((await typed("user add alice")).stderr).toBe("gantry: there is a user alice already\n");
+    expect((await typed("user add a:b")).stderr).toStartWith('gantry: "a:b" is no name of a user');
+    writeFileSync(join(root, "passwords"), `bob:$2y$05$${"a".repeat(53)}\n`);
+    writeFileSync(file, `htpasswd = "passwords"\n${readFileSync(file, "utf8")}`);
+    expect((await typed("user password bob")).stderr).toStartWith("gantry: user bob is in the password file");
+  });
+
+  test.each(["Alice", "bob@example.org", "a..b", "_x", "x-"])(
+    "%s is added, and told to be no part of a repository's name",
+    async (name) => {
+      const added = await gantry(`user add ${name} --password-stdin`, { input: ["x"] });
+      expect(added).toEqual({
+        status: 0,
+        stdout: `${name}\n`,
+        stderr:
+          `gantry: no repository can be named ${name}, so that a rule for {user}/** gives them nothing ` +
+          "(repositories are named in lower-case letters and digits, parted by . _ or -)\n",
+      });
+      expect((await gantry("user list -q")).stdout).toBe(`${name}\n`);
+    },
+  );
+
   test("who is removed and still named is told of", async () => {
     await gantry("user add alice --password-stdin", { input: ["x"] });
     const rule = '[[rights]]\nusers = ["alice"]\nrepositories = ["a"]\nactions = ["pull"]\n';
