@@ -7,6 +7,7 @@ import { planDescriptors } from "./descriptor-watch.ts";
 import type { HttpPeer, HttpServer, HttpServerOptions, ServerTls } from "./http-server.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import { NodeAnswers } from "./node-answers.ts";
+import { peerAddress } from "./peer-address.ts";
 import { descriptorLimit } from "./spare-descriptors.ts";
 
 export interface ClientCertificateServerOptions extends HttpServerOptions {
@@ -90,7 +91,7 @@ function secureContext({ cert, key, clientAuthority }: ServerTls): {
 }
 
 function peerOf(socket: TLSSocket): HttpPeer {
-  const address = socket.remoteAddress ?? "";
+  const address = peerAddress(socket);
   return socket.authorized ? { address, certificate: socket.getPeerCertificate() } : { address };
 }
 

@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { HttpServerOptions } from "./http-server.ts";
 import { readByChunk } from "./incoming-body.ts";
 import { NodeAnswers } from "./node-answers.ts";
+import { peerAddress } from "./peer-address.ts";
 import { Slots } from "./slots.ts";
 
 export interface NodeHttpServerOptions extends HttpServerOptions {
@@ -39,7 +40,7 @@ export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<Nod
   const answers = new NodeAnswers(options);
   const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => {
     const mustWait = options.mustWait(bun?.pendingRequests ?? 0);
-    const peer = { address: incoming.socket.remoteAddress ?? "", mustWait };
+    const peer = { address: peerAddress(incoming.socket), mustWait };
     const body = readByChunk(incoming, { slots: CHUNKS, isEncrypted: tls !== undefined });
     void answers.answer({ scheme, incoming, outgoing, body, peer, idleSeconds });
   };

@@ -94,10 +94,13 @@ describe("a registry's doors", () => {
     const folder = makeFolder();
     const registry = await startRegistry(
       folder,
-      'listen = "127.0.0.1:0"\naccess-log = "access.log"\naudit-log = "-"\n[metrics]\nlisten = "127.0.0.1:0"\n',
+      'listen = "[::]:0"\naccess-log = "access.log"\naudit-log = "-"\n[metrics]\nlisten = "127.0.0.1:0"\n',
     );
     try {
-      await fetch(`http://${registry.address}/v2/team/app/tags/list?n=1`, { headers: { "user-agent": "a test" } });
+      // Of both families at once.
+      const url = `http://127.0.0.1:${new URL(`http://${registry.address}`).port}`;
+      const answer = await fetch(`${url}/v2/team/app/tags/list?n=1`, { headers: { "user-agent": "a test" } });
+      const body = await answer.text();
       const log = join(folder, "access.log");
       await until(() => readFileSync(log, "utf8") !== "");
       expect(JSON.parse(readFileSync(log, "utf8"))).toMatchObject({
@@ -107,16 +110,19 @@ describe("a registry's doors", () => {
         repository: "team/app",
         status: 404,
         userAgent: "a test",
+        address: "127.0.0.1",
+        sentBytes: body.length,
       });
-      expect(registry.logs()).toMatchObject([{ action: "pull", repository: "team/app", allowed: true }]);
+      const audited = { action: "pull", repository: "team/app", allowed: true, address: "127.0.0.1" };
+      expect(registry.logs()).toMatchObject([audited]);
       renameSync(log, `${log}.1`);
-      expect((await fetch(`http://${registry.address}/healthz`)).status).toBe(200);
+      expect((await fetch(`${url}/healthz`)).status).toBe(200);
       await until(() => readFileSync(log, { encoding: "utf8", flag: "a+" }).includes("/healthz"));
       const metrics = await (await fetch(`http://${registry.metricsAddress}/metrics`)).text();
       expect(metrics).toContain('gantry_registry_requests_total{endpoint="tags",method="GET",status="404"} 1');
       expect(metrics).toContain("gantry_registry_notifications_pending 0");
-      expect((await fetch(`http://${registry.address}/metrics`)).status).toBe(404);
-      expect((await fetch(`http://${registry.address}/readyz`)).status).toBe(200);
+      expect((await fetch(`${url}/metrics`)).status).toBe(404);
+      expect((await fetch(`${url}/readyz`)).status).toBe(200);
     } finally {
       await registry.stop();
     }

@@ -1,5 +1,6 @@
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import { deleteBlob, getBlob } from "./blob-routes.ts";
+import { jsonResponse } from "./json-response.ts";
 import { listReferrers, listRepositories, listTags } from "./listing-routes.ts";
 import { deleteManifest, getManifest, putManifest } from "./manifest-routes.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
@@ -13,7 +14,7 @@ type Handler<K extends RegistryRoute["kind"]> = (
 
 /** Every endpoint: which methods it has, and what they do. */
 const ENDPOINTS: { readonly [K in RegistryRoute["kind"]]: Readonly<Record<string, Handler<K>>> } = {
-  base: { GET: async () => Response.json({}) },
+  base: { GET: async () => jsonResponse({}) },
   catalog: { GET: listRepositories },
   tags: { GET: (exchange, { repository }) => listTags(exchange, repository) },
   referrers: { GET: listReferrers },

@@ -1,5 +1,6 @@
 import { RegistryError, type RegistryErrorCode } from "../../distribution/repositories/registry-error.ts";
 import { type ErrorCode, formatError, GantryError, isGantryError } from "../../errors/gantry-error.ts";
+import { jsonResponse } from "./json-response.ts";
 
 /** The status of each of the specification's codes (distribution-spec, "Error Codes" and the endpoints' failures). */
 const REGISTRY_STATUS: Readonly<Record<RegistryErrorCode, number>> = {
@@ -45,12 +46,11 @@ export function errorResponse(error: unknown): Response {
   const { status, code, detail } = classify(error);
   const message = isGantryError(error) ? sentenceOf(error) : "the registry failed, and its log says why";
   const body = { errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] };
-  return new Response(JSON.stringify(body), {
+  return jsonResponse(body, {
     status,
     headers: {
       ...(status === 503 ? { "retry-after": String(RETRY_SECONDS) } : {}),
       ...(error instanceof RegistryError ? error.headers : {}),
-      "content-type": "application/json",
     },
   });
 }

@@ -4,6 +4,7 @@ import type { RepositoryName } from "../../distribution/repositories/repository-
 import type { Digest } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/image.ts";
 import { MEDIA_TYPES } from "../../oci/media-types.ts";
+import { jsonResponse } from "./json-response.ts";
 import { nextPage, parsePage } from "./page-query.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 
@@ -12,7 +13,7 @@ export async function listRepositories({ query, parts, access, identity }: Regis
   const options = parsePage(query);
   const isVisible = (name: RepositoryName): boolean => access.visible(identity, [name]).length > 0;
   const page = await parts.listings.visibleRepositories(options, isVisible);
-  return Response.json(
+  return jsonResponse(
     { repositories: page.items },
     { headers: nextPage("/v2/_catalog", page, { n: String(options.limit) }) },
   );
@@ -25,7 +26,7 @@ export async function listTags(exchange: RegistryExchange, repository: Repositor
   const there = await cache?.tags(repository);
   if (there === undefined && !parts.manifests.exists(repository)) throw unknownRepository(repository);
   const page = there === undefined ? parts.listings.tags(repository, options) : pageOf(there, options);
-  return Response.json(
+  return jsonResponse(
     { name: repository, tags: page.items },
     { headers: nextPage(`/v2/${repository}/tags/list`, page, { n: String(options.limit) }) },
   );
@@ -49,7 +50,7 @@ export async function listReferrers(
       : { items: there, hasMore: false };
   const digests = { items: page.items.map((item) => item.digest), hasMore: page.hasMore };
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: page.items };
-  return new Response(JSON.stringify(index), {
+  return jsonResponse(index, {
     headers: {
       "content-type": MEDIA_TYPES.ociIndex,
       ...nextPage(`/v2/${repository}/referrers/${digest}`, digests, { n: String(options.limit), ...filter }),

@@ -10,6 +10,7 @@ import { admit } from "./admission.ts";
 import { addCommonHeaders } from "./common-headers.ts";
 import { dispatch } from "./endpoints.ts";
 import { errorResponse } from "./error-response.ts";
+import { jsonResponse } from "./json-response.ts";
 import type { Observation } from "./observation.ts";
 import { answerPage } from "./page/page-route.ts";
 import type { RegistrySettings } from "./registry-exchange.ts";
@@ -99,7 +100,7 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
     known.endpoint = "health";
     // Alive is who answers; ready is whose database and storage do.
     if (url.pathname === "/readyz") await parts.requireReady();
-    return Response.json({ status: "ok" });
+    return jsonResponse({ status: "ok" });
   }
   if (peer.mustWait === true) {
     throw new GantryError("unavailable", "the registry has no descriptors to spare for one more request", {

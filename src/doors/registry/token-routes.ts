@@ -1,6 +1,7 @@
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import { type Access, type AskedBy, WrongCredentials } from "../../identity/index.ts";
 import { tooMany } from "./admission.ts";
+import { jsonResponse } from "./json-response.ts";
 
 /** Where the token service is. */
 export const TOKEN_PATH = "/token";
@@ -17,7 +18,7 @@ export async function answerToken(request: Request, asked: AskedBy, access: Acce
   const parameters = method === "GET" ? new URL(request.url).searchParams : await readForm(request);
   try {
     const answer = await access.token({ method, parameters, asked });
-    return Response.json(answer, { headers: { "cache-control": "no-store" } });
+    return jsonResponse(answer, { headers: { "cache-control": "no-store" } });
   } catch (error) {
     if (!(error instanceof WrongCredentials)) throw tooMany(error);
     throw new RegistryError("UNAUTHORIZED", error.message, {

@@ -17,6 +17,11 @@ export function answerPage(method: string, path: string): Response | undefined {
   const asset = ASSETS[path];
   if (asset === undefined || (method !== "GET" && method !== "HEAD")) return undefined;
   return new Response(asset.text, {
-    headers: { "content-type": asset.type, "content-security-policy": POLICY, "cache-control": "no-cache" },
+    headers: {
+      "content-type": asset.type,
+      "content-length": String(Buffer.byteLength(asset.text)),
+      "content-security-policy": POLICY,
+      "cache-control": "no-cache",
+    },
   });
 }
