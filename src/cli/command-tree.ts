@@ -93,7 +93,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("registry user remove, registry user rm", "Remove a user", () => import("./commands/registry-user-remove.ts")),
   entry(
     "registry user revoke",
-    "End a user's refresh tokens: clients that keep one have to log in again",
+    "End a user's tokens: clients that keep one have to log in again",
     () => import("./commands/registry-user-revoke.ts"),
   ),
   entry("registry collect", "Remove what a registry keeps for nobody", () => import("./commands/registry-collect.ts")),

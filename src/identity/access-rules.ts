@@ -9,7 +9,7 @@ export interface User {
   readonly groups: readonly string[];
   /** `CN=name`, `DNS=host`, `URI=spiffe://…`: verified certificates that have one of these are this user's. */
   readonly certificates: readonly string[];
-  /** Refresh tokens that were given until then are no good. Milliseconds since 1970. */
+  /** Tokens that were given until then are no good. Milliseconds since 1970. */
   readonly tokensSinceMs?: number;
 }
 

@@ -2,6 +2,7 @@ import { WrongCredentials } from "./access-problem.ts";
 import { type AccessRules, isOpen } from "./access-rules.ts";
 import { findCertificateUser } from "./client-certificate.ts";
 import type { AskedBy, Identity } from "./identity.ts";
+import { isStillGood } from "./login-mark.ts";
 import { type Credentials, parseAuthorization } from "./parse-authorization.ts";
 import type { PasswordCheck } from "./password-check.ts";
 import type { TokenService } from "./token-service.ts";
@@ -13,9 +14,15 @@ export interface AuthenticateParts {
 }
 
 async function byToken(token: string, address: string, { rules, tokens }: AuthenticateParts): Promise<Identity> {
-  const { name, scopes } = await tokens.verify(token);
+  const { name, scopes, ...note } = await tokens.verify(token);
   const user = name === undefined ? undefined : rules.users.get(name);
   if (name !== undefined && user === undefined) throw new WrongCredentials(`there is no user ${name} any more`);
+  if (user !== undefined && !isStillGood(user, note)) {
+    throw new WrongCredentials(
+      `the token is of before ${user.name}'s were revoked or the password changed`,
+      "log in again",
+    );
+  }
   return { name, groups: user?.groups ?? [], method: "token", scopes, address };
 }
 

@@ -7,7 +7,7 @@ export interface NewUser {
   readonly passwordHash?: string;
   readonly groups: readonly string[];
   readonly certificates: readonly string[];
-  /** Refresh tokens of somebody who had the name before are no good. */
+  /** Tokens of somebody who had the name before are no good. */
   readonly tokensSinceMs: number;
 }
 
@@ -129,7 +129,7 @@ export function changePassword(text: string, name: string, passwordHash: string)
 }
 
 /**
- * `text` in which refresh tokens that a user was given until then are no good. One of the password file alone gets a table.
+ * `text` in which tokens that a user was given until then are no good. One of the password file alone gets a table.
  *
  * @throws `unsupported` if they are written in another way.
  */

@@ -86,6 +86,7 @@ describe("tokens", () => {
       nbf: iat - 10,
       exp: iat + 300,
       jti: expect.any(String),
+      mark: expect.any(String),
       access: [{ type: "repository", name: "alice/app", actions: ["pull"] }],
     });
     expect(statSync(join(fixture.folder, "token-keys.json")).mode & 0o777).toBe(0o600);
@@ -105,6 +106,30 @@ describe("tokens", () => {
     );
     fixture.nowMs += 1000;
     expect(await failure(access.authenticate(bearer(token)))).toBeInstanceOf(WrongCredentials);
+  });
+
+  test("end at once when they are revoked, or their user logs in with something else; those after are good", async () => {
+    const access = await fixture.open(RULES);
+    const tokenOf = async (): Promise<string> => (await get(access, "scope=repository:alice/app:pull")).token;
+    const isGood = async (token: string): Promise<boolean> =>
+      (await failure(access.authenticate(bearer(token)))) === undefined;
+    const before = await tokenOf();
+    const bobs = (await get(access, "", basic("bob"))).token;
+    expect(await isGood(before)).toBe(true);
+    fixture.nowMs += 100;
+    const since = `tokens_since = ${new Date(fixture.nowMs).toISOString()}`;
+    fixture.write(RULES.replace("[users.alice]", `[users.alice]\n${since}`));
+    fixture.nowMs += 1;
+    expect([await isGood(before), await isGood(bobs), await isGood(await tokenOf())]).toEqual([false, true, true]);
+    expect(await failure(access.authenticate(bearer(before)))).toMatchObject({
+      message: "the token is of before alice's were revoked or the password changed",
+    });
+    fixture.write(RULES.replace(HASH, await hashBcrypt("changed", 4)));
+    expect([await isGood(before), await isGood(bobs)]).toEqual([false, true]);
+    fixture.write(RULES);
+    expect(await isGood(before)).toBe(true);
+    fixture.write(RULES.replace('certificates = ["URI', 'certificates = ["DNS=alice.lan", "URI'));
+    expect(await isGood(before)).toBe(false);
   });
 
   test("are those of one file of rules: another one of the same root may call somebody else alice", async () => {

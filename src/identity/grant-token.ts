@@ -2,6 +2,7 @@ import { GantryError } from "../errors/gantry-error.ts";
 import { WrongCredentials } from "./access-problem.ts";
 import type { AccessRules } from "./access-rules.ts";
 import type { AskedBy, Identity } from "./identity.ts";
+import { loginMarkOf } from "./login-mark.ts";
 import type { RefreshTokens } from "./refresh-tokens.ts";
 import { formatScope, parseScopes, SCOPES_MAX, type Scope } from "./scope.ts";
 import { TOKEN_LIFE_SECONDS, type TokenService } from "./token-service.ts";
@@ -116,7 +117,9 @@ export async function grantToken(request: TokenRequest, parts: GrantTokenParts):
   const asking = await whoAsks(request, parts);
   const { identity } = asking;
   const granted = scopes.flatMap((scope) => parts.grant(identity, scope) ?? []);
-  const { token, issuedAtMs } = await parts.tokens.issue({ name: identity.name, scopes: granted });
+  const user = parts.rules().users.get(identity.name ?? "");
+  const mark = user === undefined ? "" : loginMarkOf(user);
+  const { token, issuedAtMs } = await parts.tokens.issue({ name: identity.name, scopes: granted, mark });
   const refreshToken = refreshTokenFor(request, asking, parts);
   return {
     token,

@@ -236,7 +236,7 @@ function readLimit(reader: RulesReader, value: unknown, index: number): RateLimi
  * password = "$2y$10$…"                       # bcrypt
  * groups = ["team"]
  * certificates = ["CN=alice", "URI=spiffe://example.org/alice"]
- * tokens_since = 2026-01-31T12:00:00Z         # refresh tokens from before are no good
+ * tokens_since = 2026-01-31T12:00:00Z         # tokens from before are no good
  *
  * [[rights]]                                  # rights add up; what none gives is denied
  * users = ["*"]                               # every user; or groups = ["team"], or anonymous = true

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { isGantryError } from "../errors/gantry-error.ts";
 import type { State } from "../state/state.ts";
 import type { User } from "./access-rules.ts";
+import { isStillGood, loginMarkOf } from "./login-mark.ts";
 
 const DAY_MS = 86_400_000;
 const UNUSED_FOR_MS = 90 * DAY_MS;
@@ -29,13 +30,6 @@ function hashOf(token: string): Uint8Array {
   return createHash("sha256").update(token).digest();
 }
 
-/** Changes with everything that a user logs in with. */
-function markOf({ passwordHash, certificates }: User): string {
-  return createHash("sha256")
-    .update(JSON.stringify([passwordHash, certificates]))
-    .digest("hex");
-}
-
 /**
  * Long-lived tokens that are good for short-lived ones. Only hashes of them are stored. One ends when its user is removed, logs in
  * with something else, has them revoked (`tokens_since` in the rules), or has not used it for 90 days; of one user the hundred latest used are kept.
@@ -60,7 +54,7 @@ export class RefreshTokens {
         user.name,
         service,
         clientId.slice(0, CLIENT_ID_LENGTH_MAX),
-        markOf(user),
+        loginMarkOf(user),
         nowMs,
         nowMs,
       );
@@ -79,8 +73,7 @@ export class RefreshTokens {
     const row = this.#state.db.query("SELECT * FROM refresh_tokens WHERE hash = ?").get(hash) as Row | null;
     if (row === null || row.service !== service || row.used_ms < nowMs - UNUSED_FOR_MS) return undefined;
     const user = users.get(row.user);
-    if (user === undefined || markOf(user) !== row.mark || row.created_ms <= (user.tokensSinceMs ?? 0))
-      return undefined;
+    if (user === undefined || !isStillGood(user, { mark: row.mark, issuedMs: row.created_ms })) return undefined;
     if (row.used_ms < nowMs - DAY_MS) this.#noteUse(hash, nowMs);
     return user;
   }

@@ -1,5 +1,6 @@
 import { jwtVerify, SignJWT } from "jose";
 import { WrongCredentials } from "./access-problem.ts";
+import type { LoginNote } from "./login-mark.ts";
 import { RecentMap } from "./recent-map.ts";
 import { decodeAccess, encodeAccess, type Scope } from "./scope.ts";
 import { TOKEN_ALGORITHM, type TokenKeys } from "./token-keys.ts";
@@ -23,14 +24,19 @@ export interface TokenServiceOptions {
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
-/** What a token says. */
+/** What a token is to say. */
 export interface TokenClaims {
   /** Undefined: anonymous. */
   readonly name: string | undefined;
   readonly scopes: readonly Scope[];
+  /** Of what its user logs in with; "" of nobody. */
+  readonly mark: string;
 }
 
-interface Verified extends TokenClaims {
+/** What a token says. */
+export interface VerifiedToken extends TokenClaims, LoginNote {}
+
+interface Verified extends VerifiedToken {
   readonly endsAtMs: number;
 }
 
@@ -43,17 +49,18 @@ export class TokenService {
     this.#options = options;
   }
 
-  async issue({ name, scopes }: TokenClaims): Promise<{ readonly token: string; readonly issuedAtMs: number }> {
+  async issue({ name, scopes, mark }: TokenClaims): Promise<{ readonly token: string; readonly issuedAtMs: number }> {
     const { keys, service, issuer, now, randomBytes } = this.#options;
     const key = await keys.current();
     const issuedAtMs = now();
     const issuedAt = Math.floor(issuedAtMs / 1000);
-    const token = await new SignJWT({ access: encodeAccess(scopes) })
+    const token = await new SignJWT({ access: encodeAccess(scopes), mark })
       .setProtectedHeader({ typ: "JWT", alg: TOKEN_ALGORITHM, kid: key.id })
       .setIssuer(issuer)
       .setSubject(name ?? "")
       .setAudience(service)
-      .setIssuedAt(issuedAt)
+      // With its fraction (RFC 7519, "NumericDate"): one that is given in the second in which others are revoked is good.
+      .setIssuedAt(issuedAtMs / 1000)
       .setNotBefore(issuedAt - CLOCK_SLACK_SECONDS)
       .setExpirationTime(issuedAt + TOKEN_LIFE_SECONDS)
       .setJti(Buffer.from(randomBytes(16)).toString("base64url"))
@@ -62,7 +69,7 @@ export class TokenService {
   }
 
   /** @throws WrongCredentials if the token is not one of ours, or not good at this time. */
-  async verify(token: string): Promise<TokenClaims> {
+  async verify(token: string): Promise<VerifiedToken> {
     const known = this.#verified.get(token);
     if (known !== undefined && this.#options.now() < known.endsAtMs) return known;
     const { keys, service, issuer, now } = this.#options;
@@ -78,7 +85,7 @@ export class TokenService {
           issuer,
           audience: service,
           algorithms: [TOKEN_ALGORITHM],
-          requiredClaims: ["exp", "nbf", "sub", "access"],
+          requiredClaims: ["exp", "nbf", "iat", "sub", "access", "mark"],
           currentDate: new Date(now()),
         },
       );
@@ -87,6 +94,8 @@ export class TokenService {
       const claims = {
         name: payload.sub === "" ? undefined : payload.sub,
         scopes,
+        mark: String(payload.mark),
+        issuedMs: Math.round((payload.iat ?? 0) * 1000),
         endsAtMs: (payload.exp ?? 0) * 1000,
       };
       if (token.length <= VERIFIED_LENGTH_MAX) this.#verified.set(token, claims);

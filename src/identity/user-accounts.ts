@@ -100,7 +100,7 @@ export class UserAccounts {
     return [...rights, ...quotas, ...limits].filter(({ who }) => who?.users.includes(name)).map(({ place }) => place);
   }
 
-  /** Another password; refresh tokens of the user end by that. @throws `not-found`, `unsupported` */
+  /** Another password; the user's tokens end by that. @throws `not-found`, `unsupported` */
   async changePassword(name: string, password: string): Promise<void> {
     const passwordHash = await hash(password);
     await this.#change((text, rules) => {
@@ -109,7 +109,7 @@ export class UserAccounts {
     });
   }
 
-  /** Ends a user's refresh tokens: wherever one is kept, they have to log in again. @throws `not-found`, `unsupported` */
+  /** Ends a user's tokens: wherever one is kept, they have to log in again. @throws `not-found`, `unsupported` */
   async revoke(name: string): Promise<void> {
     await this.#change((text, rules) => {
       requireUser(rules, name);
