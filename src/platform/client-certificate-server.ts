@@ -35,7 +35,8 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
     const exchange = { scheme: "https", incoming, outgoing, body: readSlowly(incoming), idleSeconds } as const;
     void answers.answer({ ...exchange, peer: peerOf(incoming.socket as TLSSocket) });
   });
-  // The idle timeout of the connection counts, not the time that a request takes.
+  // As `serveNodeHttp` does.
+  Object.assign(http, { httpAllowHalfOpen: true });
   http.requestTimeout = 0;
   http.keepAliveTimeout = options.idleSeconds * 1000;
   const sockets = new Set<Socket>();
@@ -45,6 +46,7 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: handshakeSeconds * 1000,
+    allowHalfOpen: true,
   });
   // Whoever comes when there are so many is sent away: a connection that cannot be accepted would keep a processor busy.
   server.maxConnections = planDescriptors(descriptorLimit()).requests;

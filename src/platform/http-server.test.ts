@@ -153,6 +153,14 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
       await server.close();
     });
 
+    test("answers a client that says with its request that it sends no more", async () => {
+      const { server, socket } = await begin(slowToFast);
+      const answer = answerOf(socket);
+      socket.end("GET /0 HTTP/1.0\r\n\r\n");
+      expect(await answer).toEndWith("\r\n\r\n[GET 0 ]");
+      await server.close();
+    });
+
     test("is asked as a proxy is, too: the host of the target counts", async () => {
       const { server, socket } = await begin(async ({ url }) => new Response(url));
       const answer = answerOf(socket);

@@ -46,6 +46,8 @@ export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<Nod
   };
   const node =
     tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
+  // A client may say with its request that it sends no more, and waits for the answer: node:http's default ends the connection.
+  Object.assign(node, { httpAllowHalfOpen: true });
   // The idle time of a connection counts, not the time that a request takes.
   node.requestTimeout = 0;
   node.keepAliveTimeout = idleSeconds * 1000;
