@@ -32,10 +32,9 @@ const held: Readonly<Record<string, number>> = {
   "alice/1": 999_999_000,
 };
 
-/** The last one was removed since. */
 const OWNED: Readonly<Record<string, readonly string[]>> = {
   alice: ["alice/1"],
-  carol: ["carol/1", "carol/2", "carol/gone"],
+  carol: ["carol/1", "carol/2", "carol/begun"],
 };
 
 function ofRepositories(matches: (repository: string) => boolean): Usage {
@@ -72,6 +71,13 @@ describe("quotas", () => {
     expect(ask("alice", "carol/2", 1000).isAllowed).toBe(true);
     expect(ask(undefined, "carol/2", 1001).isAllowed).toBe(false);
     expect(ask("carol", "bob/x", 10 ** 12).isAllowed).toBe(true);
+  });
+
+  test("of who was the first to begin a repository hold for whoever pushes to it as well", () => {
+    expect(ask("alice", "carol/begun", 0)).toEqual({
+      isAllowed: false,
+      reason: "the quota of carol (access.toml:5) is reached: 2 of 2 repositories are used",
+    });
   });
 
   test("of a user are asked without going through repositories", () => {

@@ -17,7 +17,7 @@ export interface StorageUsage {
   ofRepositories(matches: (repository: string) => boolean, beginning: string): Usage;
   /** What the repositories hold that a user made. */
   ofOwner(user: string): Usage;
-  /** Who made a repository, or begins to; undefined if nobody with a name did. */
+  /** Who made a repository, or was the first of those who begin to; undefined if nobody with a name did. */
   ownerOf(repository: string): string | undefined;
   hasRepository(repository: string): boolean;
 }
@@ -54,7 +54,7 @@ type Asking = Pick<Identity, "name">;
 function ofOwner(rules: AccessRules, asking: Asking, request: StorageRequest): string | undefined {
   const { repository, usage } = request;
   const isNew = !usage.hasRepository(repository);
-  const name = isNew ? asking.name : usage.ownerOf(repository);
+  const name = usage.ownerOf(repository) ?? (isNew ? asking.name : undefined);
   if (name === undefined) return undefined;
   const groups = rules.users.get(name)?.groups ?? [];
   const quota = rules.quotas.find(({ who }) => who !== undefined && includes(who, { name, groups }));

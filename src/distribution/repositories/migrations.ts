@@ -131,4 +131,9 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
       ${OWNER_TRIGGERS}
     `,
   },
+  {
+    number: 603,
+    title: "who began the uploads that are not finished",
+    sql: "ALTER TABLE repository_uploads ADD COLUMN user TEXT;",
+  },
 ];

@@ -48,13 +48,14 @@ export function openRepositories(options: OpenRepositoriesOptions): Repositories
   const { graceMs = () => GRACE_MS } = options;
   const blobs = new RepositoryBlobs({ state, content, graceMs });
   const listings = new Listings(state);
+  const uploads = new Uploads({ state, directory, content, blobs, randomId });
   return {
     blobs,
     manifests: new Manifests({ state, content }),
-    uploads: new Uploads({ state, directory, content, blobs, randomId }),
+    uploads,
     listings,
     usage: new Usage(state),
-    owners: new RepositoryOwners(state),
+    owners: new RepositoryOwners(state, uploads),
     lastPulls: new LastPulls(state),
     storeProof: new StoreProof(options.storeKey),
     graceMs,

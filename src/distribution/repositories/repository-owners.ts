@@ -1,5 +1,7 @@
 import { nextTurn } from "../../platform/next-turn.ts";
 import type { State } from "../../state/state.ts";
+import type { RepositoryName } from "./repository-name.ts";
+import type { Uploads } from "./uploads.ts";
 import type { RepositoryUsage } from "./usage.ts";
 
 /** How many rows are looked at in one step. */
@@ -11,14 +13,16 @@ const STEP_ROWS = 500;
  */
 export class RepositoryOwners {
   readonly #state: State;
+  readonly #uploads: Pick<Uploads, "isBegunBy">;
 
-  constructor(state: State) {
+  constructor(state: State, uploads: Pick<Uploads, "isBegunBy">) {
     this.#state = state;
+    this.#uploads = uploads;
   }
 
-  /** Notes who makes a repository, anew if it was there before. One that holds something has been made. */
-  own(repository: string, user: string): void {
-    if (this.ownerOf(repository) === user || this.#isMade(repository)) return;
+  /** Notes that a user stores in a repository, who thereby begins to make it if it is nobody's yet, or nobody's any more. */
+  own(repository: RepositoryName, user: string): void {
+    if (this.claimantOf(repository, user) !== user || this.ownerOf(repository) === user) return;
     this.#state.transaction(() => {
       this.#state.db
         .query("INSERT OR REPLACE INTO repository_owners (repository, user) VALUES (?, ?)")
@@ -26,7 +30,19 @@ export class RepositoryOwners {
     });
   }
 
-  /** @returns undefined if nobody with a name made it. */
+  /**
+   * Whose a repository is once `user` has stored in it. One that holds something has been made. Of those who begin to make it at once it is
+   * the first one's, for as long as they go on: if nothing comes of it, the next one's.
+   *
+   * @param user undefined for nobody with a name
+   */
+  claimantOf(repository: RepositoryName, user: string | undefined): string | undefined {
+    const owner = this.ownerOf(repository);
+    if (owner === user || this.#isMade(repository)) return owner;
+    return owner !== undefined && this.#uploads.isBegunBy(owner, repository) ? owner : user;
+  }
+
+  /** Who made a repository, or was the last to begin it. @returns undefined if nobody with a name did. */
   ownerOf(repository: string): string | undefined {
     return this.#state.db
       .query<{ user: string }, [string]>("SELECT user FROM repository_owners WHERE repository = ?")

@@ -9,12 +9,15 @@ export interface UnfinishedUpload {
   readonly algorithm: DigestAlgorithm;
   readonly sizeBytes: number;
   readonly touchedMs: number;
+  /** Who began it; undefined for nobody with a name. */
+  readonly user: string | undefined;
 }
 
 interface UploadRow {
   readonly id: string;
   readonly repository: RepositoryName;
   readonly algorithm: DigestAlgorithm;
+  readonly user: string | null;
 }
 
 /**
@@ -37,7 +40,7 @@ export class UnfinishedUploads {
       for (const row of state.db.query<UploadRow, []>("SELECT * FROM repository_uploads").all()) {
         const found = find(row);
         if (found === undefined) this.#deleteRow(row.id);
-        else this.#set(row.id, { repository: row.repository, algorithm: row.algorithm, ...found });
+        else this.#set(row.id, { ...row, ...found, user: row.user ?? undefined });
       }
     });
   }
@@ -77,9 +80,9 @@ export class UnfinishedUploads {
     this.#write(() => this.#deleteRow(id));
   }
 
-  #set(id: string, { repository, algorithm, sizeBytes, touchedMs }: UnfinishedUpload): void {
+  #set(id: string, { repository, algorithm, sizeBytes, touchedMs, user }: UnfinishedUpload): void {
     const before = this.#uploads.get(id)?.sizeBytes ?? 0;
-    this.#uploads.set(id, { repository, algorithm, sizeBytes, touchedMs });
+    this.#uploads.set(id, { repository, algorithm, sizeBytes, touchedMs, user });
     this.#addBytes(repository, sizeBytes - before);
   }
 
@@ -89,13 +92,12 @@ export class UnfinishedUploads {
     else this.#bytes.set(repository, bytes);
   }
 
-  #insertRow(id: string, { repository, algorithm }: UnfinishedUpload): void {
+  #insertRow(id: string, { repository, algorithm, user }: UnfinishedUpload): void {
     this.#write(() =>
-      this.#state.db.run("INSERT OR REPLACE INTO repository_uploads (id, repository, algorithm) VALUES (?, ?, ?)", [
-        id,
-        repository,
-        algorithm,
-      ]),
+      this.#state.db.run(
+        "INSERT OR REPLACE INTO repository_uploads (id, repository, algorithm, user) VALUES (?, ?, ?, ?)",
+        [id, repository, algorithm, user ?? null],
+      ),
     );
   }
 

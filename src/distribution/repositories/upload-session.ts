@@ -16,6 +16,8 @@ export interface UploadSession {
   readonly repository: RepositoryName;
   readonly algorithm: DigestAlgorithm;
   readonly path: string;
+  /** Who began it; undefined for nobody with a name. */
+  readonly user: string | undefined;
   /** Of what is on disk; undefined if that must be read again. */
   hash: RunningHash | undefined;
   offsetBytes: number;

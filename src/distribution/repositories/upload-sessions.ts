@@ -42,6 +42,13 @@ export class UploadSessions {
     return session !== undefined && (session.touchedMs >= sinceMs || !isIdle(session));
   }
 
+  /** True if one of a user's in a repository is used so. */
+  isUsedBy(user: string, repository: RepositoryName, sinceMs: number): boolean {
+    return this.#sessions
+      .values()
+      .some((one) => one.repository === repository && one.user === user && this.isUsed(one.id, sinceMs));
+  }
+
   /** Forgets those that are not used. */
   forgetIdle(sinceMs: number): void {
     for (const id of this.#sessions.keys()) if (!this.isUsed(id, sinceMs)) this.forget(id);

@@ -53,7 +53,7 @@ const ID_LENGTH = 36;
 /** What begins with so much at once is hashed in a thread of its own: with less that costs more than it saves. */
 const THREAD_BYTES = 1 << 16;
 
-/** An upload to which nothing came for so long makes room for others, where there is none. */
+/** An upload to which nothing came for so long makes room for others, where there is none; one that only began is nobody's claim. */
 const PAUSED_MS = 30_000;
 
 /**
@@ -79,14 +79,19 @@ export class Uploads implements AsyncDisposable {
     });
   }
 
-  /** Begins an upload and names it. Nothing is on disk before its first byte. */
-  begin(repository: RepositoryName, algorithm: DigestAlgorithm = "sha256"): string {
+  /**
+   * Begins an upload and names it. Nothing is on disk before its first byte.
+   *
+   * @param user who begins it, for `isBegunBy`
+   */
+  begin(repository: RepositoryName, algorithm: DigestAlgorithm = "sha256", user?: string): string {
     const id = this.#parts.randomId();
     this.#sessions.remember({
       id,
       repository,
       algorithm,
       path: this.#path(id, repository, algorithm),
+      user,
       hash: new OwnHash(algorithm),
       offsetBytes: 0,
       touchedMs: this.#parts.state.now(),
@@ -104,6 +109,12 @@ export class Uploads implements AsyncDisposable {
   /** The repositories that somebody is uploading to: what they send may have begun, or is still to come. */
   get repositories(): ReadonlySet<string> {
     return new Set([...this.#sessions.repositories(), ...this.#unfinished.repositories()]);
+  }
+
+  /** True if a user is uploading to a repository: something of theirs has come, or they began a moment ago. */
+  isBegunBy(user: string, repository: RepositoryName): boolean {
+    const hasCome = this.#unfinished.in(repository).some(([, upload]) => upload.user === user);
+    return hasCome || this.#sessions.isUsedBy(user, repository, this.#parts.state.now() - PAUSED_MS);
   }
 
   /**
@@ -313,19 +324,21 @@ export class Uploads implements AsyncDisposable {
       // Somebody else may have been as quick.
       const session = this.#sessions.get(id);
       if (session !== undefined) return session;
-      const upload = { repository, algorithm, sizeBytes: found.size, touchedMs: this.#parts.state.now() };
+      const touchedMs = this.#parts.state.now();
+      const upload = { repository, algorithm, sizeBytes: found.size, touchedMs, user: undefined };
       this.#unfinished.note(id, upload);
       return this.#resume(id, upload);
     }
     return undefined;
   }
 
-  #resume(id: string, { repository, algorithm, sizeBytes }: UnfinishedUpload): UploadSession {
+  #resume(id: string, { repository, algorithm, sizeBytes, user }: UnfinishedUpload): UploadSession {
     const session: UploadSession = {
       id,
       repository,
       algorithm,
       path: this.#path(id, repository, algorithm),
+      user,
       hash: undefined,
       offsetBytes: sizeBytes,
       touchedMs: this.#parts.state.now(),
@@ -336,12 +349,13 @@ export class Uploads implements AsyncDisposable {
     return session;
   }
 
-  #note({ id, repository, algorithm, offsetBytes }: UploadSession): void {
+  #note({ id, repository, algorithm, offsetBytes, user }: UploadSession): void {
     this.#unfinished.note(id, {
       repository,
       algorithm,
       sizeBytes: offsetBytes,
       touchedMs: this.#parts.state.now(),
+      user,
     });
   }
 

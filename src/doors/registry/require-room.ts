@@ -11,8 +11,8 @@ interface UploadTarget {
 type Asking = Pick<RegistryExchange, "access" | "identity" | "parts">;
 
 /**
- * Asks whether quotas leave room for so many more bytes. Whoever is let store in a repository that is not there yet has made it: what it
- * holds counts for their quota.
+ * Asks whether quotas leave room for so many more bytes. Whoever is the first that is let store in a repository that is not there yet has
+ * made it: what it holds counts for their quota.
  *
  * @param options.bytes none asks whether what is there fits. @default 0
  * @throws RegistryError DENIED
@@ -20,20 +20,24 @@ type Asking = Pick<RegistryExchange, "access" | "identity" | "parts">;
 export function requireRoom(
   { access, identity, parts }: Asking,
   repository: RepositoryName,
-  { bytes = 0, usage = usageOf(parts) }: { readonly bytes?: number; readonly usage?: StorageUsage } = {},
+  { bytes = 0, usage = usageOf(parts) }: { readonly bytes?: number; readonly usage?: HeldUsage } = {},
 ): void {
-  const decision = access.mayStore(identity, repository, { bytes, usage });
+  const { owners } = parts;
+  const claimant = owners.claimantOf(repository, identity.name);
+  const decision = access.mayStore(identity, repository, { bytes, usage: { ...usage, ownerOf: () => claimant } });
   if (!decision.isAllowed) {
     throw new RegistryError("DENIED", decision.reason, { hint: "delete something first, or ask for more room" });
   }
-  if (identity.name !== undefined) parts.owners.own(repository, identity.name);
+  if (claimant !== undefined && claimant === identity.name) owners.own(repository, claimant);
 }
 
-function usageOf({ usage, owners }: Asking["parts"]): StorageUsage {
+/** But for whose the repository is that is asked about. */
+type HeldUsage = Omit<StorageUsage, "ownerOf">;
+
+function usageOf({ usage, owners }: Asking["parts"]): HeldUsage {
   return {
     ofRepositories: (matches, beginning) => usage.ofRepositories(matches, beginning),
     ofOwner: (user) => owners.usageOf(user),
-    ownerOf: (repository) => owners.ownerOf(repository),
     hasRepository: (repository) => usage.hasRepository(repository),
   };
 }
@@ -54,7 +58,7 @@ export function watchRoom(asking: Asking, { repository, id }: UploadTarget): (si
     repositories,
     bytes: bytes + uploads.pendingBytes(matches, id),
   });
-  const withUploads: StorageUsage = {
+  const withUploads: HeldUsage = {
     ...held,
     ofRepositories: (matches, beginning) => andPending(held.ofRepositories(matches, beginning), matches),
     ofOwner: (user) => andPending(held.ofOwner(user), (name) => owners.ownerOf(name) === user),

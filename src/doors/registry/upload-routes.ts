@@ -28,7 +28,7 @@ function created(repository: RepositoryName, digest: Digest): Response {
 
 /** POST: an upload begins, unless the blob can be mounted, or comes whole with this request (distribution-spec, "Pushing blobs"). */
 export async function beginUpload(exchange: RegistryExchange, repository: RepositoryName): Promise<Response> {
-  const { query, parts } = exchange;
+  const { query, parts, identity } = exchange;
   const mount = query.get("mount");
   if (mount !== null && mountBlob(exchange, repository, parseDigest(mount))) {
     return created(repository, parseDigest(mount));
@@ -37,7 +37,7 @@ export async function beginUpload(exchange: RegistryExchange, repository: Reposi
   const whole = mount === null ? query.get("digest") : null;
   if (whole !== null) {
     const digest = parseDigest(whole);
-    const id = parts.uploads.begin(repository, digestAlgorithm(digest));
+    const id = parts.uploads.begin(repository, digestAlgorithm(digest), identity.name);
     try {
       return await finish(exchange, { repository, id }, digest);
     } catch (error) {
@@ -52,7 +52,7 @@ export async function beginUpload(exchange: RegistryExchange, repository: Reposi
       hint: "sha256 and sha512 are there",
     });
   }
-  const id = parts.uploads.begin(repository, algorithm);
+  const id = parts.uploads.begin(repository, algorithm, identity.name);
   return new Response(null, { status: 202, headers: progress({ repository, id }, 0) });
 }
 
