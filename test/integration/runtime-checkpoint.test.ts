@@ -18,13 +18,16 @@ import { findProgram } from "../support/command.ts";
 import { CountingContainer } from "../support/counting-container.ts";
 import { PipedCommand, until } from "../support/piped-command.ts";
 import { RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
+import { TerminalReceiver } from "../support/terminal-receiver.ts";
 
 /** criu says itself whether this kernel has what it needs. */
 function criuSkipReason(): string | undefined {
   if (runtimeSkipReason() !== undefined) return runtimeSkipReason();
   const criu = findProgram("criu");
   if (criu === undefined) return "criu is not installed";
-  return spawnSync(criu, ["check"]).status === 0 ? undefined : "this kernel lacks what criu needs (criu check)";
+  const { status, error } = spawnSync(criu, ["check"], { timeout: 30_000, killSignal: "SIGKILL" });
+  if (error !== undefined) throw new Error("criu check does not end", { cause: error });
+  return status === 0 ? undefined : "this kernel lacks what criu needs (criu check)";
 }
 
 const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -193,23 +196,11 @@ describe.skipIf(skip !== undefined)("checkpoint and restore", () => {
       process: { terminal: true, args: ["sh", "-c", script], consoleSize: { height: 11, width: 22 } },
     });
     const name = id("terminal");
-    const receiver = one.path("receiver");
-    expect(spawnSync("cc", ["-o", receiver, join(import.meta.dir, "console-receiver.c")]).status).toBe(0);
-    const receive = (socket: string): { said: () => string; ended: Promise<unknown> } => {
-      const child = spawn(receiver, [socket], { stdio: ["ignore", "pipe", "inherit"] });
-      let said = "";
-      child.stdout.on("data", (bytes) => {
-        said += bytes;
-      });
-      return { said: () => said, ended: new Promise((resolve) => child.once("exit", resolve)) };
-    };
-    const first = receive(one.path("first.sock"));
-    await until(() => existsSync(one.path("first.sock")), "the first console socket");
+    using first = await TerminalReceiver.start(one.bundle.folder, one.path("first.sock"));
     expect(one.run("run", "--detach", "--console-socket", one.path("first.sock"), name).status).toBe(0);
     expect(one.run("checkpoint", "--image-path", one.path("images"), name)).toMatchObject({ status: 0, stderr: "" });
-    await first.ended;
-    const second = receive(one.path("second.sock"));
-    await until(() => existsSync(one.path("second.sock")), "the second console socket");
+    await first.end();
+    using second = await TerminalReceiver.start(one.bundle.folder, one.path("second.sock"));
     const restore = ["restore", "--detach", "--image-path", one.path("images")];
     expect(one.run(...restore, name).stderr).toContain("without setting console socket");
     expect(one.run(...restore, "--console-socket", one.path("nobody.sock"), name).stderr).toContain("nobody.sock");
@@ -218,8 +209,7 @@ describe.skipIf(skip !== undefined)("checkpoint and restore", () => {
       stderr: "",
     });
     writeFileSync(join(one.data, "go"), "");
-    await second.ended;
-    expect(second.said()).toBe("/dev/ptmx\n11 22\r\nterminal\r\n");
+    expect(await second.end()).toBe("/dev/ptmx\n11 22\r\nterminal\r\n");
   });
 
   test("a dump that fails leaves the container as it was", async () => {
@@ -236,8 +226,10 @@ describe.skipIf(skip !== undefined)("checkpoint and restore", () => {
     for (const [{ status, stderr }, words] of failures)
       expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(words) });
     // A connection is dumped only where that is asked for.
-    const talk = "sleep 1000 | nc -l -p 5000 & while ! sleep 1000 | nc 127.0.0.1 5000; do sleep 0.1; done & sleep 1";
+    const talk = "sleep 1000 | nc -l -p 5000 & while ! sleep 1000 | nc 127.0.0.1 5000; do sleep 0.1; done &";
     expect(one.run("exec", name, "sh", "-c", `(${talk}) >/dev/null 2>&1`).status).toBe(0);
+    const isConnected = (): boolean => one.run("exec", name, "netstat", "-tn").stdout.includes("ESTABLISHED");
+    await until(isConnected, "a connection");
     const { status, stderr } = one.run("checkpoint", "--image-path", one.path("images"), name);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining("criu failed: Error (") });
     expect(stderr).toContain(`its log is ${one.path("images/dump.log")}`);
@@ -247,16 +239,16 @@ describe.skipIf(skip !== undefined)("checkpoint and restore", () => {
     const connected = ["--tcp-established", "--image-path", one.path("connected")];
     expect(one.run("checkpoint", ...connected, name)).toMatchObject({ status: 0, stderr: "" });
     await restored(one, ...connected, name);
-    expect(one.run("exec", name, "netstat", "-tn").stdout).toContain("ESTABLISHED");
+    expect(isConnected()).toBe(true);
   });
 
-  test("only who runs is checkpointed", () => {
+  test("only who runs is checkpointed", async () => {
     using one = new CountingContainer();
     const name = id("created");
     expect(one.run("create", name).status).toBe(0);
     expect(one.run("checkpoint", name).stderr).toContain("Container cannot be checkpointed in created state");
     expect(one.run("kill", name, "KILL").status).toBe(0);
-    while (statusOf(one, name) !== "stopped") Bun.sleepSync(10);
+    await until(() => statusOf(one, name) === "stopped", "the end of a container");
     expect(one.run("checkpoint", name).stderr).toContain("Container cannot be checkpointed in stopped state");
     expect(one.run("checkpoint", id("none")).stderr).toContain("container does not exist");
   });

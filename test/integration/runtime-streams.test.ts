@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RUNTIMES, RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
+import { TerminalReceiver } from "../support/terminal-receiver.ts";
 
 const skip = runtimeSkipReason();
 const id = (name: string): string => `gantry-test-${process.pid}-${name}`;
@@ -19,16 +20,8 @@ async function until(what: () => boolean): Promise<void> {
 describe.skipIf(skip !== undefined)("descriptors, terminals and signals", () => {
   test("the console socket gets the terminal's master, of the wanted size", async () => {
     using bundle = new RuntimeBundle();
-    const receiver = join(bundle.folder, "receiver");
-    expect(spawnSync("cc", ["-o", receiver, join(import.meta.dir, "console-receiver.c")]).status).toBe(0);
     const socket = join(bundle.folder, "console.sock");
-    const child = spawn(receiver, [socket], { stdio: ["ignore", "pipe", "inherit"] });
-    let said = "";
-    child.stdout.on("data", (bytes) => {
-      said += bytes;
-    });
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    await until(() => existsSync(socket));
+    using receiver = await TerminalReceiver.start(bundle.folder, socket);
     const args = ["sh", "-c", "test -t 0 && stty size"];
     bundle.write({ process: { args, terminal: true, consoleSize: { height: 11, width: 22 } } });
     expect(bundle.run("run", "--detach", "--console-socket", socket, id("console"))).toEqual({
@@ -36,8 +29,7 @@ describe.skipIf(skip !== undefined)("descriptors, terminals and signals", () => 
       stdout: "",
       stderr: "",
     });
-    await ended;
-    expect(said).toBe("/dev/ptmx\n11 22\r\n");
+    expect(await receiver.end()).toBe("/dev/ptmx\n11 22\r\n");
   });
 
   test("a terminal without anybody who takes it is refused, and the other way round", () => {
