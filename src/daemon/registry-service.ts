@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { uptime } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type {
@@ -71,6 +72,7 @@ export class RegistryService implements AsyncDisposable {
       ...parts,
       repositories,
       config: () => settings.read(),
+      uptimeMs: () => uptime() * 1000,
       repair: (digest) => repairFromUpstream(digest, { state, caches: this.#caches }),
     });
   }

@@ -99,6 +99,52 @@ test("a clock that was wrong and is put back hinders nothing: verifying is due, 
   expect(upkeep.counters.collectionSeconds).toBeGreaterThanOrEqual(0);
 });
 
+test("what a clock that was set forward makes old stays until that was seen twice", async () => {
+  await using store = new RegistryStore();
+  await store.pushBlob(REPOSITORY, "an orphan");
+  let upMs = 5000;
+  const warnings: string[] = [];
+  const interval = { ...DEFAULT_UPKEEP.collection, intervalMs: 1000 };
+  const upkeep = new Upkeep({
+    ...store,
+    config: () => ({ ...DEFAULT_UPKEEP, collection: interval }),
+    warn: (sentence) => warnings.push(sentence),
+    uptimeMs: () => upMs,
+    firstMs: 1,
+  });
+  store.nowMs += 30 * 24 * HOUR_MS + 10_000;
+  upMs += 10_000;
+  upkeep.start();
+  await until(() => warnings.length === 1);
+  expect([upkeep.counters.collections, store.files()]).toEqual([0, [digestOf("an orphan")]]);
+  expect(warnings).toEqual([
+    "the clock was set forward by 30d: the registry takes nothing away for its age before it looks again, in 1s " +
+      "(set the clock right until then if it is wrong)",
+  ]);
+  await until(() => upkeep.counters.collections === 1);
+  await upkeep[Symbol.asyncDispose]();
+  expect([warnings.length, store.files()]).toEqual([1, []]);
+});
+
+test("time that passes, asleep or not, makes things old, and so does a clock that was set back", async () => {
+  await using store = new RegistryStore();
+  await store.pushBlob(REPOSITORY, "an orphan");
+  let upMs = 5000;
+  const upkeep = new Upkeep({
+    ...store,
+    config: () => DEFAULT_UPKEEP,
+    warn: () => {},
+    uptimeMs: () => upMs,
+    firstMs: 1,
+  });
+  store.nowMs += 2 * HOUR_MS;
+  upMs += 3 * HOUR_MS;
+  upkeep.start();
+  await until(() => upkeep.counters.collections === 1);
+  await upkeep[Symbol.asyncDispose]();
+  expect(store.files()).toEqual([]);
+});
+
 test("a clock that goes back leaves what was pushed alone, until its grace is over by the clock as it is", async () => {
   await using store = new RegistryStore();
   const { repositories } = store;

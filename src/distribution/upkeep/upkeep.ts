@@ -4,6 +4,7 @@ import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
 import type { Repositories } from "../repositories/repositories.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import type { BlobLink } from "./collect-links.ts";
 import { type CollectionOutcome, collectRepositories } from "./collect-repositories.ts";
 import { newCounters, type UpkeepCounters } from "./counters.ts";
@@ -23,6 +24,8 @@ export interface UpkeepParts {
   readonly repair?: RepairBlob;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;
+  /** How long the host is up: shows when the clock is set. @default that is not looked at */
+  readonly uptimeMs?: () => number;
   /** How long after `start` the first things are done. @default a minute */
   readonly firstMs?: number;
 }
@@ -32,6 +35,9 @@ const PULLS_MS = 60_000;
 
 /** How soon after the start the first collection is, and how soon it is looked again whether verifying is due. */
 const FIRST_MS = 60_000;
+
+/** A clock that is set by less makes nothing old. */
+const JUMP_MS = 60_000;
 
 /** How long damaged files are kept to be looked at. */
 const QUARANTINE_MS = 30 * 86_400_000;
@@ -44,14 +50,16 @@ export class Upkeep implements AsyncDisposable {
   readonly counters: UpkeepCounters = newCounters();
   readonly #parts: UpkeepParts;
   readonly #scrubber: Scrubber;
+  readonly #clock: ClockWatch;
   readonly #ended = new AbortController();
   readonly #timers = new Set<NodeJS.Timeout>();
   #collecting: Promise<unknown> = Promise.resolve();
   #scrubbing: Promise<unknown> = Promise.resolve();
 
   constructor(parts: UpkeepParts) {
-    const { state, content, repair } = parts;
+    const { state, content, repair, uptimeMs = state.now } = parts;
     this.#parts = parts;
+    this.#clock = new ClockWatch({ now: state.now, uptimeMs });
     const needed = { neededBy: (digest: Parameters<typeof neededBy>[1]) => neededBy(parts, digest) };
     this.#scrubber = new Scrubber({ state, content, ...needed, ...(repair === undefined ? {} : { repair }) });
   }
@@ -60,8 +68,11 @@ export class Upkeep implements AsyncDisposable {
   start(): void {
     const { firstMs = FIRST_MS } = this.#parts;
     this.#again("collect what is left over", firstMs, async () => {
-      await this.collect();
-      return this.#parts.config().collection.intervalMs;
+      const { intervalMs } = this.#parts.config().collection;
+      const jumpMs = this.#clock.look();
+      if (jumpMs >= JUMP_MS) this.#tellOfJump(jumpMs, intervalMs);
+      else await this.collect();
+      return intervalMs;
     });
     this.#again("verify what it keeps", firstMs, async () => {
       if (this.#isScrubDue()) await this.scrub();
@@ -71,6 +82,14 @@ export class Upkeep implements AsyncDisposable {
       this.#writePulls();
       return PULLS_MS;
     });
+  }
+
+  /** By a clock that is wrong for an hour all would be old at once; one that is still there the next time is believed. */
+  #tellOfJump(jumpMs: number, intervalMs: number): void {
+    const jump = formatDuration(Math.round(jumpMs / JUMP_MS) * JUMP_MS);
+    this.#parts.warn(
+      `the clock was set forward by ${jump}: the registry takes nothing away for its age before it looks again, in ${formatDuration(intervalMs)} (set the clock right until then if it is wrong)`,
+    );
   }
 
   /** Does a thing after a while, and again after the while that it gives back. */
