@@ -1,5 +1,9 @@
+import { statSync } from "node:fs";
+import { hostname } from "node:os";
+import type { BucketHolder } from "../content/bucket/bucket-mark.ts";
 import type { BucketStorage } from "../content/bucket/bucket-storage.ts";
 import { openBucketStorage } from "../content/bucket/open-bucket-storage.ts";
+import { readBootId } from "../platform/process-identity.ts";
 import { S3Bucket } from "../s3/s3-bucket.ts";
 import type { S3Credentials } from "../s3/s3-connection.ts";
 import type { State } from "../state/state.ts";
@@ -11,6 +15,8 @@ import type { StorageConfig } from "./storage-config.ts";
 const REDIRECT_SECONDS = 900;
 
 export interface OpenConfiguredStorageParts {
+  /** Whose lock this process has. */
+  readonly root: string;
   readonly state: State;
   readonly environment: Environment;
   readonly randomId: () => string;
@@ -25,10 +31,16 @@ export async function openConfiguredStorage(
 ): Promise<BucketStorage> {
   return await openBucketStorage({
     ...parts,
+    holder: holderIn(parts),
     bucket: openBucket(config, parts.environment),
     prefix: config.prefix,
     ...(config.redirects ? { redirectSeconds: REDIRECT_SECONDS } : {}),
   });
+}
+
+function holderIn({ root, randomId }: OpenConfiguredStorageParts): BucketHolder {
+  const { dev, ino } = statSync(root);
+  return { id: randomId(), place: `${readBootId()} ${dev}:${ino}`, name: `process ${process.pid} on ${hostname()}` };
 }
 
 /** The bucket that a configuration names. @throws `invalid-argument` if there is no access key, or the region is none */

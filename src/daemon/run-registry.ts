@@ -100,10 +100,9 @@ async function withRegistry(
   if (isRootLocked(root)) return false;
   using _root = lockRoot(root);
   using state = State.open(join(root, DATABASE), { migrations: MIGRATIONS, now: Date.now });
-  const bytes =
-    storage === undefined
-      ? {}
-      : { storage: await openConfiguredStorage(storage, { state, environment, warn, randomId: randomUUID }) };
+  const parts = { root, state, environment, warn, randomId: randomUUID };
+  await using bucket = storage === undefined ? undefined : await openConfiguredStorage(storage, parts);
+  const bytes = bucket === undefined ? {} : { storage: bucket };
   await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS, ...bytes });
   await using service = new RegistryService({
     root,

@@ -1,7 +1,7 @@
 import { PartBuffers } from "./part-buffers.ts";
 import { type ByteSpan, readObject } from "./read-object.ts";
 import { elementsOf, textOf } from "./read-xml.ts";
-import { readText, S3Connection, type S3ConnectionOptions, type S3Patience } from "./s3-connection.ts";
+import { readText, S3Connection, type S3ConnectionOptions, type S3Patience, type S3Request } from "./s3-connection.ts";
 import { S3Error } from "./s3-error.ts";
 import { abortUpload, sizeOfObject, type UploadFileOptions, uploadFile } from "./upload-file.ts";
 
@@ -77,16 +77,27 @@ export class S3Bucket {
 
   /** Stores a small object, unless there is one already: then, on a server that knows conditions, it is left alone. */
   async createSmall(key: string, text: string): Promise<void> {
-    const request = { method: "PUT", key, body: text, doing: `cannot store ${key}` } as const;
-    const send = (headers: Readonly<Record<string, string>>): Promise<void> =>
-      this.#connection.send({ ...request, headers }, async (response) => await response.body?.cancel());
     try {
-      await send({ "if-none-match": "*" });
+      await this.#putSmall({ key, text, headers: { "if-none-match": "*" } });
     } catch (error) {
       if (!(error instanceof S3Error) || (error.status !== 412 && error.status !== 501)) throw error;
       // What does not know a condition may refuse it, or ignore it.
-      if (error.status === 501) await send({});
+      if (error.status === 501) await this.#putSmall({ key, text });
     }
+  }
+
+  /** Stores a small object in the place of the one that is there. */
+  async writeSmall(key: string, text: string, patience: S3Patience = {}): Promise<void> {
+    await this.#putSmall({ key, text, patience });
+  }
+
+  async #putSmall({
+    key,
+    text,
+    ...how
+  }: { readonly key: string; readonly text: string } & Pick<S3Request, "headers" | "patience">): Promise<void> {
+    const request = { method: "PUT", key, body: text, doing: `cannot store ${key}`, ...how } as const;
+    await this.#connection.send(request, async (response) => await response.body?.cancel());
   }
 
   /** The objects whose keys begin so, page by page, in the order of keys. */

@@ -38,8 +38,9 @@ export async function crashRegistry(kills: number, seed: number): Promise<Readon
 async function collectAll(root: string): Promise<void> {
   using state = State.open(join(root, "state.db"), { migrations: MIGRATIONS, now: () => Date.now() + 10_000 });
   const directory = join(root, "content");
-  const storage = await openTestStorage(root, state);
-  await using content = ContentStore.open({ directory, state, roots: REGISTRY_ROOTS, ...storage });
+  const bytes = await openTestStorage(root, state);
+  await using _bucket = bytes.storage;
+  await using content = ContentStore.open({ directory, state, roots: REGISTRY_ROOTS, ...bytes });
   const uploadsDirectory = join(root, "uploads");
   const repositories = openRepositories({ state, content, uploadsDirectory, randomId: randomUUID, graceMs: () => 0 });
   await collectRepositories({ state, content, repositories }, { uploadsIdleMs: 0 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RunRegistryOptions, runRegistry } from "../../src/daemon/run-registry.ts";
 import { formatError } from "../../src/errors/gantry-error.ts";
@@ -164,6 +164,23 @@ test("a root's blobs are looked for nowhere else, and nobody takes another's buc
   expect(await refusal(serve("another", prefix))).toContain("is another registry's, as mine/gantry-root in it says");
   await using registry = await serve("mine", prefix);
   expect(await (await fetch(`${registry.url}/v2/a/b/blobs/${digestOf("mine")}`)).text()).toBe("mine");
+});
+
+test("a copy of a root is refused the bucket while the root is served, and has it at once when that has ended", async () => {
+  const prefix = 'prefix = "copied"';
+  const files = ["state.db", "state.db-wal"];
+  {
+    await using registry = await serve("original", prefix);
+    expect(await push(registry.url, Buffer.from("copied"))).toBe(201);
+    mkdirSync(join(folder, "copy"));
+    for (const file of files) copyFileSync(join(folder, "original", file), join(folder, "copy", file));
+    expect(await refusal(serve("copy", prefix))).toContain(
+      `process ${process.pid} on ${hostname()} serves from the bucket images, with a copy of this root (stop that one first`,
+    );
+    expect(await push(registry.url, Buffer.from("goes on"))).toBe(201);
+  }
+  await using copy = await serve("copy", prefix);
+  expect(await (await fetch(`${copy.url}/v2/a/b/blobs/${digestOf("copied")}`)).text()).toBe("copied");
 });
 
 test("keys that are wrong and buckets that are not there are said before anything is served", async () => {

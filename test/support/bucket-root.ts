@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { join } from "node:path";
-import type { BlobStorage } from "../../src/content/blob-storage.ts";
+import type { BucketStorage } from "../../src/content/bucket/bucket-storage.ts";
 import { openConfiguredStorage } from "../../src/daemon/open-bucket.ts";
 import type { State } from "../../src/state/state.ts";
 import { S3_TEST_BUCKET, S3_TEST_ENVIRONMENT } from "./s3-server.ts";
@@ -23,7 +23,7 @@ export function inTestBucket({ endpoint, folder }: TestBucket): Readonly<Record<
 }
 
 /** The storage of a root's blobs: the bucket, below a prefix of the root's own, or files. */
-export async function openTestStorage(root: string, state: State): Promise<{ readonly storage?: BlobStorage }> {
+export async function openTestStorage(root: string, state: State): Promise<{ readonly storage?: BucketStorage }> {
   const bucket = testBucket();
   if (bucket === undefined) return {};
   const { endpoint } = bucket;
@@ -36,7 +36,7 @@ export async function openTestStorage(root: string, state: State): Promise<{ rea
   };
   const environment = S3_TEST_ENVIRONMENT;
   const warn = (): void => undefined;
-  return { storage: await openConfiguredStorage(config, { state, environment, randomId: randomUUID, warn }) };
+  return { storage: await openConfiguredStorage(config, { root, state, environment, randomId: randomUUID, warn }) };
 }
 
 /** The folder in which a root's blobs are, of the root or of the bucket. */

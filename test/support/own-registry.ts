@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../src/api/registry.ts";
-import type { BlobStorage } from "../../src/content/blob-storage.ts";
+import type { BucketStorage } from "../../src/content/bucket/bucket-storage.ts";
 import { ContentStore } from "../../src/content/content-store.ts";
 import { MIGRATIONS } from "../../src/daemon/migrations.ts";
 import { openRegistryConnections } from "../../src/daemon/open-registry-connections.ts";
@@ -25,7 +25,7 @@ export interface OwnRegistryOptions {
 interface OpenedRoot {
   readonly root: string;
   readonly state: State;
-  readonly storage?: BlobStorage;
+  readonly storage?: BucketStorage;
 }
 
 async function openRoot(options: OwnRegistryOptions): Promise<OpenedRoot> {
@@ -44,6 +44,7 @@ export class OwnRegistry implements AsyncDisposable {
   /** What the operator was told. */
   readonly warnings: string[] = [];
   readonly #service: RegistryService;
+  readonly #storage: BucketStorage | undefined;
   readonly #isOwnRoot: boolean;
   #host = "";
 
@@ -52,6 +53,7 @@ export class OwnRegistry implements AsyncDisposable {
     this.root = opened.root;
     this.state = opened.state;
     const directory = join(this.root, "content");
+    this.#storage = opened.storage;
     const bytes = opened.storage === undefined ? {} : { storage: opened.storage };
     this.content = ContentStore.open({ directory, state: this.state, roots: REGISTRY_ROOTS, ...bytes });
     const { root, state, content } = this;
@@ -105,6 +107,7 @@ export class OwnRegistry implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#service[Symbol.asyncDispose]();
     await this.content[Symbol.asyncDispose]();
+    await this.#storage?.[Symbol.asyncDispose]();
     this.state.close();
     if (this.#isOwnRoot) rmSync(this.root, { recursive: true, force: true });
   }

@@ -16,6 +16,7 @@ let folder: string;
 let server: S3Double;
 let state: State;
 let content: ContentStore;
+let opened: AsyncDisposableStack;
 
 async function open(of: { readonly state: State } = { state }): Promise<ContentStore> {
   const bucket = new S3Bucket({
@@ -28,18 +29,22 @@ async function open(of: { readonly state: State } = { state }): Promise<ContentS
     responseTimeoutMs: 1000,
     partBytes: 1000,
   });
-  const options = { bucket, ...of, prefix: "r/", randomId: () => "root-1", warn: () => undefined };
-  return ContentStore.open({ directory: join(folder, "content"), ...of, storage: await openBucketStorage(options) });
+  const holder = { id: "process-1", place: "here", name: "process 1" };
+  const options = { bucket, ...of, prefix: "r/", holder, randomId: () => "root-1", warn: () => undefined };
+  const storage = opened.use(await openBucketStorage(options));
+  return ContentStore.open({ directory: join(folder, "content"), ...of, storage });
 }
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "gantry-bucket-"));
   server = new S3Double();
+  opened = new AsyncDisposableStack();
   state = State.open(join(folder, "state.db"), { migrations: CONTENT_MIGRATIONS, now: Date.now });
   content = await open();
 });
 afterEach(async () => {
   await content[Symbol.asyncDispose]();
+  await opened.disposeAsync();
   state.close();
   server[Symbol.dispose]();
   rmSync(folder, { recursive: true });

@@ -31,7 +31,7 @@ const PROBE_PATIENCE = { triesMax: 2, responseTimeoutMs: 2000 } as const;
 const GATHERED_BYTES_MAX = 256 * 1024;
 
 /** Blobs as objects in a bucket: `PREFIXblobs/sha256/…`. To be opened with `openBucketStorage`. */
-export class BucketStorage implements BlobStorage {
+export class BucketStorage implements BlobStorage, AsyncDisposable {
   /** Some ten thousand manifests, each of which is a round trip. */
   readonly rememberedBytesMax = 16 << 20;
   readonly #parts: BucketStorageParts;
@@ -159,6 +159,11 @@ export class BucketStorage implements BlobStorage {
       this.#hasToldOfUnfinished = true;
       warn(`unfinished uploads are left in the bucket, let a rule of its own expire them: ${formatError(error)}`);
     }
+  }
+
+  /** Gives the bucket to whoever comes next. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.owner[Symbol.asyncDispose]();
   }
 
   async *list(): AsyncGenerator<readonly Digest[], undefined> {

@@ -340,10 +340,11 @@ describe("an upload", () => {
   test("goes on after the process was ended", async () => {
     const bytes = randomBytes(50_000);
     const digest = digestOf(bytes, "sha512");
-    const path = await begin();
-    await send("PATCH", path, bytes.subarray(0, 20_000));
-    // As a killed one does: nothing is closed, nothing is told.
-    await using successor = await OwnRegistry.start({ root: registry.root });
+    await using killed = await OwnRegistry.start();
+    const path = await begin("", `${killed.url}/v2/pushed/to`);
+    await fetch(`${killed.url}${path}`, { method: "PATCH", body: bytes.subarray(0, 20_000) });
+    // As a killed one does: nothing is closed, nothing is told, and nobody asks it any more.
+    await using successor = await OwnRegistry.start({ root: killed.root });
     const url = `${successor.url}${path}`;
     await expectProgress(await fetch(url), 204, 20_000);
     const response = await fetch(`${url}?digest=${digest}`, {
