@@ -4,13 +4,15 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { digestOf } from "../oci/hash-digest.ts";
-import { type BodyPlace, receiverOf } from "./body-receiver.ts";
+import { type BodyPlace, type BodyReceiver, receiverOf } from "./body-receiver.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";
 import { SYS, syscall } from "./libc.ts";
 
 const MSG_DONTWAIT = 0x40;
 const SIZE_BYTES = 12_000_001;
 const content = randomBytes(SIZE_BYTES);
+/** Of a body of which a test sends a part. */
+const BEGUN_BYTES = 1_200_000;
 
 /** Takes what is there, piece by piece. */
 function takeAll(place: BodyPlace, pieces: Uint8Array[]): void {
@@ -83,6 +85,36 @@ async function answerOf(socket: Socket): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
+interface Begun {
+  readonly receiver: BodyReceiver;
+  readonly reader: { read(): Promise<unknown>; cancel(): Promise<void> };
+  /** The client's. */
+  readonly socket: Socket;
+}
+
+/** Sends the beginning of a body, reads a first chunk of it, then does something. @returns that chunk, and what `work` gave */
+async function readFirst<T>(work: (begun: Begun) => Promise<T>): Promise<readonly [Uint8Array, T]> {
+  const done = Promise.withResolvers<readonly [Uint8Array, T]>();
+  const handle = async ({ body }: Request): Promise<Response> => {
+    const receiver = receiverOf(body as ReadableStream<Uint8Array>) as BodyReceiver;
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    const { value = new Uint8Array() } = await reader.read();
+    const first = value.slice();
+    await work({ receiver, reader, socket }).then((result) => done.resolve([first, result]), done.reject);
+    return new Response("enough", { status: 403 });
+  };
+  const server = await serveHttp({ hostname: "127.0.0.1", port: 0, handle });
+  const socket = connect(server.port, "127.0.0.1").on("error", () => {});
+  socket.write(head(BEGUN_BYTES));
+  socket.write(content.subarray(0, 600_000));
+  try {
+    return await done.promise;
+  } finally {
+    socket.destroy();
+    await server.close();
+  }
+}
+
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
 
 describe("a body that is taken from its connection", () => {
@@ -139,6 +171,58 @@ describe("a body that is taken from its connection", () => {
     expect(String(answer)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\n\r\ntoo much$/);
     socket.destroy();
     await server.close();
+  });
+
+  test("is dropped only behind what is taken, when it is given up meanwhile", async () => {
+    const pieces: Uint8Array[] = [];
+    const [first] = await readFirst(({ receiver, reader, socket }) =>
+      receiver.take(async (place) => {
+        if (place === undefined) throw new Error("there is no place");
+        await Bun.sleep(1);
+        void reader.cancel();
+        await Bun.sleep(50);
+        socket.write(content.subarray(600_000, 700_000));
+        takeAll(place, pieces);
+      }),
+    );
+    const taken = Buffer.concat([first, ...pieces]);
+    expect(taken.byteLength).toBeGreaterThan(first.byteLength);
+    expect(digestOf(taken)).toBe(digestOf(content.subarray(0, taken.byteLength)));
+  });
+
+  test("is nobody's to take once it is given up", async () => {
+    const [, places] = await readFirst(async ({ receiver, reader }) => {
+      void reader.cancel();
+      const places: unknown[] = [];
+      await receiver.take(async (one) => void places.push(one));
+      return places;
+    });
+    expect(places).toEqual([undefined]);
+  });
+
+  test("says that it broke to who takes meanwhile, and does not end as if it were whole", async () => {
+    const [, rest] = await readFirst(async ({ receiver, reader, socket }) => {
+      socket.write(content.subarray(600_000, BEGUN_BYTES));
+      const lastBytes = 10_000;
+      while (receiver.leftBytes > lastBytes) {
+        await Bun.sleep(5);
+        await receiver.take(async (place) => {
+          if (place === undefined) throw new Error("there is no place");
+          const before: BodyPlace = { ...place, bytesMax: place.bytesMax - lastBytes };
+          takeAll(before, []);
+          place.takenBytes = before.takenBytes;
+        });
+      }
+      await receiver.take(async (place) => {
+        if (place === undefined) throw new Error("there is no place");
+        expect(place.isBroken).toBe(false);
+        await Bun.sleep(50);
+        socket.resetAndDestroy();
+        while (!place.isBroken) await Bun.sleep(1);
+      });
+      return await reader.read().catch((error: Error) => error.message);
+    });
+    expect(rest).toBe("the connection broke in the middle of a body");
   });
 
   test("who reads it hears that the client has gone, and no descriptor is left", async () => {

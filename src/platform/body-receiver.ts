@@ -9,6 +9,8 @@ export interface BodyPlace {
   readonly bytesMax: number;
   /** To be set by whoever took so many, also if it failed afterwards. */
   takenBytes: number;
+  /** True if the connection broke meanwhile: then node:http has read, too, and what was taken can miss something in its middle. */
+  readonly isBroken: boolean;
 }
 
 /** So much at once, that others have their turn, and that whoever gives the body up is heard. */
@@ -23,14 +25,19 @@ export class BodyReceiver {
   readonly #end = Promise.withResolvers<void>();
   #leftBytes: number;
   #isWanted = false;
+  #isGivenUp = false;
   #isBypassed = false;
+  #isBroken = false;
   #descriptor: ConnectionDescriptor | undefined;
   #taking: Promise<unknown> | undefined;
 
   constructor(incoming: IncomingMessage, lengthBytes: number) {
     this.#incoming = incoming;
     this.#leftBytes = lengthBytes;
-    incoming.once("close", () => void this.#close());
+    incoming.once("close", () => {
+      this.#isBroken = this.#leftBytes > 0;
+      void this.#close();
+    });
   }
 
   /** What node:http has not given yet, nor anybody taken. */
@@ -41,6 +48,11 @@ export class BodyReceiver {
   /** Resolves when nothing is left. */
   get whole(): Promise<void> {
     return this.#end.promise;
+  }
+
+  /** True once all of it was given or taken, and bytes went past node:http, which tells of no end then. */
+  get isAtEnd(): boolean {
+    return this.#isBypassed && this.#leftBytes === 0 && !this.#isBroken;
   }
 
   /** True once bytes went past node:http. */
@@ -64,7 +76,7 @@ export class BodyReceiver {
   /**
    * Lets somebody take what has come meanwhile. Only while nobody waits for a chunk.
    *
-   * @param receive gets no place if there is none: then node:http has more, or no descriptor was found
+   * @param receive gets no place if there is none: then node:http has more, no descriptor was found, or the body is given up
    */
   async take(receive: (place?: BodyPlace) => Promise<void>): Promise<void> {
     const place = this.#place();
@@ -79,12 +91,27 @@ export class BodyReceiver {
     }
   }
 
+  /** From now on nobody is let take. Resolves when nobody does: what is read by then would be missing in the middle of what they take. */
+  async giveUp(): Promise<void> {
+    this.#isGivenUp = true;
+    await this.#taking;
+  }
+
   #place(): BodyPlace | undefined {
+    if (this.#isGivenUp) return undefined;
     const { readableLength, readableEnded, destroyed, socket } = this.#incoming;
     if (this.#leftBytes === 0 || readableLength > 0 || readableEnded || destroyed) return undefined;
     this.#descriptor ??= ConnectionDescriptor.find(socket);
     if (this.#descriptor === undefined) return undefined;
-    return { fd: this.#descriptor.fd, bytesMax: Math.min(this.#leftBytes, TURN_BYTES), takenBytes: 0 };
+    const isBroken = (): boolean => this.#isBroken;
+    return {
+      fd: this.#descriptor.fd,
+      bytesMax: Math.min(this.#leftBytes, TURN_BYTES),
+      takenBytes: 0,
+      get isBroken() {
+        return isBroken();
+      },
+    };
   }
 
   #count(bytes: number): void {

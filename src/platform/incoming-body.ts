@@ -51,7 +51,7 @@ export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: R
     const chunk: Uint8Array | null = incoming.read();
     return chunk === null || receiver === undefined ? chunk : receiver.given(chunk);
   };
-  const isAtEnd = (): boolean => incoming.readableEnded || (receiver?.isBypassed === true && receiver.leftBytes === 0);
+  const isAtEnd = (): boolean => incoming.readableEnded || receiver?.isAtEnd === true;
   /** @returns undefined at the end. @throws if the connection breaks before */
   const next = async (): Promise<Uint8Array | undefined> => {
     while (!isDiscarded && !isAtEnd()) {
@@ -78,13 +78,14 @@ export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: R
   const discard = async (): Promise<void> => {
     isDiscarded = true;
     giveBack();
+    onChange();
+    await receiver?.giveUp();
     incoming.on("readable", () => {
       dropUnread();
       incoming.socket.resume();
     });
     dropUnread();
     incoming.socket.resume();
-    onChange();
     await Promise.race([receiver?.whole, closed]);
   };
   // What the kernel still had of a connection that broke comes at once, megabytes of it, though nobody asks for it.

@@ -40,7 +40,7 @@ export async function openForWriting(path: string): Promise<FileHandle> {
   }
 }
 
-/** Adds a chunk, and takes its memory; then, if it can, what has come at `place` by then. On failure the session is as before, but for its hash. */
+/** Adds a chunk, and takes its memory; then, if it can, what has come at `place` by then, unless that breaks. On failure the session is as before, but for its hash. */
 export async function writeAndHash(
   session: UploadSession,
   file: FileHandle,
@@ -59,7 +59,9 @@ export async function writeAndHash(
     hash?.drop();
     throw diskError("cannot write an upload", cause);
   }
-  session.offsetBytes += byteLength + (place?.takenBytes ?? 0);
+  session.offsetBytes += byteLength;
+  if (place?.isBroken === true) return hash?.drop();
+  session.offsetBytes += place?.takenBytes ?? 0;
   session.hash = hash;
 }
 
