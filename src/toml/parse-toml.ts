@@ -1,6 +1,7 @@
 import { parse, TomlError } from "smol-toml";
 import { tomlLines } from "./toml-lines.ts";
 import { formatTomlPath } from "./toml-path.ts";
+import { findUnclosedQuote } from "./unclosed-quote.ts";
 
 export type TomlTable = Readonly<Record<string, unknown>>;
 
@@ -27,10 +28,29 @@ export function parseToml(toml: string, options: ParseTomlOptions = {}): ParsedT
     return { kind: "problem", problem: `${path} ${odd.why}`, line: tomlLines(toml).get(path) ?? 1 };
   } catch (cause) {
     if (!(cause instanceof TomlError)) return { kind: "problem", problem: "it is nested too deeply", line: 1 };
+    const unclosed = describeUnclosedQuote(toml, cause);
+    if (unclosed !== undefined) return unclosed;
     // The rest of the message is a drawing of the place.
     const [message = ""] = cause.message.split("\n");
     return { kind: "problem", problem: message.replace("Invalid TOML document: ", ""), line: cause.line };
   }
+}
+
+/** The parser tells where such a text cannot go on, not that it never ended: it says "control characters" of the end of its line. */
+function describeUnclosedQuote(toml: string, { line, column }: TomlError): ParsedToml | undefined {
+  const found = findUnclosedQuote(toml);
+  if (found === undefined) return undefined;
+  const before = toml.slice(0, found.offset).split("\n");
+  const at = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  // What stands after the mistake may be anything.
+  if (at.line > line || (at.line === line && at.column > column)) return undefined;
+  const where =
+    found.quote.length === 3 ? "" : ` on this line, or write ${found.quote.repeat(3)} for a text of several`;
+  return {
+    kind: "problem",
+    line: at.line,
+    problem: `the quote ${found.quote} in column ${at.column} is not closed: close it${where}`,
+  };
 }
 
 interface OddValue {
