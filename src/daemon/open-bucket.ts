@@ -19,6 +19,8 @@ export interface OpenConfiguredStorageParts {
   readonly root: string;
   readonly state: State;
   readonly environment: Environment;
+  /** Ends waiting for whether another process still serves from the bucket. */
+  readonly signal?: AbortSignal;
   readonly randomId: () => string;
   /** Tells the operator one sentence. */
   readonly warn: (sentence: string) => void;

@@ -42,7 +42,7 @@ export async function runRegistry({ root, request, tell, signal, environment }: 
   const config = registryConfigOf(request);
   const { storage } = config;
   makeFolder(root, "--root");
-  return await withRegistry({ root, warn, storage, environment }, async (service) => {
+  return await withRegistry({ root, warn, storage, environment, signal }, async (service) => {
     const { address, metricsAddress } = await service.serve(request, tell, { config });
     tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
@@ -78,7 +78,7 @@ export async function runRegistryUpkeep({
       hint: "name the --root that `gantry registry serve` has, or the daemon's",
     });
   }
-  return await withRegistry({ root, warn, storage, environment }, (service) =>
+  return await withRegistry({ root, warn, storage, environment, signal }, (service) =>
     service.upkeep(request, { tell, signal }),
   );
 }
@@ -90,17 +90,18 @@ interface RegistryRoot {
   readonly warn: (sentence: string) => void;
   readonly storage: StorageConfig | undefined;
   readonly environment: Environment;
+  readonly signal: AbortSignal;
 }
 
 async function withRegistry(
-  { root, warn, storage, environment }: RegistryRoot,
+  { root, warn, storage, environment, signal }: RegistryRoot,
   work: (service: RegistryService) => Promise<void>,
 ): Promise<boolean> {
   keepOffProxies();
   if (isRootLocked(root)) return false;
   using _root = lockRoot(root);
   using state = State.open(join(root, DATABASE), { migrations: MIGRATIONS, now: Date.now });
-  const parts = { root, state, environment, warn, randomId: randomUUID };
+  const parts = { root, state, environment, warn, signal, randomId: randomUUID };
   await using bucket = storage === undefined ? undefined : await openConfiguredStorage(storage, parts);
   const bytes = bucket === undefined ? {} : { storage: bucket };
   await using content = ContentStore.open({ directory: join(root, "content"), state, roots: REGISTRY_ROOTS, ...bytes });

@@ -25,7 +25,12 @@ const LONG_MS = 60_000;
 /** A process that has the root, or a copy of it, in a place of its own. */
 function processAt(
   place: string,
-  { id = place, lookMs = 5, askMs = ASK_MS }: { id?: string; lookMs?: number; askMs?: number } = {},
+  {
+    id = place,
+    lookMs = 5,
+    askMs = ASK_MS,
+    signal = new AbortController().signal,
+  }: { id?: string; lookMs?: number; askMs?: number; signal?: AbortSignal } = {},
 ) {
   const owner = new BucketOwner({
     bucket: new S3Bucket({
@@ -43,6 +48,7 @@ function processAt(
     warn: (sentence) => void warnings.push(`${id} says: ${sentence}`),
     lookMs,
     askMs,
+    signal,
   });
   return owners.use(owner);
 }
@@ -125,6 +131,17 @@ test("one that was killed while it asked has heard no answer: the next one in it
     Buffer.from('root-1\n{"id":"B1","place":"B","name":"process B1","isAsking":true}\n'),
   );
   expect(await failure(processAt("B", { id: "B2" }).take(false))).toContain("conflict: process A serves");
+});
+
+test("who is ended while it asks does not wait for the answer, and the one that serves goes on", async () => {
+  const first = processAt("A");
+  await first.take(false);
+  const ends = new AbortController();
+  const taking = failure(processAt("B", { askMs: LONG_MS, signal: ends.signal }).take(false));
+  while (warnings.length === 0) await Bun.sleep(1);
+  ends.abort();
+  expect(await taking).toContain("cancelled: ended before it was known whether process A still serves");
+  await first.require();
 });
 
 test("a bucket that is away keeps nobody from ending", async () => {

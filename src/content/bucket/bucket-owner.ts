@@ -18,6 +18,8 @@ export interface BucketOwnerParts {
   readonly lookMs?: number;
   /** How long who asks waits for an answer. @default 15 s */
   readonly askMs?: number;
+  /** Ends that wait. */
+  readonly signal?: AbortSignal;
 }
 
 const LOOK_MS = 5000;
@@ -47,7 +49,7 @@ export class BucketOwner implements AsyncDisposable {
    * Takes the bucket for the root, unless it is the root's already, and for this process, until it is disposed.
    *
    * @param hasBlobs the root has some, which have to be there.
-   * @throws `conflict` if it is another root's, or a process serves from it that has a copy of this one; `unavailable`
+   * @throws `conflict` if it is another root's, or a process serves from it that has a copy of this one; `unavailable`; `cancelled`
    */
   async take(hasBlobs: boolean): Promise<void> {
     const { bucket, id, holder } = this.#parts;
@@ -77,16 +79,18 @@ export class BucketOwner implements AsyncDisposable {
     this.#looking = this.#keep();
   }
 
-  /** Waits for whether the one before still serves. @throws `conflict` if it does */
+  /** Waits for whether the one before still serves. @throws `conflict` if it does, `cancelled` */
   async #ask(before: BucketHolder): Promise<void> {
-    const { bucket, id, holder, warn, askMs = ASK_MS } = this.#parts;
+    const { bucket, id, holder, warn, signal, askMs = ASK_MS } = this.#parts;
     warn(
       `${before.name} did not say that it ended: in ${Math.ceil(askMs / 1000)} s it is known whether it still serves from the bucket ${bucket.name}`,
     );
     await this.#write({ root: id, holder, isAsking: true });
     const endMs = performance.now() + askMs;
     for (let isOver = false; !isOver; ) {
-      await delay(askMs / 15);
+      await delay(askMs / 15, undefined, signal === undefined ? {} : { signal }).catch((cause: unknown) => {
+        throw new GantryError("cancelled", `ended before it was known whether ${before.name} still serves`, { cause });
+      });
       isOver = performance.now() >= endMs;
       const mark = await this.#read();
       if (mark?.holder?.id === holder.id) continue;

@@ -6,7 +6,7 @@ import { BucketStorage, type BucketStorageParts } from "./bucket-storage.ts";
 
 export interface OpenBucketStorageOptions
   extends Omit<BucketStorageParts, "owner">,
-    Pick<BucketOwnerParts, "lookMs" | "askMs"> {
+    Pick<BucketOwnerParts, "lookMs" | "askMs" | "signal"> {
   /** Of the root whose blobs are kept there. */
   readonly state: State;
   /** This process. */
