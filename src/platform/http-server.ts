@@ -38,6 +38,8 @@ export interface HttpServerOptions {
   readonly handle: (request: Request, peer: HttpPeer) => Promise<Response>;
   /** The answer if a file cannot be opened that `handle` gave as a body. @default the connection ends */
   readonly onUnreadable?: (error: unknown) => Response;
+  /** The answer to a request whose target is no path: `CONNECT host:port`, `OPTIONS *`. The connection ends with it. @default 400 */
+  readonly onBadTarget?: () => Response;
   /** Told when there are few descriptors to spare, with how many the process may have; at most once a minute. */
   readonly onScarce?: (limit: number) => void;
 }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ConnectionDescriptor } from "./connection-descriptor.ts";
 import { spanOf } from "./file-body.ts";
@@ -18,6 +18,8 @@ export interface NodeExchange {
   readonly idleSeconds: number;
 }
 
+export type NodeAnswersOptions = Pick<HttpServerOptions, "handle" | "onUnreadable" | "onBadTarget">;
+
 /** Files from this size on are sent by the kernel: for less it costs more to find the descriptor. */
 const KERNEL_BYTES = 1 << 20;
 
@@ -32,10 +34,10 @@ const WAITING_MAX = 256;
  * tells of all that were sent together at once, and would keep in memory what is said to those that come later.
  */
 export class NodeAnswers {
-  readonly #options: Pick<HttpServerOptions, "handle" | "onUnreadable">;
+  readonly #options: NodeAnswersOptions;
   readonly #connections = new WeakMap<Socket, { last: Promise<void>; count: number }>();
 
-  constructor(options: Pick<HttpServerOptions, "handle" | "onUnreadable">) {
+  constructor(options: NodeAnswersOptions) {
     this.#options = options;
   }
 
@@ -69,10 +71,32 @@ export class NodeAnswers {
     connection.count -= 1;
   }
 
+  /** To be told of each CONNECT, for which node:http has no answer: it would end the connection. Never throws. */
+  async refuseTunnel(incoming: IncomingMessage): Promise<void> {
+    const { socket } = incoming;
+    await this.#connections.get(socket)?.last;
+    try {
+      const outgoing = new ServerResponse(incoming);
+      outgoing.assignSocket(socket);
+      outgoing.once("finish", () => void socket.end());
+      await this.#refuseTarget(outgoing);
+    } catch {
+      // An answer that node:http gave by itself is still on its way.
+      socket.destroy();
+    }
+  }
+
+  async #refuseTarget(outgoing: ServerResponse): Promise<void> {
+    const response = this.#options.onBadTarget?.() ?? new Response(undefined, { status: 400 });
+    response.headers.set("connection", "close");
+    const bytes = await gather(undefined, response);
+    writeHead(outgoing, response).end(bytes);
+  }
+
   async #answerNow(exchange: NodeExchange, signal: AbortSignal): Promise<void> {
     const { scheme, incoming, outgoing, body, peer, idleSeconds } = exchange;
     const request = toRequest(incoming, { scheme, signal, body: body.stream });
-    if (request === undefined) return void outgoing.writeHead(400, { connection: "close" }).end();
+    if (request === undefined) return await this.#refuseTarget(outgoing);
     const { socket } = incoming;
     // The answer is awaited, however long it takes to make.
     let isAnswered = false;
@@ -137,9 +161,8 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 /** As Bun's server does: a body whose length nobody said is in memory. */
 async function sendWhole(request: Request | undefined, response: Response, exchange: NodeExchange): Promise<void> {
   const { outgoing } = exchange;
-  const bytes = response.headers.has("content-length") ? undefined : await readBytes(request, response);
-  const length = bytes === undefined ? [] : ["content-length", String(bytes.byteLength)];
-  writeHead(outgoing, response, length);
+  const bytes = await gather(request, response);
+  writeHead(outgoing, response);
   await end(bytes, exchange);
 }
 
@@ -153,19 +176,18 @@ async function end(bytes: Uint8Array | undefined, { outgoing, body }: NodeExchan
   outgoing.end();
 }
 
-function writeHead(
-  outgoing: ServerResponse,
-  { status, headers }: Response,
-  more: readonly string[] = [],
-): ServerResponse {
-  return outgoing.writeHead(status, [...[...headers].flat(), ...more]);
+function writeHead(outgoing: ServerResponse, { status, headers }: Response): ServerResponse {
+  return outgoing.writeHead(status, [...headers].flat());
 }
 
-/** @returns undefined for an answer that says nothing of a body (RFC 9110, sections 6.4.1 and 8.6) */
-async function readBytes(request: Request | undefined, response: Response): Promise<Uint8Array | undefined> {
-  if (response.body !== null) return new Uint8Array(await response.arrayBuffer());
-  const hasNone = request?.method === "HEAD" || response.status === 204 || response.status === 304;
-  return hasNone ? undefined : new Uint8Array();
+/** A body in memory, whose length is said. @returns undefined for an answer without one (RFC 9110, sections 6.4.1 and 8.6) */
+async function gather(request: Request | undefined, response: Response): Promise<Uint8Array | undefined> {
+  const { headers, status } = response;
+  const isHead = request?.method === "HEAD" || headers.has("content-length");
+  if (response.body === null && (isHead || status === 204 || status === 304)) return undefined;
+  const bytes = await response.bytes();
+  headers.set("content-length", String(bytes.byteLength));
+  return bytes;
 }
 
 /** @returns undefined for a request whose target is no path (RFC 9112, section 3.2) */

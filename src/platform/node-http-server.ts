@@ -53,6 +53,7 @@ export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<Nod
   node.keepAliveTimeout = idleSeconds * 1000;
   // Bun.serve ends a connection also while its answer is made; node's clock can be told.
   node.on("connection", (socket) => void socket.setTimeout(idleSeconds * 1000, () => socket.destroy()));
+  node.on("connect", (incoming) => void answers.refuseTunnel(incoming));
   const additions = { idleTimeout: 0, reusePort: tls !== undefined, development: false };
   const listening = Promise.withResolvers<void>();
   node.once("listening", listening.resolve).once("error", listening.reject);

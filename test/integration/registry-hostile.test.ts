@@ -255,6 +255,17 @@ describe(`hostile requests (GANTRY_HOSTILE_SEED=${seed})`, () => {
     await expectServing();
   });
 
+  test("a tunnel to another host is refused in the specification's words", async () => {
+    using connection = await RawHttp.open(registry.port);
+    await connection.write("CONNECT other.test:443 HTTP/1.1\r\nHost: other.test:443\r\n\r\n");
+    const { status, headers, body } = (await connection.read()) ?? {};
+    expect({ status, type: headers?.["content-type"], error: JSON.parse(`${body}`).errors[0].code }).toEqual({
+      status: 400,
+      type: "application/json",
+      error: "UNSUPPORTED",
+    });
+  });
+
   test("1,000 whose clients vanish somewhere leave no descriptor, and what they uploaded is kept for them alone", async () => {
     const before = descriptors();
     const one = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import { diskError } from "../../errors/disk-error.ts";
 import { formatError } from "../../errors/gantry-error.ts";
 import { type HttpPeer, type HttpServer, type ServerTls, serveHttp } from "../../platform/http-server.ts";
@@ -42,7 +43,7 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Regi
       `few of the ${limit} files that the registry may have open are left: idle connections are ended, and some requests told to come again (raise the limit: ulimit -n, or LimitNOFILE= of its unit)`,
     );
   const server = await listenOn("registry", listen, () =>
-    serveHttp({ ...listen, ...secure, handle, onUnreadable, onScarce }),
+    serveHttp({ ...listen, ...secure, handle, onUnreadable, onBadTarget: answerBadTarget, onScarce }),
   );
   const watch =
     tls === undefined || certificates === undefined ? undefined : watchTls({ ...options, tls, certificates }, server);
@@ -57,6 +58,15 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Regi
 function answerUnreadable(cause: unknown, { warn }: RegistryDoorOptions): Response {
   const error = diskError("cannot read a blob", cause);
   if (error.code !== "unavailable") warn(formatError(error));
+  const response = errorResponse(error);
+  addCommonHeaders(response.headers);
+  return response;
+}
+
+function answerBadTarget(): Response {
+  const error = new RegistryError("UNSUPPORTED", "the request's target is no path: this is a registry, and no proxy", {
+    status: 400,
+  });
   const response = errorResponse(error);
   addCommonHeaders(response.headers);
   return response;
