@@ -132,6 +132,20 @@ describe("tokens", () => {
     expect(await isGood(before)).toBe(false);
   });
 
+  test("that are given for a password while that is changed are no good", async () => {
+    const access = await fixture.open(RULES);
+    const rules = RULES.replace(HASH, await hashBcrypt("changed", 4));
+    const asked = get(access, "offline_token=true");
+    fixture.write(rules);
+    // By which the rules are read again, before the password of the first is looked at.
+    await access.authenticate({ address: ADDRESS });
+    const { token, refresh_token: refresh } = await asked;
+    expect(await failure(access.authenticate(bearer(token)))).toBeInstanceOf(WrongCredentials);
+    expect(await failure(post(access, `grant_type=refresh_token&refresh_token=${refresh}`))).toBeInstanceOf(
+      WrongCredentials,
+    );
+  });
+
   test("are those of one file of rules: another one of the same root may call somebody else alice", async () => {
     const first = await fixture.open(RULES);
     const { token } = await get(first, "scope=repository:alice/app:pull");

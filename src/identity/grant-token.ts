@@ -1,6 +1,6 @@
 import { GantryError } from "../errors/gantry-error.ts";
 import { WrongCredentials } from "./access-problem.ts";
-import type { AccessRules } from "./access-rules.ts";
+import type { AccessRules, User } from "./access-rules.ts";
 import type { AskedBy, Identity } from "./identity.ts";
 import { loginMarkOf } from "./login-mark.ts";
 import type { RefreshTokens } from "./refresh-tokens.ts";
@@ -98,9 +98,12 @@ function isOfflineWanted({ method, parameters }: TokenRequest): boolean {
   return method === "GET" ? parameters.get("offline_token") === "true" : parameters.get("access_type") === "offline";
 }
 
-function refreshTokenFor(request: TokenRequest, asking: Asking, parts: GrantTokenParts): string | undefined {
-  if (asking.refreshToken !== undefined) return asking.refreshToken;
-  const user = parts.rules().users.get(asking.identity.name ?? "");
+function refreshTokenFor(
+  request: TokenRequest,
+  { user, refreshToken }: Asking & { readonly user: User | undefined },
+  parts: GrantTokenParts,
+): string | undefined {
+  if (refreshToken !== undefined) return refreshToken;
   if (user === undefined || !isOfflineWanted(request)) return undefined;
   const clientId = request.parameters.get("client_id") ?? "";
   return parts.refreshTokens.issue({ user, service: parts.service, clientId });
@@ -114,13 +117,15 @@ export async function grantToken(request: TokenRequest, parts: GrantTokenParts):
     throw invalid(`service ${JSON.stringify(service.slice(0, TEXT_LENGTH_SHOWN))} is not this one, ${parts.service}`);
   }
   const scopes = readScopes(parameters.getAll("scope"));
+  // As they were before the password was looked at: what it is changed to meanwhile is not what was shown.
+  const { users } = parts.rules();
   const asking = await whoAsks(request, parts);
   const { identity } = asking;
   const granted = scopes.flatMap((scope) => parts.grant(identity, scope) ?? []);
-  const user = parts.rules().users.get(identity.name ?? "");
+  const user = users.get(identity.name ?? "");
   const mark = user === undefined ? "" : loginMarkOf(user);
   const { token, issuedAtMs } = await parts.tokens.issue({ name: identity.name, scopes: granted, mark });
-  const refreshToken = refreshTokenFor(request, asking, parts);
+  const refreshToken = refreshTokenFor(request, { ...asking, user }, parts);
   return {
     token,
     access_token: token,

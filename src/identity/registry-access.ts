@@ -104,7 +104,7 @@ export class RegistryAccess implements Access {
       service: this.#options.service,
       tokens: this.#tokens,
       refreshTokens: this.#refreshTokens,
-      rules: () => this.#rules.latest,
+      rules: () => this.#rules.current(),
       authenticate: (asked) => this.authenticate(asked),
       grant: (identity, scope) => this.#grant(identity, scope),
       refused: ({ address }, reason) => {
