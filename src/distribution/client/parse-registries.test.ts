@@ -127,6 +127,7 @@ describe("parseRegistries", () => {
     ['unqualified-search-registries = ["a.b", "c.d"]', "line 1: unqualified-search-registries is not a list of one"],
     ['default = "a.b"\nunqualified-search-registries = ["c.d"]', "line 2: unqualified-search-registries says the same"],
     ['[[registry]]\nhost = "a.b"\nlocation = "c.d"', "line 2: registry[0].host says the same as prefix and location"],
+    ['[[registry]]\nprefix = "*.a.b:5000"', "line 2: registry[0].prefix is not the start of names"],
     ['[[registry]]\nprefix = "*.a.b/c"', "line 2: registry[0].prefix is not the start of names"],
   ])("%j is refused", (toml, problem) => {
     expect(() => parseRegistries(toml)).toThrow(problem);

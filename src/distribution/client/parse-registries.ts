@@ -39,8 +39,9 @@ function isLocation(value: unknown): value is string {
 }
 
 function isPrefix(value: unknown): value is string {
-  // `lan` alone would be no registry, but `x.lan` is one.
-  return isLocation(value) || (typeof value === "string" && value.startsWith("*.") && isHost(`x${value.slice(1)}`));
+  if (isLocation(value)) return true;
+  // `lan` alone would be no registry, but `x.lan` is one. A port would fit no name: a domain stands for all of them.
+  return typeof value === "string" && /^\*\.[^:[]+$/.test(value) && isHost(`x${value.slice(1)}`);
 }
 
 function isProxy(value: unknown): value is string {
