@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { GantryError } from "../errors/gantry-error.ts";
+import { isSameRegistry } from "../oci/comparable-host.ts";
 
 /** What a file keeps for one server. */
 export interface StoredAuth {
@@ -41,9 +42,18 @@ export class CredentialFile {
 
   /** The helper for a server: its own, else the one for all; undefined if the file itself keeps the credentials. */
   helperFor(server: string): string | undefined {
-    const { credsStore, credHelpers } = this.#read();
-    const name = credHelpers?.[server] ?? credsStore ?? "";
+    const { credsStore, credHelpers = {} } = this.#read();
+    const key = Object.hasOwn(credHelpers, server)
+      ? server
+      : Object.keys(credHelpers).find((other) => isSameRegistry(other, server));
+    const name = (key === undefined ? undefined : credHelpers[key]) ?? credsStore ?? "";
     return name === "" ? undefined : name;
+  }
+
+  /** What it names: servers, parts of them, addresses. */
+  get keys(): readonly string[] {
+    const { auths = {}, credHelpers = {} } = this.#read();
+    return [...new Set([...Object.keys(auths), ...Object.keys(credHelpers)])];
   }
 
   /** Keeps credentials for a server, readable by its owner alone. An empty object notes that a helper has them. */

@@ -154,6 +154,21 @@ describe("CredentialStore", () => {
     );
   });
 
+  test("a helper is that of its server in each spelling, and is asked by the one that it was told", async () => {
+    installHelper("chain");
+    write("kept", { Username: "ann", Secret: "p" });
+    write(".docker/config.json", { credHelpers: { "registry.lan": "chain" }, credsStore: "absent" });
+    expect(await store().findRegistry("Registry.lan:443")).toMatchObject({ username: "ann", password: "p" });
+    rmSync(join(home, "kept"));
+    expect(await store().findRegistry("registry.lan:443")).toBeUndefined();
+    expect(readFileSync(join(home, "calls"), "utf8").trim().split("\n")).toEqual([
+      "get Registry.lan:443",
+      "get registry.lan:443",
+      "get registry.lan",
+    ]);
+    expect(await store().store("registry.lan:443", { username: "ann", password: "p" })).toEqual({ isPlain: false });
+  });
+
   test("a helper that fails is told, without what it printed as an answer", async () => {
     write("bin/docker-credential-bad", '#!/bin/sh\necho \'{"Secret": "hunter2"\'\n');
     chmodSync(join(home, "bin/docker-credential-bad"), 0o755);

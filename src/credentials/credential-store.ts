@@ -59,9 +59,9 @@ export class CredentialStore {
     file: CredentialFile,
     reference: Pick<Reference, "registry" | "repository">,
   ): Promise<RegistryAuth | undefined> {
-    const { auths } = file;
+    const { auths, keys } = file;
     // The most special first: podman's file has credentials for parts of a registry, too.
-    for (const key of keysFor(reference).flatMap((key) => spellings(key, Object.keys(auths)))) {
+    for (const key of keysFor(reference).flatMap((key) => spellings(key, keys))) {
       const helper = isServer(key) ? file.helperFor(key) : undefined;
       const found = helper === undefined ? readAuth(auths[key]) : await this.#ask(helper, key);
       if (found !== undefined) return found;
