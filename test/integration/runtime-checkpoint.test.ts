@@ -298,6 +298,20 @@ describe.skipIf(skip !== undefined)("checkpoint and restore", () => {
     rmSync(place, { recursive: true });
   });
 
+  test("a criu that is killed ends the restore, and nothing is left", async () => {
+    // The oldest criu that the hook's runtime has started; there is none when the container is made first.
+    const script = "pgrep -o -P $PPID criu | xargs -r kill -KILL";
+    const hook = { path: "/bin/sh", args: ["sh", "-c", script], env: [`PATH=${PATH}`] };
+    using one = new CountingContainer({ spec: { hooks: { createRuntime: [hook] } } });
+    const name = id("no-criu");
+    await started(one, name);
+    expect(one.run("checkpoint", "--image-path", one.path("images"), name).status).toBe(0);
+    const restore = one.piped("restore", "--detach", "--image-path", one.path("images"), name);
+    expect(await restore.status()).toBe(1);
+    expect(restore.output).toContain("criu gave no answer (signal SIGKILL)");
+    expect({ left: one.bundle.left(), groups: groupsOf(name) }).toEqual({ left: [], groups: [] });
+  });
+
   test("a release before did not write down what the streams were: the images have what they are", async () => {
     using one = new CountingContainer();
     const name = id("before");

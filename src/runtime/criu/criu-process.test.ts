@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { chmodSync, closeSync, existsSync, fstatSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, fstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { CriuProcess } from "./criu-process.ts";
@@ -29,5 +29,16 @@ describe("criu as a child", () => {
       throw new Error("the hook failed");
     });
     await expect(asked).rejects.toThrow("the hook failed");
+  });
+
+  test("that is killed has given no answer, though what it was making has its socket still", async () => {
+    const killed = mkdtempSync(join(folder, "killed-"));
+    writeFileSync(join(killed, "criu"), "#!/bin/sh\nsleep 1000 &\necho $! >$0.pid\nkill -9 $$\n", { mode: 0o755 });
+    await using criu = await CriuProcess.start({ environment: { PATH: `${killed}:${process.env.PATH}` } });
+    try {
+      await expect(criu.ask({ type: "restore" })).rejects.toThrow("criu gave no answer (signal SIGKILL)");
+    } finally {
+      process.kill(Number(readFileSync(join(killed, "criu.pid"), "utf8")), "SIGKILL");
+    }
   });
 });

@@ -2,8 +2,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, closeSync, constants } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { openMessagePair, receiveMessage, sendMessage } from "../../platform/descriptor-messages.ts";
+import { awaitReadable } from "../../platform/await-readable.ts";
+import {
+  type DescriptorMessage,
+  openMessagePair,
+  receiveMessage,
+  sendMessage,
+} from "../../platform/descriptor-messages.ts";
 import { describeErrno } from "../../platform/errno.ts";
+import { SYS, syscall } from "../../platform/libc.ts";
 import { type CriuRequest, type CriuResponse, decodeResponse, encodeRequest } from "./criu-messages.ts";
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
@@ -59,11 +66,14 @@ function cannotAsk(failure: number): GantryError {
 export class CriuProcess implements AsyncDisposable {
   readonly pid: number;
   readonly #socket: number;
+  /** Ready when criu has ended; negative before Linux 5.3. */
+  readonly #pidfd: number;
   readonly #ended: Promise<string>;
   #isClosed = false;
 
   private constructor(child: ChildProcess, socket: number) {
     this.pid = child.pid ?? 0;
+    this.#pidfd = syscall(SYS.pidfd_open, this.pid, 0);
     this.#socket = socket;
     this.#ended = new Promise((resolve) => {
       child.once("exit", (status, signal) => resolve(signal === null ? `exit status ${status}` : `signal ${signal}`));
@@ -103,8 +113,8 @@ export class CriuProcess implements AsyncDisposable {
     this.#send(request);
     let failure: unknown;
     for (;;) {
-      const message = receiveMessage(this.#socket, MAX_MESSAGE_BYTES);
-      if (typeof message === "number" || message.bytes.length === 0) {
+      const message = this.#receive();
+      if (message === undefined || typeof message === "number" || message.bytes.length === 0) {
         if (failure !== undefined) throw failure;
         const how = typeof message === "number" ? describeErrno(-message) : await this.#end();
         throw new GantryError("internal", `criu gave no answer (${how})`);
@@ -131,8 +141,15 @@ export class CriuProcess implements AsyncDisposable {
     if (failure < 0) throw cannotAsk(failure);
   }
 
+  /** Undefined when criu has ended: the processes that it was making may have its socket still, and wait for it for ever. */
+  #receive(): DescriptorMessage | number | undefined {
+    const ready = awaitReadable([this.#socket, this.#pidfd]);
+    if (typeof ready === "number") return ready;
+    return ready[0] ? receiveMessage(this.#socket, MAX_MESSAGE_BYTES) : undefined;
+  }
+
   #end(): Promise<string> {
-    if (!this.#isClosed) closeSync(this.#socket);
+    if (!this.#isClosed) for (const fd of [this.#socket, this.#pidfd]) if (fd >= 0) closeSync(fd);
     this.#isClosed = true;
     return this.#ended;
   }
