@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +47,7 @@ test.each([
   await writeAndHash(session, file, Buffer.from("chunk"), { fd: -1, bytesMax: 100, takenBytes: 0, isBroken });
   await file.close();
   expect(session.offsetBytes).toBe(kept.length);
+  expect(readFileSync(path, "utf8")).toBe(kept);
   expect(await digestOfSession(session, "sha256")).toBe(digestOf(kept));
   // What goes on is not hashed after what is not there.
   expect(session.hash === undefined).toBe(isBroken);

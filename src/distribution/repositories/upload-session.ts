@@ -55,6 +55,8 @@ export async function writeAndHash(
   try {
     if (hash === undefined) await writeWhole(file.fd, chunk, offsetBytes);
     else await hash.write(file, chunk, offsetBytes, place);
+    // The next process takes what is in the file for what came.
+    if (place?.isBroken === true) await file.truncate(offsetBytes + byteLength);
   } catch (cause) {
     hash?.drop();
     throw diskError("cannot write an upload", cause);
