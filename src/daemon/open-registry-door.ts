@@ -55,7 +55,7 @@ export async function openRegistryDoor(
   const warn = (sentence: string): void => parts.tell({ kind: "warning", sentence });
   const writeAccess = openLog(config.accessLog, parts, opened);
   const metrics = new RegistryMetrics({
-    uploads: () => repositories.uploads.count,
+    uploads: () => repositories.uploads.known.count,
     notificationsPending: () => outbox.pending(notifications),
     residentBytes: () => process.memoryUsage.rss(),
     upkeep: parts.counters,

@@ -55,7 +55,7 @@ export function openRepositories(options: OpenRepositoriesOptions): Repositories
     uploads,
     listings,
     usage: new Usage(state),
-    owners: new RepositoryOwners(state, uploads),
+    owners: new RepositoryOwners(state, uploads.known),
     lastPulls: new LastPulls(state),
     storeProof: new StoreProof(options.storeKey),
     graceMs,

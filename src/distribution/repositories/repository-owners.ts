@@ -1,7 +1,7 @@
 import { nextTurn } from "../../platform/next-turn.ts";
 import type { State } from "../../state/state.ts";
+import type { KnownUploads } from "./known-uploads.ts";
 import type { RepositoryName } from "./repository-name.ts";
-import type { Uploads } from "./uploads.ts";
 import type { RepositoryUsage } from "./usage.ts";
 
 /** How many rows are looked at in one step. */
@@ -13,9 +13,9 @@ const STEP_ROWS = 500;
  */
 export class RepositoryOwners {
   readonly #state: State;
-  readonly #uploads: Pick<Uploads, "isBegunBy">;
+  readonly #uploads: Pick<KnownUploads, "isBegunBy">;
 
-  constructor(state: State, uploads: Pick<Uploads, "isBegunBy">) {
+  constructor(state: State, uploads: Pick<KnownUploads, "isBegunBy">) {
     this.#state = state;
     this.#uploads = uploads;
   }

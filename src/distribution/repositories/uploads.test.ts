@@ -100,9 +100,9 @@ test("of many that begin at once none is forgotten that has bytes", async () => 
 test("a sweep removes what nobody went on with, and leaves what is young", async () => {
   const old = uploads.begin(repository);
   await uploads.append(repository, old, once(Buffer.from("old")));
-  expect(await uploads.sweep(60_000)).toBe(0);
+  expect(await uploads.known.sweep(60_000)).toBe(0);
   expect(await uploads.offset(repository, old)).toBe(3);
-  expect(await uploads.sweep(-1000)).toBe(1);
+  expect(await uploads.known.sweep(-1000)).toBe(1);
   expect(await refused(uploads.offset(repository, old))).toBe("BLOB_UPLOAD_UNKNOWN");
 });
 
@@ -114,13 +114,13 @@ test("uploads count until they are over, and those to which nothing comes any mo
   const other = uploads.begin(repository);
   await uploads.append(repository, other, once(randomBytes(10)));
   const everything = (): boolean => true;
-  expect(uploads.pendingBytes(everything, other)).toBe(1000);
-  expect(uploads.pendingBytes((name) => name !== repository)).toBe(0);
-  uploads.giveUpPaused(repository, other);
+  expect(uploads.known.pendingBytes(everything, other)).toBe(1000);
+  expect(uploads.known.pendingBytes((name) => name !== repository)).toBe(0);
+  uploads.known.giveUpPaused(repository, other);
   expect(await uploads.offset(repository, id)).toBe(1000);
   store.nowMs += 60_000;
-  uploads.giveUpPaused(repository, other);
-  expect(uploads.pendingBytes(everything)).toBe(10);
+  uploads.known.giveUpPaused(repository, other);
+  expect(uploads.known.pendingBytes(everything)).toBe(10);
   expect(await refused(uploads.offset(repository, id))).toBe("BLOB_UPLOAD_UNKNOWN");
   expect(await uploads.offset(repository, other)).toBe(10);
 });
@@ -146,14 +146,14 @@ test("what an earlier process left counts at once, makes room like any other, an
   store.nowMs = Date.now();
   const successor = uploadsOf(store);
   const everything = (): boolean => true;
-  expect(successor.pendingBytes(everything)).toBe(1000);
-  expect(successor.pendingBytes((candidate) => candidate === name)).toBe(1000);
-  expect(successor.pendingBytes(everything, mine)).toBe(0);
+  expect(successor.known.pendingBytes(everything)).toBe(1000);
+  expect(successor.known.pendingBytes((candidate) => candidate === name)).toBe(1000);
+  expect(successor.known.pendingBytes(everything, mine)).toBe(0);
   expect(await successor.append(long, mine, once(new Uint8Array(24)))).toBe(1024);
-  expect(successor.pendingBytes(everything)).toBe(1024);
+  expect(successor.known.pendingBytes(everything)).toBe(1024);
   store.nowMs += 60_000;
-  successor.giveUpPaused(long, "another");
-  expect(successor.pendingBytes(everything)).toBe(0);
+  successor.known.giveUpPaused(long, "another");
+  expect(successor.known.pendingBytes(everything)).toBe(0);
   expect(await refused(successor.offset(long, mine))).toBe("BLOB_UPLOAD_UNKNOWN");
   expect(store.column("SELECT id FROM repository_uploads")).toEqual([]);
 });
@@ -168,7 +168,7 @@ test("an upload that is refused as it becomes a blob leaves neither file nor row
   };
   expect(await refused(uploads.finish({ repository, id }, digestOf("too much"), { also }))).toBe("DENIED");
   expect(store.column("SELECT id FROM repository_uploads")).toEqual([]);
-  expect(uploads.pendingBytes(() => true)).toBe(0);
+  expect(uploads.known.pendingBytes(() => true)).toBe(0);
   expect(readdirSync(join(store.root, "uploads"))).toEqual([]);
 });
 
@@ -181,11 +181,11 @@ test("what an earlier process left makes room also if nobody goes on with it, an
   const open = (): Uploads => uploadsOf(store);
   const everything = (): boolean => true;
   const successor = open();
-  successor.giveUpPaused(repository, ids[0] ?? "");
-  expect(successor.pendingBytes(everything)).toBe(10);
-  expect(await successor.sweep(1000)).toBe(1);
-  expect(successor.pendingBytes(everything)).toBe(0);
-  expect(open().pendingBytes(everything)).toBe(0);
+  successor.known.giveUpPaused(repository, ids[0] ?? "");
+  expect(successor.known.pendingBytes(everything)).toBe(10);
+  expect(await successor.known.sweep(1000)).toBe(1);
+  expect(successor.known.pendingBytes(everything)).toBe(0);
+  expect(open().known.pendingBytes(everything)).toBe(0);
   expect(readdirSync(join(store.root, "uploads"))).toEqual([]);
 });
 

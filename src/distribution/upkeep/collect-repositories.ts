@@ -47,8 +47,8 @@ export async function collectRepositories(
     for (const link of step) options.onLink?.(link);
   }
   const { isDryRun = false } = options;
-  const uploads = await repositories.uploads.sweep(options.uploadsIdleMs, { isDryRun });
-  if (!isDryRun) await repositories.owners.forgetUnmade(repositories.uploads);
+  const uploads = await repositories.uploads.known.sweep(options.uploadsIdleMs, { isDryRun });
+  if (!isDryRun) await repositories.owners.forgetUnmade(repositories.uploads.known);
   const { removed, freedBytes } = await content.collect({ isDryRun });
   for (const digest of removed) options.onBlob?.(digest);
   if (!isDryRun) await content.reconcile(options.signal);

@@ -172,7 +172,7 @@ describe("a registry with users", () => {
     const [first, second] = [await begin("bob/first"), await begin("bob/second")];
     expect((await ask("PATCH", first, bob, "x".repeat(700))).status).toBe(202);
     expect((await ask("PATCH", second, bob, "x".repeat(700))).status).toBe(403);
-    await repositories.owners.forgetUnmade(repositories.uploads);
+    await repositories.owners.forgetUnmade(repositories.uploads.known);
     expect(["bob/first", "bob/second"].map((name) => repositories.owners.ownerOf(name))).toEqual(["bob", undefined]);
     expect((await ask("DELETE", first, bob)).status).toBe(204);
     // Nothing is uploaded here: it is forgotten as often as can be between the question and the answer.
@@ -181,7 +181,7 @@ describe("a registry with users", () => {
     void put.finally(() => {
       isDone = true;
     });
-    for (; !isDone; await nextTurn()) await repositories.owners.forgetUnmade(repositories.uploads);
+    for (; !isDone; await nextTurn()) await repositories.owners.forgetUnmade(repositories.uploads.known);
     expect((await put).status).toBe(201);
     expect(repositories.owners.ownerOf("bob/third")).toBe("bob");
     repositories.manifests.remove(parseRepositoryName("bob/third"), digestOf("{}"));

@@ -56,7 +56,7 @@ export function watchRoom(asking: Asking, { repository, id }: UploadTarget): (si
   const held = usageOf(asking.parts);
   const andPending = ({ repositories, bytes }: Usage, matches: (repository: string) => boolean): Usage => ({
     repositories,
-    bytes: bytes + uploads.pendingBytes(matches, id),
+    bytes: bytes + uploads.known.pendingBytes(matches, id),
   });
   const withUploads: HeldUsage = {
     ...held,
@@ -69,7 +69,7 @@ export function watchRoom(asking: Asking, { repository, id }: UploadTarget): (si
     try {
       requireRoom(asking, repository, { bytes: sizeBytes, usage: withUploads });
     } catch {
-      uploads.giveUpPaused(repository, id);
+      uploads.known.giveUpPaused(repository, id);
       requireRoom(asking, repository, { bytes: sizeBytes, usage: withUploads });
     }
     askedBytes = sizeBytes + ASK_EVERY_BYTES;
