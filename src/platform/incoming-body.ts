@@ -15,7 +15,7 @@ export interface IncomingBody {
 }
 
 /** Bodies from this size on can be had from the connection itself: for less it costs more to find the descriptor. */
-const BYPASS_BYTES = 1 << 20;
+export const BYPASS_BYTES = 1 << 20;
 
 export interface ReadOptions {
   /** How many chunks may be out of their connections at once, all bodies together. A body's first chunk needs none, so that short ones never wait for long ones. */
@@ -25,15 +25,15 @@ export interface ReadOptions {
 }
 
 /** @returns undefined for a body that is short, or whose bytes are not at the connection as they are */
-function receiverFor(incoming: IncomingMessage): BodyReceiver | undefined {
+function receiverFor(incoming: IncomingMessage, isEncrypted: boolean): BodyReceiver | undefined {
   const { "content-length": length = "", "transfer-encoding": coding } = incoming.headers;
   const isLong = coding === undefined && /^\d+$/.test(length) && Number(length) >= BYPASS_BYTES;
-  return isLong ? new BodyReceiver(incoming, Number(length)) : undefined;
+  return isLong && !isEncrypted ? new BodyReceiver(incoming, Number(length)) : undefined;
 }
 
 /** A body whose connection is held back while no chunk is asked for: half a megabyte of it is in memory then. */
 export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: ReadOptions): IncomingBody {
-  const receiver = isEncrypted ? undefined : receiverFor(incoming);
+  const receiver = receiverFor(incoming, isEncrypted);
   let isDiscarded = false;
   let isFirst = true;
   let slot: Disposable | undefined;
