@@ -2,13 +2,13 @@ import { expect, test } from "bun:test";
 import { planDescriptors } from "./descriptor-watch.ts";
 import { descriptorLimit, hasSpareDescriptors } from "./spare-descriptors.ts";
 
-test("of few descriptors a quarter is kept free, of many 64, and a request has two of the rest", () => {
+test("of few descriptors a quarter is kept free, of many 64, and a request has three of the rest", () => {
   expect([32, 64, 256, 1024, 20_000].map(planDescriptors)).toEqual([
     { spare: 16, requests: 1 },
-    { spare: 16, requests: 16 },
-    { spare: 32, requests: 104 },
-    { spare: 64, requests: 472 },
-    { spare: 64, requests: 9960 },
+    { spare: 16, requests: 10 },
+    { spare: 32, requests: 69 },
+    { spare: 64, requests: 314 },
+    { spare: 64, requests: 6640 },
   ]);
 });
 

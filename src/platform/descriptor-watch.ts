@@ -4,7 +4,7 @@ import { descriptorLimit, hasSpareDescriptors } from "./spare-descriptors.ts";
 export interface DescriptorBudget {
   /** So many are to be free. */
   readonly spare: number;
-  /** Requests that may be answered at once, each with its connection and a file. */
+  /** Requests that may be answered at once, each with its connection, a file, and the connection once more for bytes that go past node:http. */
   readonly requests: number;
 }
 
@@ -16,7 +16,7 @@ const OWN = 16;
 /** Shares out the descriptors that a process may have. */
 export function planDescriptors(limit: number): DescriptorBudget {
   const spare = Math.min(SPARE_MAX, Math.max(SPARE_MIN, Math.floor(limit / 8)));
-  return { spare, requests: Math.max(1, Math.floor((limit - spare - OWN) / 2)) };
+  return { spare, requests: Math.max(1, Math.floor((limit - spare - OWN) / 3)) };
 }
 
 export interface DescriptorWatchOptions {
