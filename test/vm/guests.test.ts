@@ -14,7 +14,7 @@ interface Ended {
 
 /** Runs a command in a guest of its own. */
 async function guest(options: readonly string[], command: readonly string[]): Promise<Ended> {
-  const child = Bun.spawn([join(import.meta.dir, "run.sh"), "--timeout", "100", ...options, "--", ...command], {
+  const child = Bun.spawn([join(import.meta.dir, "run.sh"), "--timeout", "80", ...options, "--", ...command], {
     cwd: work,
     env: { ...process.env, TMPDIR: work },
     stdio: ["ignore", "pipe", "pipe"],
