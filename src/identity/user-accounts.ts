@@ -36,6 +36,8 @@ export interface AddUserOptions {
 }
 
 export interface AddedUser {
+  /** True for the first one: from then on what nobody gives is denied. */
+  readonly isFileMade: boolean;
   /** False where no repository is ever named so: what a rule says of `{user}/**` holds for none of theirs. */
   readonly isPathComponent: boolean;
 }
@@ -65,7 +67,7 @@ export class UserAccounts {
         hint: USER_NAME_RULE,
       });
     }
-    requireNobody(this.#rules(), name);
+    this.#requireNobody(this.#rules(), name);
   }
 
   /** For who asks for a password next. @throws what `changePassword` would throw of the name and the file */
@@ -83,11 +85,13 @@ export class UserAccounts {
       tokensSinceMs: this.#options.now(),
       ...(password === undefined ? {} : { passwordHash: await hash(password) }),
     };
+    let isFileMade = false;
     await this.#change((text, rules) => {
-      requireNobody(rules, name);
+      this.#requireNobody(rules, name);
+      isFileMade = text === "";
       return addUser(text, user);
     });
-    return { isPathComponent: isPathComponent(name) };
+    return { isFileMade, isPathComponent: isPathComponent(name) };
   }
 
   /** @returns the rules that still name them, for whoever gets that name next. @throws `not-found`, `unsupported` */
@@ -112,7 +116,7 @@ export class UserAccounts {
   /** Ends a user's tokens: wherever one is kept, they have to log in again. @throws `not-found`, `unsupported` */
   async revoke(name: string): Promise<void> {
     await this.#change((text, rules) => {
-      requireUser(rules, name);
+      this.#requireUser(rules, name);
       return revokeTokens(text, name, { untilMs: this.#options.now(), isWrittenHere: isWrittenIn(text, name) });
     });
   }
@@ -134,10 +138,25 @@ export class UserAccounts {
   }
 
   #require(rules: AccessRules, name: string, text: string): void {
-    requireUser(rules, name);
+    this.#requireUser(rules, name);
     if (isWrittenIn(text, name)) return;
     throw new GantryError("unsupported", `user ${name} is in the password file that ${this.#options.path} names`, {
       hint: "change that with `htpasswd`",
+    });
+  }
+
+  // Both name the file: another root has one, too.
+  #requireNobody({ users }: AccessRules, name: string): void {
+    if (!users.has(name)) return;
+    throw new GantryError("already-exists", `there is a user ${name} in ${this.#options.path} already`, {
+      hint: "`gantry registry user password` gives them another password",
+    });
+  }
+
+  #requireUser({ users }: AccessRules, name: string): void {
+    if (users.has(name)) return;
+    throw new GantryError("not-found", `there is no user ${name} in ${this.#options.path}`, {
+      hint: "`gantry registry user list` shows who is there",
     });
   }
 
@@ -159,14 +178,6 @@ export class UserAccounts {
     }
     replaceFile(path, changed, owner);
   }
-}
-
-function requireNobody(rules: AccessRules, name: string): void {
-  if (rules.users.has(name)) throw new GantryError("already-exists", `there is a user ${name} already`);
-}
-
-function requireUser(rules: AccessRules, name: string): void {
-  if (!rules.users.has(name)) throw new GantryError("not-found", `there is no user ${name}`);
 }
 
 /** False for one whom only the password file knows. */

@@ -23,6 +23,12 @@ export const command = defineCommand({
       : {};
     const added = await accounts.add(name, { groups: flags.group, certificates: flags.certificate, ...password });
     await terminal.stdout.write(`${name}\n`);
+    if (added.isFileMade) {
+      // Which one it is: a registry with another root is as open as before.
+      await terminal.stderr.write(
+        `gantry: made ${accounts.path}: whoever logs in may do everything there, everybody else nothing, until its [[rights]] say otherwise\n`,
+      );
+    }
     if (!added.isPathComponent) {
       // Rules without {user} are none the worse for it, and many directories have such names.
       await terminal.stderr.write(

@@ -14,6 +14,10 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
+/** What is said of the file that the first user makes. */
+const made = (): string =>
+  `gantry: made ${file}: whoever logs in may do everything there, everybody else nothing, until its [[rights]] say otherwise\n`;
+
 async function gantry(words: string, options: FakeTerminalOptions = {}) {
   return await runMain(["--root", root, "registry", ...words.split(" ")], options);
 }
@@ -21,8 +25,8 @@ async function gantry(words: string, options: FakeTerminalOptions = {}) {
 describe("gantry registry user", () => {
   test("add, list, password, remove", async () => {
     const added = await gantry("user add alice --group team -g admin --password-stdin", { input: ["sec", "ret\n"] });
-    expect(added).toEqual({ status: 0, stdout: "alice\n", stderr: "" });
-    expect(await gantry("user add build --certificate DNS=build.lan")).toMatchObject({ status: 0 });
+    expect(added).toEqual({ status: 0, stdout: "alice\n", stderr: made() });
+    expect(await gantry("user add build --certificate DNS=build.lan")).toMatchObject({ status: 0, stderr: "" });
     expect((await gantry("user list")).stdout).toBe(
       [
         "NAME      GROUPS       PASSWORD   CERTIFICATES",
@@ -37,7 +41,7 @@ describe("gantry registry user", () => {
     expect(readFileSync(file, "utf8")).toMatch(/^\[users\.alice\]\ntokens_since = 20\d\d-\S+Z$/m);
     expect(await gantry("user revoke nobody")).toMatchObject({
       status: 1,
-      stderr: "gantry: there is no user nobody\n",
+      stderr: `gantry: there is no user nobody in ${file} (\`gantry registry user list\` shows who is there)\n`,
     });
     expect(await gantry("user rm alice")).toEqual({ status: 0, stdout: "alice\n", stderr: "" });
     expect((await gantry("user ls -q")).stdout).toBe("build\n");
@@ -46,7 +50,7 @@ describe("gantry registry user", () => {
   test("a password is asked for twice, is not shown, and is typed as in a terminal", async () => {
     const terminal = fakeTerminal({ isTerminal: true, input: ["wrong\x15s€\x7fecre", "x\x7ft\r", "secret\r"] });
     const result = await runMain(["--root", root, "registry", "user", "add", "alice"], { terminal });
-    expect(result).toEqual({ status: 0, stdout: "alice\n", stderr: "Password: \r\nAgain: \r\n" });
+    expect(result).toEqual({ status: 0, stdout: "alice\n", stderr: `Password: \r\nAgain: \r\n${made()}` });
     expect(terminal.isRaw).toBe(false);
     const { verifyBcrypt } = await import("../../platform/password.ts");
     const hash = /password = "(.*)"/.exec(readFileSync(file, "utf8"))?.[1] ?? "";
@@ -78,10 +82,12 @@ describe("gantry registry user", () => {
     expect(await typed("user password nobody")).toEqual({
       status: 1,
       stdout: "",
-      stderr: "gantry: there is no user nobody\n",
+      stderr: `gantry: there is no user nobody in ${file} (\`gantry registry user list\` shows who is there)\n`,
     });
     await typed("user add alice");
-    expect((await typed("user add alice")).stderr).toBe("gantry: there is a user alice already\n");
+    expect((await typed("user add alice")).stderr).toBe(
+      `gantry: there is a user alice in ${file} already (\`gantry registry user password\` gives them another password)\n`,
+    );
     expect((await typed("user add a:b")).stderr).toStartWith('gantry: "a:b" is no name of a user');
     writeFileSync(join(root, "passwords"), `bob:$2y$05$${"a".repeat(53)}\n`);
     writeFileSync(file, `htpasswd = "passwords"\n${readFileSync(file, "utf8")}`);
@@ -96,7 +102,7 @@ describe("gantry registry user", () => {
         status: 0,
         stdout: `${name}\n`,
         stderr:
-          `gantry: no repository can be named ${name}, so that a rule for {user}/** gives them nothing ` +
+          `${made()}gantry: no repository can be named ${name}, so that a rule for {user}/** gives them nothing ` +
           "(repositories are named in lower-case letters and digits, parted by . _ or -)\n",
       });
       expect((await gantry("user list -q")).stdout).toBe(`${name}\n`);
