@@ -226,6 +226,33 @@ describe("a body that is taken from its connection", () => {
     expect(rest).toBe("the connection broke in the middle of a body");
   });
 
+  test("is the last of its connection if somebody fails who took of it, and does not say how much", async () => {
+    const server = await serveHttp({
+      hostname: "127.0.0.1",
+      port: 0,
+      handle: async ({ body }) => {
+        const receiver = receiverOf(body as ReadableStream<Uint8Array>);
+        for await (const _ of body ?? []) {
+          const failure = await receiver
+            ?.take(async (place) => {
+              if (place !== undefined) takeAll({ ...place }, []);
+              throw new Error("failed");
+            })
+            .catch((error: Error) => error);
+          return new Response(failure?.message, { status: 500 });
+        }
+        return new Response("nothing came");
+      },
+    });
+    const socket = connect(server.port, "127.0.0.1");
+    const answered = once(socket, "data");
+    socket.write(head(SIZE_BYTES));
+    await send(socket, content.subarray(0, 600_000));
+    expect(String(await answered)).toMatch(/^HTTP\/1\.1 500 [\s\S]*connection: close\r\n[\s\S]*\r\n\r\nfailed$/i);
+    socket.destroy();
+    await server.close();
+  });
+
   test("who reads it hears that the client has gone, and no descriptor is left", async () => {
     const taken: Taken[] = [];
     const server = await serveTaking(taken);

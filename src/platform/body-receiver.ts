@@ -84,6 +84,10 @@ export class BodyReceiver {
     this.#taking = taking.catch(() => undefined);
     try {
       await taking;
+    } catch (error) {
+      // Who failed may have taken more than it could say: what node:http sees next could be a part of anything.
+      this.#isBypassed ||= place !== undefined;
+      throw error;
     } finally {
       const { takenBytes = 0 } = place ?? {};
       this.#isBypassed ||= takenBytes > 0;
