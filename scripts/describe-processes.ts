@@ -11,8 +11,11 @@ export interface FoundProcess {
   readonly command: string;
 }
 
-const KERNEL_THREADS = 2;
-const MAX_COMMAND = 200;
+/** The parent of the kernel's own threads. */
+const KTHREADD = 2;
+const COMMAND_LENGTH_MAX = 200;
+/** Of the clock that /proc counts in (USER_HZ). */
+const TICKS_PER_SECOND = 100;
 
 /** Undefined for what is not there (any more), or not for us. */
 function read(path: string): string | undefined {
@@ -25,7 +28,7 @@ function read(path: string): string | undefined {
 
 /** The clock of `startTime` (proc_uptime(5), proc_pid_stat(5)). */
 export function readTicks(): number {
-  return Math.floor(Number(read("/proc/uptime")?.split(" ")[0] ?? 0) * 100);
+  return Math.floor(Number(read("/proc/uptime")?.split(" ")[0] ?? 0) * TICKS_PER_SECOND);
 }
 
 /** All processes but the kernel's. */
@@ -38,10 +41,10 @@ export function listProcesses(): readonly FoundProcess[] {
       // The name, in parentheses, may hold anything.
       const [state = "", parent, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       const command = (read(`/proc/${name}/cmdline`) ?? "").replaceAll("\0", " ").trim();
-      const shown = command.slice(0, MAX_COMMAND) || stat.slice(stat.indexOf("("), stat.lastIndexOf(")") + 1);
+      const shown = command.slice(0, COMMAND_LENGTH_MAX) || stat.slice(stat.indexOf("("), stat.lastIndexOf(")") + 1);
       return [{ pid: Number(name), parent: Number(parent), state, startTime: Number(rest[17]), command: shown }];
     })
-    .filter(({ pid, parent }) => pid !== KERNEL_THREADS && parent !== KERNEL_THREADS);
+    .filter(({ pid, parent }) => pid !== KTHREADD && parent !== KTHREADD);
 }
 
 /** A process and all that descend from it. */
@@ -72,7 +75,7 @@ export function describeProcesses(processes: readonly FoundProcess[]): string {
     .map(({ pid, parent, state, startTime, command }) => {
       const waits = new Map<string, number>();
       for (const wait of threadsOf(pid).map(waitOf)) waits.set(wait, (waits.get(wait) ?? 0) + 1);
-      const seconds = ((now - startTime) / 100).toFixed(0);
+      const seconds = ((now - startTime) / TICKS_PER_SECOND).toFixed(0);
       const threads = [...waits].map(([wait, count]) => `    ${count} in ${wait}\n`).join("");
       return `  ${pid} (child of ${parent}, ${state}, ${seconds} s old): ${command}\n${threads}`;
     })

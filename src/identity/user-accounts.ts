@@ -88,7 +88,7 @@ export class UserAccounts {
     let isFileMade = false;
     await this.#change((text, rules) => {
       this.#requireNobody(rules, name);
-      isFileMade = text === "";
+      isFileMade = text.trim() === "";
       return addUser(text, user);
     });
     return { isFileMade, isPathComponent: isPathComponent(name) };

@@ -35,11 +35,7 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
     const exchange = { scheme: "https", incoming, outgoing, body: readSlowly(incoming), idleSeconds } as const;
     void answers.answer({ ...exchange, peer: peerOf(incoming.socket as TLSSocket) });
   });
-  http.on("connect", (incoming) => void answers.refuseTunnel(incoming));
-  // As `serveNodeHttp` does.
-  Object.assign(http, { httpAllowHalfOpen: true });
-  http.requestTimeout = 0;
-  http.keepAliveTimeout = options.idleSeconds * 1000;
+  answers.prepare(http, options.idleSeconds);
   const sockets = new Set<Socket>();
   const { handshakeSeconds = 10 } = options;
   const server = createTlsServer({

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ConnectionDescriptor } from "./connection-descriptor.ts";
 import { spanOf } from "./file-body.ts";
@@ -41,6 +41,16 @@ export class NodeAnswers {
     this.#options = options;
   }
 
+  /** Sets up what of node:http itself the answers depend on. */
+  prepare(server: Server, idleSeconds: number): void {
+    server.on("connect", (incoming) => void this.#refuseTunnel(incoming));
+    // A client may say with its request that it sends no more, and waits for the answer: node:http's default ends the connection.
+    Object.assign(server, { httpAllowHalfOpen: true });
+    // The idle time of a connection counts, not the time that a request takes.
+    server.requestTimeout = 0;
+    server.keepAliveTimeout = idleSeconds * 1000;
+  }
+
   /** Never throws. */
   async answer(exchange: NodeExchange): Promise<void> {
     const { incoming, outgoing, body } = exchange;
@@ -71,8 +81,8 @@ export class NodeAnswers {
     connection.count -= 1;
   }
 
-  /** To be told of each CONNECT, for which node:http has no answer: it would end the connection. Never throws. */
-  async refuseTunnel(incoming: IncomingMessage): Promise<void> {
+  /** CONNECT, for which node:http has no answer: it would end the connection. Never throws. */
+  async #refuseTunnel(incoming: IncomingMessage): Promise<void> {
     const { socket } = incoming;
     await this.#connections.get(socket)?.last;
     try {

@@ -46,14 +46,9 @@ export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<Nod
   };
   const node =
     tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
-  // A client may say with its request that it sends no more, and waits for the answer: node:http's default ends the connection.
-  Object.assign(node, { httpAllowHalfOpen: true });
-  // The idle time of a connection counts, not the time that a request takes.
-  node.requestTimeout = 0;
-  node.keepAliveTimeout = idleSeconds * 1000;
+  answers.prepare(node, idleSeconds);
   // Bun.serve ends a connection also while its answer is made; node's clock can be told.
   node.on("connection", (socket) => void socket.setTimeout(idleSeconds * 1000, () => socket.destroy()));
-  node.on("connect", (incoming) => void answers.refuseTunnel(incoming));
   const additions = { idleTimeout: 0, reusePort: tls !== undefined, development: false };
   const listening = Promise.withResolvers<void>();
   node.once("listening", listening.resolve).once("error", listening.reject);

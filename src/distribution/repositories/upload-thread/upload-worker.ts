@@ -54,11 +54,11 @@ function write(task: Write): UploadAnswer {
   let { position } = task;
   let takenBytes = 0;
   try {
-    for (const { bytes, ...chunk } of chunksOf(task)) {
-      ({ takenBytes } = chunk);
-      hash.update(bytes);
-      writeWhole(fd, bytes, position);
-      position += bytes.byteLength;
+    for (const part of chunksOf(task)) {
+      takenBytes = part.takenBytes;
+      hash.update(part.bytes);
+      writeWhole(fd, part.bytes, position);
+      position += part.bytes.byteLength;
     }
     return { call, takenBytes };
   } catch (error) {
