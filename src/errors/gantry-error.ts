@@ -64,9 +64,15 @@ export function formatError(error: unknown): string {
   return hint === undefined ? sentence : `${sentence} (${hint})`;
 }
 
-/** What an error adds to a sentence: errors of system calls end with the call and a path that the sentence has named already. */
+/** What an error adds to a sentence: errors of system calls have the call, and a path or an address that the sentence has named already. */
 function wordsOf(error: Error, said: readonly string[]): string {
-  const { message, syscall, path } = error as NodeJS.ErrnoException;
+  const { message, syscall, path, code, address, port } = error as NodeJS.ErrnoException & {
+    readonly address?: string;
+    readonly port?: number;
+  };
+  const [begin, end] = [`${syscall} `, ` ${address}:${port}`];
+  if (message.startsWith(`${begin}${code}: `) && message.endsWith(end) && said.some((part) => part.includes(end)))
+    return message.slice(begin.length, -end.length);
   const call = `, ${syscall} '${path}'`;
   if (path !== undefined && message.endsWith(call) && said.some((part) => part.includes(path)))
     return message.slice(0, -call.length);

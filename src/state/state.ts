@@ -40,7 +40,8 @@ export class State implements Disposable {
    * Opens the database at `path`, made and migrated as needed, and readable by its owner alone. What a transaction wrote is safe
    * against power loss.
    *
-   * @throws `unsupported` if a newer gantry migrated it further; `data-loss` if it is damaged or no database.
+   * @throws `unsupported` if a newer gantry migrated it further; `data-loss` if it is damaged or no database; `exhausted` if the disk is
+   *   full; `unavailable`
    */
   static open(path: string, options: OpenStateOptions): State {
     let db: Database | undefined;
@@ -61,8 +62,10 @@ export class State implements Disposable {
       if (isGantryError(cause)) throw cause;
       const isDamaged =
         cause instanceof Error && "code" in cause && /^SQLITE_(NOTADB|CORRUPT)/.test(String(cause.code));
-      if (!isDamaged) throw new GantryError("unavailable", `cannot open the database ${path}`, { cause });
-      throw damagedDatabase(path, cause);
+      if (isDamaged) throw damagedDatabase(path, cause);
+      const what = `cannot open the database ${path}`;
+      const problem = diskError(what, cause);
+      throw isGantryError(problem, "exhausted") ? problem : new GantryError("unavailable", what, { cause });
     }
   }
 

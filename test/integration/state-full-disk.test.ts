@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatError } from "../../src/errors/gantry-error.ts";
 import { State } from "../../src/state/state.ts";
 import { skipReason } from "../support/command.ts";
 
@@ -74,5 +75,19 @@ describe.skipIf(reason !== undefined)("a full disk", () => {
     );
     expect(state.db.query("SELECT count(*) AS things FROM things").get()).toEqual({ things: 0 });
     work(state, 10);
+  });
+
+  test("takes no new database, and is told with what to do", () => {
+    fill();
+    const path = join(disk, "new.db");
+    let told: unknown;
+    try {
+      State.open(path, { migrations: [things], now: () => 0 });
+    } catch (error) {
+      told = error;
+    }
+    expect(formatError(told)).toBe(
+      `cannot open the database ${path}: no space left on device: database or disk is full (free some space, or use a --root on a larger disk)`,
+    );
   });
 });
