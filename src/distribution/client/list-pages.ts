@@ -1,4 +1,5 @@
 import { GantryError } from "../../errors/gantry-error.ts";
+import { listRefusal } from "./list-refusal.ts";
 import { nextPage } from "./next-page.ts";
 import { readProblem } from "./registry-problem.ts";
 import type { RegistrySession } from "./registry-session.ts";
@@ -43,9 +44,9 @@ export async function* listPages(
     const { response, url } = await session.request({ target, scope: list.scope, signal: options.signal });
     const body = { what: list.what, ...session.bodyOptions(options.signal) };
     if (!response.ok) {
-      const { status, text } = await readProblem(response, body);
-      const code = status === 401 || status === 403 ? "permission-denied" : "unavailable";
-      throw new GantryError(status === 404 ? "not-found" : code, `cannot list the ${list.what}: ${text}`);
+      const problem = await readProblem(response, body);
+      if (problem.status !== 404) throw listRefusal(list.what, problem);
+      throw new GantryError("not-found", `cannot list the ${list.what}: ${problem.text}`);
     }
     seen.add(url.href);
     yield* readNames(await readBodyWithin(response, PAGE_BYTES_MAX, body), list);

@@ -3,6 +3,7 @@ import { type Digest, digestAlgorithm, digestHex } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/image.ts";
 import { MANIFEST_BYTES_MAX, parseManifest } from "../../oci/manifest.ts";
 import { MEDIA_TYPES } from "../../oci/media-types.ts";
+import { listRefusal } from "./list-refusal.ts";
 import { nextPage } from "./next-page.ts";
 import { readProblem } from "./registry-problem.ts";
 import { pullScope, type RegistrySession } from "./registry-session.ts";
@@ -70,8 +71,7 @@ async function readList(
       // 404 means "no such API" (distribution-spec); older registries say so in other ways.
       const problem = await readProblem(response, { what, ...body });
       if ([400, 404, 405, 501].includes(problem.status) && seen.size === 0) return undefined;
-      const code = problem.status === 401 || problem.status === 403 ? "permission-denied" : "unavailable";
-      throw new GantryError(code, `cannot list the ${what}: ${problem.text}`);
+      throw listRefusal(what, problem);
     }
     seen.add(url.href);
     for (const descriptor of await readIndex(response, what, body)) found.push(descriptor);
@@ -109,6 +109,5 @@ export async function readTagged(
   }
   const problem = await readProblem(response, { what, ...body });
   if (problem.status === 404) return undefined;
-  const code = problem.status === 401 || problem.status === 403 ? "permission-denied" : "unavailable";
-  throw new GantryError(code, `cannot list the ${what}: ${problem.text}`);
+  throw listRefusal(what, problem);
 }

@@ -1,10 +1,34 @@
 import { describe, expect, test } from "bun:test";
 import { BLOB, ClientFixture, failureOf } from "../../../test/support/client-fixture.ts";
 import { refuse } from "../../../test/support/fake-registry.ts";
+import { formatError } from "../../errors/gantry-error.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import { MEDIA_TYPES } from "../../oci/media-types.ts";
 
 const fixture = ClientFixture.forEachTest();
+
+test.each([
+  [401, "UNAUTHORIZED"],
+  [403, "DENIED"],
+])("who may not list is told what to do: %i", async (status, code) => {
+  fixture.registry.intercept = (_request, response) => {
+    refuse(response, status, code, "no");
+    return true;
+  };
+  const why = `${code.toLowerCase()}: no (log in with \`gantry login\`, as somebody who may read there)`;
+  const { host } = fixture.registry;
+  const subject = digestOf("subject");
+  const lists = [
+    Array.fromAsync(fixture.client().tags("app")),
+    Array.fromAsync(fixture.client().repositories()),
+    fixture.client().referrers("app", subject),
+  ];
+  expect(await Promise.all(lists.map((list) => list.then(String, formatError)))).toEqual([
+    `cannot list the tags of ${host}/app: ${why}`,
+    `cannot list the catalogue of ${host}: ${why}`,
+    `cannot list the referrers of ${subject} from ${host}: ${why}`,
+  ]);
+});
 
 describe("resolve", () => {
   test("gets a manifest by tag and by digest", async () => {
