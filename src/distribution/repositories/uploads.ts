@@ -36,7 +36,7 @@ export interface AppendOptions {
   readonly admit?: (sizeBytes: number) => void;
 }
 
-/** What begins with so much at once is hashed in a thread of its own: with less that costs more than it saves. */
+/** What begins with so much at once, or says that it is long, is hashed in a thread of its own: with less that costs more than it saves. */
 const THREAD_BYTES = 1 << 16;
 
 /**
@@ -123,7 +123,7 @@ export class Uploads implements AsyncDisposable {
         const opened = file ?? (await openForWriting(session.path));
         file = opened;
         this.known.note(session);
-        if (session.offsetBytes === 0 && chunk.byteLength >= THREAD_BYTES) {
+        if (session.offsetBytes === 0 && (receiver !== undefined || chunk.byteLength >= THREAD_BYTES)) {
           session.hash = this.#threads.begin(session.algorithm);
         }
         const write = (place?: BodyPlace): Promise<void> => writeAndHash(session, opened, chunk, place);

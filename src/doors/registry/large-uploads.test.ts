@@ -74,6 +74,18 @@ test.each(["POST", "PUT"])(
   },
 );
 
+test("a large upload of which little comes at first is taken from its connection like any other", async () => {
+  const bytes = randomBytes(3 * SIZE_BYTES);
+  const path = await begin();
+  using connection = await open(`PUT ${path}?digest=${digestOf(bytes)}`, bytes, { sentBytes: 1000 });
+  while ((await offsetOf(path)) < 1000) await pause(2);
+  await connection.write(bytes.subarray(1000));
+  const response = await connection.read();
+  expect(response?.status).toBe(201);
+  // What ends it is that bytes went past node:http.
+  expect(response?.headers.connection).toBe("close");
+});
+
 test("a large upload by chunks comes whole", async () => {
   const bytes = randomBytes(3 * SIZE_BYTES);
   const path = await begin();
