@@ -172,6 +172,14 @@ describe("an object is read", () => {
   });
 });
 
+test("a bucket where nobody listens is told with where to look", async () => {
+  server[Symbol.dispose]();
+  const [code, sentence] = await failure(bucket.readSmall(KEY));
+  expect(code).toBe("unavailable");
+  expect(sentence).toStartWith(`cannot read ${KEY} in the bucket images: it does not answer: `);
+  expect(sentence).toEndWith("(is it running, and endpoint in [storage.s3] right?)");
+});
+
 describe("a body on its way", () => {
   const body = Buffer.alloc(48 << 20);
   const put = (endpoint: string, responseTimeoutMs: number): Promise<unknown> =>

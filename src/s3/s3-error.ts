@@ -11,6 +11,8 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
   "OperationAborted",
 ]);
 
+const UNANSWERED_HINT = "is it running, and endpoint in [storage.s3] right?";
+
 export interface S3Failure {
   /** What was asked for: `cannot store blobs/sha256/…`. */
   readonly doing: string;
@@ -33,7 +35,7 @@ export class S3Error extends GantryError {
   constructor(failure: S3Failure) {
     const { doing, bucket, status, s3Code, message, cause } = failure;
     const what = status === 0 ? (message ?? "it does not answer") : sayAnswer(status, s3Code, message);
-    const hint = hintFor(status, s3Code);
+    const hint = status === 0 && message === undefined ? UNANSWERED_HINT : hintFor(status, s3Code);
     super("unavailable", `${doing} in the bucket ${bucket}: ${what}`, {
       ...(hint === undefined ? {} : { hint }),
       ...(cause === undefined ? {} : { cause }),

@@ -9,6 +9,15 @@ const listen = (text: string) => {
   return listenOn("registry", address, () => serveHttp({ ...address, handle: async () => new Response() }));
 };
 
+test("a name of which node:http says nothing more than that it cannot be listened at: what to do", async () => {
+  // As Bun's does where the name is not found (1.4.5).
+  const open = () => Promise.reject(new Error("Failed to listen at nobody.test"));
+  const address = { hostname: "nobody.test", port: 5000 };
+  expect(await listenOn("registry", address, open).then(String, formatError)).toBe(
+    "the registry cannot listen on nobody.test:5000: Failed to listen at nobody.test (is that a name of this host? `:PORT` is every address of it)",
+  );
+});
+
 test("an address that somebody else has, and one that this host has not: why, and what to do", async () => {
   const first = await listen("127.0.0.1:0");
   try {

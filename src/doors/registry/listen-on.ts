@@ -10,6 +10,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the name cannot be looked up now: write an address",
 };
 
+/** Of what has no code: Bun's node:http says no more of a name that is not found (1.4.5). */
+const NAME_HINT = "is that a name of this host? `:PORT` is every address of it";
+
 /** Says why an address cannot be had. @throws `unavailable` */
 export async function listenOn(
   what: string,
@@ -20,7 +23,7 @@ export async function listenOn(
     return await open();
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const hint = typeof code === "string" ? HINTS[code] : undefined;
+    const hint = typeof code === "string" ? HINTS[code] : NAME_HINT;
     throw new GantryError("unavailable", `the ${what} cannot listen on ${formatListenAddress(address)}`, {
       ...(hint === undefined ? {} : { hint }),
       cause,
