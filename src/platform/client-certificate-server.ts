@@ -1,43 +1,29 @@
-import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
-import { setTimeout } from "node:timers/promises";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { planDescriptors } from "./descriptor-watch.ts";
-import type { HttpPeer, HttpServer, HttpServerOptions, ServerTls } from "./http-server.ts";
+import type { HttpPeer, ServerTls } from "./http-server.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import { NodeAnswers } from "./node-answers.ts";
+import type { NodeHttpServer, NodeHttpServerOptions } from "./node-http-server.ts";
 import { peerAddress } from "./peer-address.ts";
-import { descriptorLimit } from "./spare-descriptors.ts";
 
-export interface ClientCertificateServerOptions extends HttpServerOptions {
+export interface ClientCertificateServerOptions extends NodeHttpServerOptions {
   readonly tls: ServerTls;
-  readonly idleSeconds: number;
-  /** How long the end waits for the answers that have begun. */
-  readonly lastAnswersMs: number;
   /** Who has not finished the handshake by then is sent away: it takes a connection from others. @default 10 */
   readonly handshakeSeconds?: number;
 }
 
 /**
- * As `serveHttp`, over node:tls, which tells the certificate that a client sent. Slower, since the bytes pass through JavaScript: only for
+ * As `serveNodeHttp`, over node:tls, which tells the certificate that a client sent. Slower, since the bytes pass through JavaScript: only for
  * servers that ask for certificates. A client without one, or with one of another authority, is served as one without a name.
  */
-export async function serveWithClientCertificates(options: ClientCertificateServerOptions): Promise<HttpServer> {
-  const answering = new Set<Promise<unknown>>();
+export async function serveWithClientCertificates(options: ClientCertificateServerOptions): Promise<NodeHttpServer> {
+  const { connections, handshakeSeconds = 10 } = options;
   const answers = new NodeAnswers(options);
   const http = createHttpServer((incoming, outgoing) => {
-    const answered = once(outgoing, "close")
-      .catch(() => undefined)
-      .finally(() => answering.delete(answered));
-    answering.add(answered);
-    const { idleSeconds } = options;
-    const exchange = { scheme: "https", incoming, outgoing, body: readSlowly(incoming), idleSeconds } as const;
-    void answers.answer({ ...exchange, peer: peerOf(incoming.socket as TLSSocket) });
+    const peer = { ...peerOf(incoming.socket as TLSSocket), mustWait: options.mustWait() };
+    void answers.answer({ scheme: "https", incoming, outgoing, body: readSlowly(incoming), peer });
   });
-  answers.prepare(http, options.idleSeconds);
-  const sockets = new Set<Socket>();
-  const { handshakeSeconds = 10 } = options;
+  answers.prepare(http);
   const server = createTlsServer({
     ...secureContext(options.tls),
     requestCert: true,
@@ -45,18 +31,11 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
     handshakeTimeout: handshakeSeconds * 1000,
     allowHalfOpen: true,
   });
-  // Whoever comes when there are so many is sent away: a connection that cannot be accepted would keep a processor busy.
-  server.maxConnections = planDescriptors(descriptorLimit()).requests;
-  const keep = (socket: Socket): void => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+  server.on("connection", (socket) => {
     socket.on("error", () => {});
-    socket.setTimeout(options.idleSeconds * 1000, () => socket.destroy());
-  };
-  // From before the handshake: who never begins it must not keep the server from closing.
-  server.on("connection", keep);
+    connections.add(socket);
+  });
   server.on("secureConnection", (socket) => {
-    keep(socket);
     // Each of the requests that came together has one.
     socket.setMaxListeners(0);
     http.emit("connection", socket);
@@ -68,14 +47,12 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
     server.listen(options.port, options.hostname, () => resolve());
   });
   const address = server.address();
+  const closed = new Promise<void>((resolve) => void server.once("close", resolve));
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
-    replaceTls: async (tls) => server.setSecureContext(secureContext(tls)),
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      await Promise.race([Promise.all(answering), setTimeout(options.lastAnswersMs, undefined, { ref: false })]);
-      for (const socket of sockets) socket.destroy();
-      http.close();
+    replaceTls: (tls) => server.setSecureContext(secureContext(tls)),
+    async stop() {
+      server.close();
       await closed;
     },
   };

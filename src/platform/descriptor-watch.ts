@@ -1,3 +1,4 @@
+import { nextTurn } from "./next-turn.ts";
 import { descriptorLimit, hasSpareDescriptors } from "./spare-descriptors.ts";
 
 /** What a server keeps free for everything but its clients: its database, logs, threads, modules that are loaded late. */
@@ -20,8 +21,8 @@ export function planDescriptors(limit: number): DescriptorBudget {
 }
 
 export interface DescriptorWatchOptions {
-  /** Gives descriptors back that nobody needs now: connections on which nothing is asked. */
-  readonly relieve: () => void;
+  /** Gives some descriptors back, by the next turn of the event loop, that nobody needs now: connections on which nothing is asked. @returns false if there are none */
+  readonly relieve: () => boolean;
   /** Told when they become few, at most once a minute. */
   readonly onScarce: (limit: number) => void;
 }
@@ -41,19 +42,19 @@ export class DescriptorWatch implements Disposable {
   constructor(options: DescriptorWatchOptions) {
     this.#options = options;
     this.budget = planDescriptors(this.#limit);
-    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS).unref();
   }
 
   /** True if one more request is to wait, while so many others are answered. */
   isFull(answering: number): boolean {
-    return this.#isScarce || answering > this.budget.requests;
+    return this.#isScarce || answering >= this.budget.requests;
   }
 
   /**
    * While connections wait for a descriptor the kernel reports them again and again, and Bun asks for each again and again: a processor is
    * busy until there is one.
    */
-  #look(): void {
+  async #look(): Promise<void> {
     this.#looksSinceTold += 1;
     const { spare } = this.budget;
     this.#isScarce = !hasSpareDescriptors(spare);
@@ -62,8 +63,10 @@ export class DescriptorWatch implements Disposable {
       this.#looksSinceTold = 0;
       this.#options.onScarce(this.#limit);
     }
-    this.#options.relieve();
-    this.#isScarce = !hasSpareDescriptors(spare);
+    while (this.#isScarce && this.#options.relieve()) {
+      await nextTurn();
+      this.#isScarce = !hasSpareDescriptors(spare);
+    }
   }
 
   [Symbol.dispose](): void {

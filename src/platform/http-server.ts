@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { setTimeout } from "node:timers/promises";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { type NodeHttpServer, serveNodeHttp } from "./node-http-server.ts";
+import { OpenConnections } from "./open-connections.ts";
 import { streamOf } from "./stream-of.ts";
 
 /** What node:tls says of a client's certificate that it has verified. */
@@ -64,26 +64,27 @@ const LAST_ANSWERS_MS = 2000;
  * @throws whatever the kernel says of the address: EADDRINUSE, EACCES.
  */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
-  if (options.tls?.clientAuthority !== undefined) {
-    // Bun's own server does not tell a client's certificate.
-    const { serveWithClientCertificates } = await import("./client-certificate-server.ts");
-    const times = { idleSeconds: IDLE_SECONDS, lastAnswersMs: LAST_ANSWERS_MS };
-    return await serveWithClientCertificates({ ...options, tls: options.tls, ...times });
-  }
   if (options.port !== 0) await requireFree(options);
+  const connections = new OpenConnections(IDLE_SECONDS * 1000);
   const watch = new DescriptorWatch({
-    relieve: () => server.closeIdleConnections(),
+    relieve: () => connections.endOlderHalf(),
     onScarce: options.onScarce ?? (() => {}),
   });
-  const mustWait = (answering: number): boolean => watch.isFull(answering);
-  const listen = (tls: ServerTls | undefined, port: number): Promise<NodeHttpServer> =>
-    serveNodeHttp({ ...options, port, ...(tls === undefined ? {} : { tls }), idleSeconds: IDLE_SECONDS, mustWait });
+  const mustWait = (): boolean => watch.isFull(connections.busyCount);
+  const listen = async (tls: ServerTls | undefined, port: number): Promise<NodeHttpServer> => {
+    const all = { ...options, port, connections, mustWait };
+    if (tls?.clientAuthority === undefined) return await serveNodeHttp(tls === undefined ? all : { ...all, tls });
+    // Bun's own server does not tell a client's certificate.
+    const { serveWithClientCertificates } = await import("./client-certificate-server.ts");
+    return await serveWithClientCertificates({ ...all, tls });
+  };
   let server = await listen(options.tls, options.port);
   /** Those before, which still answer somebody. */
   const ending = new Set<NodeHttpServer>();
   return {
     port: server.port,
     async replaceTls(tls) {
+      if (server.replaceTls !== undefined) return server.replaceTls(tls);
       // Bun's server keeps the certificate that it began with (measured: `reload` does not change it): another one takes its place at
       // the same address.
       const before = server;
@@ -94,8 +95,8 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     async close() {
       watch[Symbol.dispose]();
       const servers = [server, ...ending];
-      const answered = Promise.all(servers.map((one) => one.stop(false)));
-      await Promise.race([answered, setTimeout(LAST_ANSWERS_MS, undefined, { ref: false })]);
+      for (const one of servers) void one.stop(false);
+      await connections.end(LAST_ANSWERS_MS);
       await Promise.all(servers.map((one) => one.stop(true)));
     },
   };

@@ -6,6 +6,7 @@ import { spanOf } from "./file-body.ts";
 import type { HttpPeer, HttpServerOptions } from "./http-server.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import { nextTurn } from "./next-turn.ts";
+import type { OpenConnections } from "./open-connections.ts";
 
 /** A request as node:http has it, and where its answer goes. */
 export interface NodeExchange {
@@ -14,11 +15,12 @@ export interface NodeExchange {
   readonly outgoing: ServerResponse;
   readonly body: IncomingBody;
   readonly peer: HttpPeer;
-  /** A connection on which the client has to act, and does not, is ended after so long. */
-  readonly idleSeconds: number;
 }
 
-export type NodeAnswersOptions = Pick<HttpServerOptions, "handle" | "onUnreadable" | "onBadTarget">;
+export interface NodeAnswersOptions extends Pick<HttpServerOptions, "handle" | "onUnreadable" | "onBadTarget"> {
+  /** Is told on which of them something is asked. */
+  readonly connections: OpenConnections;
+}
 
 /** Files from this size on are sent by the kernel: for less it costs more to find the descriptor. */
 const KERNEL_BYTES = 1 << 20;
@@ -42,18 +44,19 @@ export class NodeAnswers {
   }
 
   /** Sets up what of node:http itself the answers depend on. */
-  prepare(server: Server, idleSeconds: number): void {
+  prepare(server: Server): void {
     server.on("connect", (incoming) => void this.#refuseTunnel(incoming));
     // A client may say with its request that it sends no more, and waits for the answer: node:http's default ends the connection.
     Object.assign(server, { httpAllowHalfOpen: true });
     // The idle time of a connection counts, not the time that a request takes.
     server.requestTimeout = 0;
-    server.keepAliveTimeout = idleSeconds * 1000;
+    server.keepAliveTimeout = this.#options.connections.idleMs;
   }
 
   /** Never throws. */
   async answer(exchange: NodeExchange): Promise<void> {
     const { incoming, outgoing, body } = exchange;
+    const { connections } = this.#options;
     const gone = new AbortController();
     const over = Promise.withResolvers<void>();
     outgoing.once("close", () => {
@@ -68,6 +71,7 @@ export class NodeAnswers {
     const before = connection.last;
     connection.last = over.promise;
     connection.count += 1;
+    connections.engage(incoming.socket);
     if (connection.count > WAITING_MAX) incoming.socket.destroy();
     if (connection.count > 1) await before;
     try {
@@ -79,6 +83,7 @@ export class NodeAnswers {
     }
     await over.promise;
     connection.count -= 1;
+    if (connection.count === 0) connections.rest(incoming.socket);
   }
 
   /** CONNECT, for which node:http has no answer: it would end the connection. Never throws. */
@@ -104,7 +109,7 @@ export class NodeAnswers {
   }
 
   async #answerNow(exchange: NodeExchange, signal: AbortSignal): Promise<void> {
-    const { scheme, incoming, outgoing, body, peer, idleSeconds } = exchange;
+    const { scheme, incoming, outgoing, body, peer } = exchange;
     const request = toRequest(incoming, { scheme, signal, body: body.stream });
     if (request === undefined) return await this.#refuseTarget(outgoing);
     const { socket } = incoming;
@@ -115,7 +120,7 @@ export class NodeAnswers {
     else void body.whole.then(untilAnswer);
     const response = await this.#options.handle(request, peer);
     isAnswered = true;
-    socket.setTimeout(idleSeconds * 1000);
+    socket.setTimeout(this.#options.connections.idleMs);
     if (peer.mustWait === true || body.isBypassed) response.headers.set("connection", "close");
     if (response.headers.has("content-length") && response.body !== null) {
       await this.#stream(response, exchange, signal);

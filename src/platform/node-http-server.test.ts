@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { serveNodeHttp } from "./node-http-server.ts";
+import { OpenConnections } from "./open-connections.ts";
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -26,7 +27,7 @@ test("a connection is idle while its client has to act, and not while an answer 
   const { port, stop } = await serveNodeHttp({
     hostname: "127.0.0.1",
     port: 0,
-    idleSeconds: 1,
+    connections: new OpenConnections(1000),
     mustWait: () => false,
     handle: async (request) => {
       const text = await request.text();

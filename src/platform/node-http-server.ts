@@ -1,22 +1,24 @@
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { HttpServerOptions } from "./http-server.ts";
+import type { HttpServerOptions, ServerTls } from "./http-server.ts";
 import { readByChunk } from "./incoming-body.ts";
 import { NodeAnswers } from "./node-answers.ts";
+import type { OpenConnections } from "./open-connections.ts";
 import { peerAddress } from "./peer-address.ts";
 import { Slots } from "./slots.ts";
 
 export interface NodeHttpServerOptions extends HttpServerOptions {
-  readonly idleSeconds: number;
-  /** Says whether one more request is to wait, while so many are answered, itself among them. */
-  readonly mustWait: (answering: number) => boolean;
+  /** Has those of this server too. */
+  readonly connections: OpenConnections;
+  /** Says whether one more request is to wait. */
+  readonly mustWait: () => boolean;
 }
 
 export interface NodeHttpServer {
   readonly port: number;
-  /** Ends connections on which nothing is asked. */
-  closeIdleConnections(): void;
-  /** @param now also end what is being answered */
+  /** As `HttpServer.replaceTls`. @default the certificate stays that it began with */
+  replaceTls?(tls: ServerTls): void;
+  /** No more connections come. Resolves when none is open. @param now also end those that have not finished their handshake */
   stop(now: boolean): Promise<void>;
 }
 
@@ -34,29 +36,26 @@ const CHUNKS = new Slots(16);
  * @throws whatever the kernel says of the address
  */
 export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<NodeHttpServer> {
-  const { hostname, port, tls, idleSeconds } = options;
+  const { hostname, port, tls, connections } = options;
   const scheme = tls === undefined ? "http" : "https";
-  let bun: Bun.Server<undefined> | undefined;
   const answers = new NodeAnswers(options);
   const onRequest: Parameters<typeof createHttpServer>[1] = (incoming, outgoing) => {
-    const mustWait = options.mustWait(bun?.pendingRequests ?? 0);
-    const peer = { address: peerAddress(incoming.socket), mustWait };
+    const peer = { address: peerAddress(incoming.socket), mustWait: options.mustWait() };
     const body = readByChunk(incoming, { slots: CHUNKS, isEncrypted: tls !== undefined });
-    void answers.answer({ scheme, incoming, outgoing, body, peer, idleSeconds });
+    void answers.answer({ scheme, incoming, outgoing, body, peer });
   };
   const node =
     tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
-  answers.prepare(node, idleSeconds);
-  // Bun.serve ends a connection also while its answer is made; node's clock can be told.
-  node.on("connection", (socket) => void socket.setTimeout(idleSeconds * 1000, () => socket.destroy()));
+  answers.prepare(node);
+  node.on("connection", (socket) => connections.add(socket));
+  // Bun.serve's idle timeout ends a connection also while its answer is made.
   const additions = { idleTimeout: 0, reusePort: tls !== undefined, development: false };
   const listening = Promise.withResolvers<void>();
   node.once("listening", listening.resolve).once("error", listening.reject);
-  bun = withAdditions(additions, () => node.listen({ host: hostname, port }));
+  const bun = withAdditions(additions, () => node.listen({ host: hostname, port }));
   await listening.promise;
   return {
     port: bun?.port ?? port,
-    closeIdleConnections: () => void (bun?.closeIdleConnections() ?? node.closeIdleConnections()),
     stop: (now) => stop(node, bun, now),
   };
 }
