@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../src/oci/hash-digest.ts";
+import { canMakeCertificates, makeAuthority } from "../support/certificates.ts";
 import { pushBlob } from "../support/push-content.ts";
 import { RegistryProcess } from "../support/registry-process.ts";
 
@@ -56,6 +58,26 @@ describe("a registry that may have few files open", () => {
     expect(registry.isRunning).toBe(true);
   });
 });
+
+test.skipIf(!canMakeCertificates())(
+  "a registry that may have few files open, and asks for certificates, ends who does not go on with a handshake for who comes",
+  async () => {
+    using made = new DisposableStack();
+    const folder = made.adopt(mkdtempSync(join(tmpdir(), "gantry-few-")), (path) => rmSync(path, { recursive: true }));
+    const { certificate, key } = makeAuthority(folder);
+    const config = join(folder, "registry.toml");
+    writeFileSync(
+      config,
+      `[tls]\ncertificate = "${certificate}"\nkey = "${key}"\nclient-authority = "${certificate}"\n`,
+    );
+    await using registry = await RegistryProcess.start({ before: FEW, args: ["--config", config] });
+    const silent = await Promise.all(Array.from({ length: 100 }, () => open(registry)));
+    for (const socket of silent) socket.write(new Uint8Array([22, 3, 1]));
+    const options = { tls: { rejectUnauthorized: false } };
+    expect((await fetch(`https://${registry.host}/v2/`, options)).status).toBe(200);
+    for (const socket of silent) socket.destroy();
+  },
+);
 
 test("without a descriptor left nothing is taken for lost, no file is left behind, and the process lives", () => {
   const program = join(import.meta.dir, "../support/without-descriptors.ts");
