@@ -126,7 +126,7 @@ burst = 1.5
   });
 
   test("what is no TOML is told with its line", () => {
-    expect(parse("a = 1\n\nb = }\n").problems).toEqual([expect.stringMatching(/^access\.toml:3: /)]);
+    expect(parse("a = 1\n\nb = }\n").problems).toEqual([expect.stringMatching(/^access\.toml:3 is no TOML: [^\n]+$/)]);
     expect(parse(`a = ${"[".repeat(50_000)}`).problems).toHaveLength(1);
   });
 

@@ -260,7 +260,7 @@ export function parseAccessRules(text: string, options: ParseAccessOptions): Par
   const fileName = options.fileName ?? "access.toml";
   const parsed = parseToml(text, { hasDates: true });
   if (parsed.kind === "problem") {
-    return { rules: NO_RULES, problems: [`${fileName}:${parsed.line}: ${parsed.problem}`] };
+    return { rules: NO_RULES, problems: [`${fileName}:${parsed.line} is no TOML: ${parsed.problem}`] };
   }
   const reader = new RulesReader(text, fileName);
   const root = reader.table(parsed.table, [], ["htpasswd", "users", "rights", "quotas", "limits"]);

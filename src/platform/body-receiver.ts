@@ -65,7 +65,11 @@ export class BodyReceiver {
     this.#isWanted = true;
   }
 
-  /** To be told of each chunk, in the turn of the event loop that has read it. @returns what of it is the body's: of a connection that was bypassed, node:http takes the next request for a part */
+  /**
+   * To be told of each chunk, in the turn of the event loop that has read it.
+   *
+   * @returns what of it is the body's: of a connection that was bypassed, node:http takes the next request for a part
+   */
   given(chunk: Uint8Array): Uint8Array {
     if (this.#isWanted) this.#incoming.socket.pause();
     const own = chunk.byteLength > this.#leftBytes ? chunk.subarray(0, this.#leftBytes) : chunk;

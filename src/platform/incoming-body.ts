@@ -18,7 +18,10 @@ export interface IncomingBody {
 export const BYPASS_BYTES = 1 << 20;
 
 export interface ReadOptions {
-  /** How many chunks may be out of their connections at once, all bodies together. A body's first chunk needs none, so that short ones never wait for long ones. */
+  /**
+   * How many chunks may be out of their connections at once, all bodies together. A body's first chunk needs none, so that short ones never
+   * wait for long ones.
+   */
   readonly slots: Slots;
   /** The bytes at the connection are not those of the body. */
   readonly isEncrypted: boolean;

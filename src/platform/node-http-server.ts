@@ -30,8 +30,9 @@ const CHUNKS = new Slots(16);
  * 1 to 4 MB into memory and gives it in pieces of 128 KB: 64 connections that push take 256 MB instead of 95, and push at two thirds of the rate.
  *
  * node:http is made of Bun.serve, and some of its options are set through that. Routes must not be among them, though the kernel would send
- * their files (`connection-descriptor.ts` lets it): in node:http's mode Bun dispatches a request while a route still answers the one before on the same connection. Answers
- * then change places, and a client that hangs up meanwhile ends the process with a segmentation fault (measured with 1.4.5).
+ * their files (`connection-descriptor.ts` lets it): in node:http's mode Bun dispatches a request while a route still answers the one before
+ * on the same connection. Answers then change places, and a client that hangs up meanwhile ends the process with a segmentation fault
+ * (measured with 1.4.5).
  *
  * @throws whatever the kernel says of the address
  */

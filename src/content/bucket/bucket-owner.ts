@@ -138,6 +138,7 @@ export class BucketOwner implements AsyncDisposable {
       const what = mark === undefined ? `it has no ${this.#key} any more` : `${this.#key} in it names another registry`;
       throw new GantryError("unavailable", `the bucket ${bucket.name} is not the one that was opened: ${what}`);
     }
+    // Whoever asks has not taken it, and is refused at our next look.
     if (mark.holder?.id === holder.id || mark.isAsking === true) return;
     const who = mark.holder?.name ?? "another process";
     throw new GantryError("unavailable", `${who} has taken the bucket ${bucket.name}, with a copy of this root`, {

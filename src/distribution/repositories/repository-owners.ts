@@ -42,7 +42,7 @@ export class RepositoryOwners {
     return owner !== undefined && this.#uploads.isBegunBy(owner, repository) ? owner : user;
   }
 
-  /** Who made a repository, or was the last to begin it. @returns undefined if nobody with a name did. */
+  /** Who made a repository, or began to while nobody else was at it. @returns undefined if nobody with a name did. */
   ownerOf(repository: string): string | undefined {
     return this.#state.db
       .query<{ user: string }, [string]>("SELECT user FROM repository_owners WHERE repository = ?")

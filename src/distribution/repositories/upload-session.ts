@@ -40,7 +40,10 @@ export async function openForWriting(path: string): Promise<FileHandle> {
   }
 }
 
-/** Adds a chunk, and takes its memory; then, if it can, what has come at `place` by then, unless that breaks. On failure the session is as before, but for its hash. */
+/**
+ * Adds a chunk, and takes its memory; then, if it can, what has come at `place` by then, unless that breaks. On failure the session is as
+ * before, but for its hash.
+ */
 export async function writeAndHash(
   session: UploadSession,
   file: FileHandle,
