@@ -11,10 +11,13 @@ const F_DUPFD_CLOEXEC = 1030;
 /** After so many descriptors that are no connections none is looked for: files of uploads can stand in a row. */
 const HOLES_MAX = 1024;
 
-/** One end of a socket as the kernel has it; empty if the descriptor is none. */
+/** Where the kernel writes an end: thousands are asked for in a row. */
+const address = new Uint8Array(ADDRESS_BYTES);
+const length = new Uint32Array(1);
+
+/** One end of a socket as the kernel has it, until the next one is asked for; empty if the descriptor is none. */
 function endOf(call: number, fd: number): Uint8Array {
-  const address = new Uint8Array(ADDRESS_BYTES);
-  const length = new Uint32Array([ADDRESS_BYTES]);
+  length[0] = ADDRESS_BYTES;
   return syscall(call, fd, address, length) === 0 ? address.subarray(0, length[0]) : new Uint8Array();
 }
 
