@@ -1,5 +1,7 @@
 import type { EngineApi } from "../../api/engine-api.ts";
 import type { ServeRegistryRequest } from "../../api/registry.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { isDaemonGone } from "../across-restarts.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import { connectToOwner } from "../registry/connect-to-owner.ts";
@@ -62,6 +64,10 @@ async function askDaemon(
   try {
     for await (const notice of await api.serveRegistry(request, { signal })) tell(notice);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (signal.aborted) return;
+    if (!isDaemonGone(error)) throw error;
+    throw new GantryError("unavailable", "the registry serves no more: the daemon that served it has ended", {
+      hint: "the same command serves it again",
+    });
   }
 }
