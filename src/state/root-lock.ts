@@ -7,6 +7,7 @@ import { SYS, syscall } from "../platform/libc.ts";
 
 // Without it a monitor that outlives the daemon would keep the folder.
 const O_CLOEXEC = 0o2000000;
+const LOCK = "lock";
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -19,6 +20,11 @@ export function isRootLocked(root: string): boolean {
     if (isGantryError(error, "conflict")) return true;
     throw error;
   }
+}
+
+/** Who has a root that is locked, for people: `process 123`. */
+export function rootOwner(root: string): string {
+  return ownerIn(join(root, LOCK));
 }
 
 /**
@@ -41,15 +47,14 @@ export function lockStateFolder(state: string): Disposable {
 }
 
 function lockFolder(folder: string, hint: string): Disposable {
-  const path = join(folder, "lock");
+  const path = join(folder, LOCK);
   const fd = openLock(folder, path);
   const result = syscall(SYS.flock, fd, LOCK_EX | LOCK_NB);
   if (result < 0) {
-    const owner = readFileSync(path, "utf8").trim();
+    const owner = ownerIn(path);
     closeSync(fd);
     if (result !== -ERRNO.EWOULDBLOCK) throw new GantryError("unavailable", `cannot lock ${path}`);
-    const who = /^\d+$/.test(owner) ? `process ${owner}` : "another process";
-    throw new GantryError("conflict", `${folder} is in use by ${who}`, { hint });
+    throw new GantryError("conflict", `${folder} is in use by ${owner}`, { hint });
   }
   writeOwner(fd);
   let isHeld = true;
@@ -59,6 +64,11 @@ function lockFolder(folder: string, hint: string): Disposable {
       isHeld = false;
     },
   };
+}
+
+function ownerIn(path: string): string {
+  const owner = readFileSync(path, "utf8").trim();
+  return /^\d+$/.test(owner) ? `process ${owner}` : "another process";
 }
 
 function openLock(folder: string, path: string): number {

@@ -19,13 +19,14 @@ export async function connectToOwner(context: CommandContext, root: string | und
     if (placeOf(root) === placeOf(daemonRoot)) return api;
   } catch (cause) {
     if (!isGantryError(cause, "unavailable")) throw cause;
-    throw inUse(root, cause.message);
+    throw await inUse(root, cause.message);
   }
-  throw inUse(root, `the daemon's root is ${daemonRoot}`);
+  throw await inUse(root, `the daemon's root is ${daemonRoot}`);
 }
 
-function inUse(root: string, noOwner: string): GantryError {
-  return new GantryError("conflict", `${root} is in use by another process, and ${noOwner}`, {
+async function inUse(root: string, noOwner: string): Promise<GantryError> {
+  const { rootOwner } = await import("../../daemon/root-owner.ts");
+  return new GantryError("conflict", `${root} is in use by ${rootOwner(root)}, and ${noOwner}`, {
     hint: "a registry that is served looks after its root by itself; for anything else end it first",
   });
 }

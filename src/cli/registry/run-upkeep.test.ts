@@ -171,7 +171,7 @@ describe("upkeep of a root that is in use", () => {
       const status = await commandLine(["registry", words, "--root", root], terminal, { selfCommand });
       expect([status, existsSync(state)]).toEqual([1, false]);
     }
-    const sentence = `${root} is in use by another process, and no daemon answers at ${state}/gantry.sock`;
+    const sentence = `${root} is in use by process ${process.pid}, and no daemon answers at ${state}/gantry.sock`;
     expect(terminal.printed.stderr.split(sentence)).toHaveLength(3);
   });
 
@@ -183,6 +183,8 @@ describe("upkeep of a root that is in use", () => {
     rmSync(link);
     const other = await ask("/somewhere/else");
     expect(other).toMatchObject({ status: 1, tasks: [] });
-    expect(other.stderr).toContain(`${root} is in use by another process, and the daemon's root is /somewhere/else`);
+    expect(other.stderr).toContain(
+      `${root} is in use by process ${process.pid}, and the daemon's root is /somewhere/else`,
+    );
   });
 });
