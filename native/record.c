@@ -77,7 +77,7 @@ void record_abandon(void)
 	unlink(temporary);
 }
 
-/* Appears as a whole or not at all; safe against a killed process, not against a power cut (DESIGN 11). */
+/* Appears as a whole or not at all; safe against a killed process, not against a power cut. */
 bool write_record(const char *path, const struct ending *ending)
 {
 	char text[RECORD], quoted[2 * sizeof ending->failure.text + 1];

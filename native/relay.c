@@ -1,4 +1,4 @@
-/* A relay holds a container's published ports and forwards what reaches them; it outlives the daemon (DESIGN 18).
+/* A relay holds a container's published ports and forwards what reaches them; it outlives the daemon.
  *
  *     gantry-helper relay --id ID (tcp|udp) LISTEN-ADDRESS PORT TARGET-ADDRESS PORT …
  *

@@ -7,8 +7,8 @@ import { DigestLock } from "./digest-lock.ts";
 import type { StoredBlob } from "./ingest.ts";
 
 /**
- * The rows that say which blobs there are, in step with the bytes. Storing: bytes, then the row; removing: the row, committed, then the bytes
- * (DESIGN 10). Both are done under the digest's lock: whoever comes second sees what the first one left.
+ * The rows that say which blobs there are, in step with the bytes. Storing: bytes, then the row; removing: the row, committed, then the
+ * bytes. Both are done under the digest's lock: whoever comes second sees what the first one left.
  */
 export class BlobRecords {
   readonly #state: State;

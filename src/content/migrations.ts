@@ -1,6 +1,6 @@
 import type { Migration } from "../state/migration.ts";
 
-/** What the content store keeps in the database. Edges of the reference graph are rows, not counters (DESIGN 10). */
+/** What the content store keeps in the database. Edges of the reference graph are rows, not counters. */
 export const CONTENT_MIGRATIONS: readonly Migration[] = [
   {
     number: 100,

@@ -29,7 +29,7 @@ export function ensureBridge(socket: NetlinkSocket, network: NetworkRecord): Lin
     // With a hardware address of its own, the bridge does not take over that of whichever port has the lowest.
     socket.perform([createBridge(name, { mac: macOf(network.gateway) })]);
   }
-  // IPv4 alone: no link-local address, no router solicitations. 127.0.0.1 of the host is routed to containers here (DESIGN 18).
+  // IPv4 alone: no link-local address, no router solicitations. 127.0.0.1 of the host is routed to containers here.
   setNetworkParameter(`ipv6/conf/${name}/disable_ipv6`, "1");
   setNetworkParameter(`ipv4/conf/${name}/route_localnet`, "1");
   const link = findLink(socket, { name });

@@ -56,7 +56,7 @@ export function publishedElements(endpoints: readonly PublishedEndpoint[]): read
 }
 
 /**
- * Everything that the kernel is to do with packets of our networks (DESIGN 16, 18): the whole table of one daemon.
+ * Everything that the kernel is to do with packets of our networks: the whole table of one daemon.
  *
  * - `raw`: a container must not reach 127/8 of the host, although `route_localnet` lets its bridge route there.
  * - `publish`: destinations of this machine are rewritten where a port is published. From outside 127/8 never is.

@@ -22,7 +22,7 @@ function foreignRules(options: ForeignFirewallOptions): Rule[] {
 }
 
 /**
- * Makes dockerd's firewall let our packets pass (DESIGN 16): an *accept* in our table does not help where another table drops,
+ * Makes dockerd's firewall let our packets pass: an *accept* in our table does not help where another table drops,
  * and dockerd sets the policy of `FORWARD` to drop. It keeps the chain `DOCKER-USER` for rules of others, which may not be
  * there yet when we start, and is emptied by nobody. Idempotent: looks first, and writes only what is missing.
  *

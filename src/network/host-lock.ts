@@ -11,7 +11,7 @@ const RETRY_MS = 10;
 const ATTEMPTS = 3000;
 
 /**
- * Runs `action` while no other gantry on this host does the same (DESIGN 9: choosing a subnet takes a host-wide lock).
+ * Runs `action` while no other gantry on this host does the same (choosing a subnet takes a host-wide lock).
  * The lock ends with the process at the latest.
  *
  * @throws `unavailable` when another held it all the time that was waited.

@@ -4,7 +4,7 @@ import { GantryError } from "../errors/gantry-error.ts";
 /** Hex digits of a container's id that fit into the name of an interface. */
 const ID_DIGITS = 5;
 
-/** What the names on this host of one daemon's things begin with; any number of daemons live on one host (DESIGN 9). */
+/** What the names on this host of one daemon's things begin with; any number of daemons live on one host. */
 export interface HostNames {
   readonly rootHash: string;
   /** The nftables table, and the comment on our rules in others' tables. */

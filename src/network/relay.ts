@@ -9,7 +9,7 @@ import { EVERY_ADDRESS } from "./firewall-rules.ts";
 
 /**
  * Starts a relay: a native process that outlives the daemon, listens on a host's address and passes connections on to a
- * container (DESIGN 18). Its command line is the helper's name followed by `args`.
+ * container. Its command line is the helper's name followed by `args`.
  *
  * Resolves with its process id once it listens; rejects with `conflict` if the address is in use, with `unsupported` if it
  * does not know the protocol.

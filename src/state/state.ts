@@ -17,7 +17,7 @@ export interface OpenStateOptions {
 
 const BUSY_TIMEOUT_MS = 10_000;
 
-/** The database that is the truth about a root (DESIGN 10), and the log of what happened. */
+/** The database that is the truth about a root, and the log of what happened. */
 export class State implements Disposable {
   readonly db: Database;
   readonly events: EventLog;

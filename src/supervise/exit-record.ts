@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { StepFailure } from "../runtime/plan/explain-failure.ts";
 
-/** How a container or an exec ended: the truth about it, safe against killed processes (DESIGN 11). */
+/** How a container or an exec ended: the truth about it, safe against killed processes. */
 export interface ExitRecord {
   /** 0–255; 128 + n when ended by signal n. */
   readonly exitCode: number;

@@ -4,7 +4,7 @@ import type { StepFailure } from "../runtime/plan/explain-failure.ts";
 /**
  * The monitor's protocol (native/client.c has the other side): frames of `u32 length, u16 type, u16 tag` and the bytes,
  * little-endian. It only ever grows: a type is never used anew, fields are added at the end, what is not known is skipped,
- * so that today's daemon can talk to a monitor that an older one started (DESIGN 7).
+ * so that today's daemon can talk to a monitor that an older one started.
  */
 export const PROTOCOL_VERSION = 1;
 

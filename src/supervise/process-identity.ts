@@ -2,7 +2,7 @@ import { closeSync, readFileSync } from "node:fs";
 import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
 
-/** What tells a process from every other one that ever has its pid (DESIGN 12). */
+/** What tells a process from every other one that ever has its pid. */
 export interface ProcessIdentity {
   readonly bootId: string;
   readonly pid: number;

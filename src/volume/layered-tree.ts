@@ -25,7 +25,7 @@ const MAX_SYMLINKS = 40;
  * Documentation/filesystems/overlayfs.rst), without mounting anything.
  *
  * The daemon needs a few files of an image before its container has a mount namespace: /etc/passwd for `--user`, and what
- * fills a new volume. A mount on the host would outlive a killed daemon (DESIGN 6), so the layers are walked instead, one
+ * fills a new volume. A mount on the host would outlive a killed daemon, so the layers are walked instead, one
  * component at a time, with symbolic links resolved inside the tree: a link cannot lead out. Only for layers that nobody
  * writes at the moment: image layers, and the upper folder of a container that does not run.
  */

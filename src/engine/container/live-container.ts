@@ -101,7 +101,7 @@ export class LiveContainer {
 
   /**
    * Resolves when every attached client has had the end of the output, so that the end of a stream comes before the answer
-   * to a wait (DESIGN 8); after two seconds at most.
+   * to a wait; after two seconds at most.
    */
   async outputDelivered(): Promise<void> {
     if (this.#sessions.size === 0) return;

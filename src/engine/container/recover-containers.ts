@@ -17,7 +17,7 @@ const LOST_WITH_THE_HOST = 255;
 
 /**
  * Takes up what a daemon before this one left: what still runs is watched again, what has ended is recorded, and what is
- * listed on the host under our names but not known is removed (DESIGN 6).
+ * listed on the host under our names but not known is removed.
  */
 export async function recoverContainers(context: EngineContext): Promise<void> {
   const { parts } = context;
