@@ -20,6 +20,30 @@ test.each(["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])("every file that 
   expect(missingFiles("`no/such.ts`, `layers.ts`", paths)).toEqual(["no/such.ts"]);
 });
 
+/** Names in rows of a table, `like_this`, that none of the files of their row holds. */
+function missingNames(rows: readonly string[], files: ReadonlyMap<string, string>): readonly string[] {
+  return rows.flatMap((row) => {
+    const words = [...row.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
+    const texts = [...files].filter(([path]) => words.some((word) => `/${path}`.endsWith(`/${word}`)));
+    const names = words.filter((word) => /^[A-Za-z_]+$/.test(word));
+    return names.filter((name) => !texts.some(([, text]) => new RegExp(`\\b${name}\\b`).test(text)));
+  });
+}
+
+test("what ARCHITECTURE.md says that a rule is decided by is in the file that it names", () => {
+  const files = new Map(
+    readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => [name, readFileSync(join(root, "src", name), "utf8")]),
+  );
+  const document = readFileSync(join(root, "ARCHITECTURE.md"), "utf8");
+  const [, table = ""] = /^### Where its rules are$(.*?)^## /ms.exec(document) ?? [];
+  const rows = table.split("\n").filter((line) => line.startsWith("| "));
+  expect(rows.length).toBeGreaterThan(10);
+  expect(missingNames(rows, files)).toEqual([]);
+  expect(missingNames(["| a rule | `state/root-lock.ts` (`lockRoot`, `gone`) |"], files)).toEqual(["gone"]);
+});
+
 test("ARCHITECTURE.md shows the layers as layers.json has them", () => {
   const document = readFileSync(join(root, "ARCHITECTURE.md"), "utf8");
   const layers = JSON.parse(readFileSync(join(root, "layers.json"), "utf8"));
