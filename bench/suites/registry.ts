@@ -63,7 +63,7 @@ async function measure(scenario: Scenario, peers: readonly RegistryPeer[]): Prom
       if (round === -1) await scenario.prepare?.(peer.host, blobs);
       const one = await sample(scenario, peer, blobs);
       if (round >= 0) of.push(one);
-      if (scenario.isInMemory === true) peer.dropBytes();
+      if (scenario.dropsBytes === true) peer.dropBytes();
     }
   }
   const medians = (pick: (one: Sample) => number): Readonly<Record<string, number>> =>
