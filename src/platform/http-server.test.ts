@@ -242,6 +242,37 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
       await server.close();
     });
 
+    test("sends files as they are to who takes them slowly, many at once: their memory is given back meanwhile", async () => {
+      const sizes = [1000, 100_000, 524_288, 700_000, 1_048_575, 5_000_000];
+      const files = sizes.map((sizeBytes) => ({
+        path: join(folder, `of-${sizeBytes}`),
+        bytes: randomBytes(sizeBytes),
+      }));
+      for (const { path, bytes } of files) writeFileSync(path, bytes);
+      const handle: HttpServerOptions["handle"] = async ({ url }) => {
+        const { path = "", bytes } = files[Number(new URL(url).pathname.slice(1))] ?? {};
+        const length = bytes?.byteLength ?? 0;
+        return new Response(fileBody(path, 0, length), { headers: { "content-length": String(length) } });
+      };
+      const { server, socket } = await begin(handle);
+      socket.destroy();
+      const take = async (index: number, pauseMs: number): Promise<void> => {
+        const own = kind === "plain" ? connectTcp(server.port, "127.0.0.1") : await open(server);
+        own.write(`GET /${index} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+        await pause(20 * pauseMs);
+        const pieces: Buffer[] = [];
+        for await (const piece of own) {
+          pieces.push(piece as Buffer);
+          if (pauseMs > 0) await pause(pauseMs);
+        }
+        const whole = Buffer.concat(pieces);
+        const body = whole.subarray(whole.indexOf("\r\n\r\n") + 4);
+        expect(body.equals(files[index]?.bytes ?? Buffer.alloc(0))).toBe(true);
+      };
+      await Promise.all(sizes.flatMap((_, index) => [0, 0, 1, 2, 5].map((pauseMs) => take(index, pauseMs))));
+      await server.close();
+    });
+
     test("says that a file cannot be read, if that is known before its first byte", async () => {
       const handle = async (): Promise<Response> =>
         new Response(fileBody(join(folder, "none"), 0, 10), { headers: { "content-length": "10" } });

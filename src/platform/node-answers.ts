@@ -7,6 +7,7 @@ import type { HttpPeer, HttpServerOptions } from "./http-server.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { OpenConnections } from "./open-connections.ts";
+import { releaseBytes } from "./release-bytes.ts";
 
 /** A request as node:http has it, and where its answer goes. */
 export interface NodeExchange {
@@ -154,10 +155,12 @@ export class NodeAnswers {
       for (let next = first; next.done !== true; next = await chunks.next()) {
         left -= next.value.byteLength;
         // At once: whoever has the last byte may go on with the next request.
-        if (left <= 0) return await end(next.value, exchange);
-        if (!outgoing.write(next.value)) await once(outgoing, "drain", { signal: gone });
-        // What is held together is let go at the end of a turn.
-        else if (kernel !== undefined) await nextTurn();
+        if (left <= 0) await end(next.value, exchange);
+        else if (!outgoing.write(next.value)) await once(outgoing, "drain", { signal: gone });
+        // What is held together is let go at the end of a turn, and what the kernel does not take is copied.
+        if (span !== undefined) await nextTurn();
+        if (span !== undefined && kernel === undefined) releaseBytes(next.value);
+        if (left <= 0) return;
         gone.throwIfAborted();
       }
     } finally {
