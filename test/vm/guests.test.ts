@@ -116,6 +116,15 @@ describe("a guest", () => {
     expect(stderr).toContain("vm: no end within 1 seconds; its kernel does not answer, its console:\n");
   });
 
+  test("ends itself when its kernel hangs, which is told apart from what its command says", async () => {
+    const [panics, threshold] = ["softlockup_panic", "watchdog_thresh"].map((name) => `/proc/sys/kernel/${name}`);
+    // No kernel hangs because it is asked to; this is what one does that has seen that it does.
+    const { status, stdout, stderr } = await guest([], sh(`cat ${panics} ${threshold}; echo c >/proc/sysrq-trigger`));
+    expect({ status, stdout }).toEqual({ status: 125, stdout: "1\n30\n" });
+    expect(stderr).toContain("Kernel Offset");
+    expect(stderr).toEndWith("vm: the guest did not start or did not end well\n");
+  });
+
   test("leaves nothing, also when a signal ends it", async () => {
     const child = Bun.spawn(
       [join(import.meta.dir, "run.sh"), "--share", work, "--", ...sh('touch "$1/up"; sleep 100', work)],

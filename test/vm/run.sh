@@ -118,6 +118,9 @@ append="console=ttyS0 ${VM_DEBUG:-quiet} panic=-1 tsc=reliable mitigations=off r
 append+=" initcall_blacklist=init_kprobe_trace,load_system_certificate_list rcupdate.rcu_expedited=1"
 # On a busy host the emulated timer is late, which the kernel takes for a broken one: it panics at its start (seen).
 append+=" no_timer_check sysrq_always_enabled"
+# Rarely an emulated kernel hangs for good, each processor busy in it (seen twice, at the start of a program with threads): it
+# ends itself after a minute of that.
+append+=" softlockup_panic=1 watchdog_thresh=30"
 append+=" VM_LSM=$lsm VM_CGROUP=$cgroup VM_INIT=$init"
 if [[ $init == systemd && $cgroup != v2 ]]; then
   append+=" systemd.unified_cgroup_hierarchy=0"
