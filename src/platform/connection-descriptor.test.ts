@@ -11,7 +11,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,6 +41,20 @@ function serveFile(hostname: string): Promise<HttpServer> {
       });
     },
   });
+}
+
+/** A server that looks for the descriptor of each request's connection. */
+async function serveFinding(): Promise<{
+  readonly server: Server;
+  readonly found: readonly (ConnectionDescriptor | undefined)[];
+}> {
+  const found: (ConnectionDescriptor | undefined)[] = [];
+  const server = createServer((incoming, outgoing) => {
+    found.push(ConnectionDescriptor.find(incoming.socket));
+    outgoing.end();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { server, found };
 }
 
 /** All that comes, taken piece by piece with a pause after each. */
@@ -75,12 +89,7 @@ test.each(["127.0.0.1", "::1"])(
 );
 
 test("the descriptor of a connection is found among others, and nothing is sent to who has gone", async () => {
-  const found: (ConnectionDescriptor | undefined)[] = [];
-  const server = createServer((incoming, outgoing) => {
-    found.push(ConnectionDescriptor.find(incoming.socket));
-    outgoing.end();
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const { server, found } = await serveFinding();
   const { port } = server.address() as AddressInfo;
   const sockets = await Promise.all(
     Array.from({ length: 20 }, async () => {
@@ -104,12 +113,7 @@ test("the descriptor of a connection is found among others, and nothing is sent 
 });
 
 test("a client hears of the end once our own descriptor of its connection is closed, and to close it twice closes no other's", async () => {
-  const found: (ConnectionDescriptor | undefined)[] = [];
-  const server = createServer((incoming, outgoing) => {
-    found.push(ConnectionDescriptor.find(incoming.socket));
-    outgoing.end();
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const { server, found } = await serveFinding();
   const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
   socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   await once(socket, "data");

@@ -1,4 +1,4 @@
-import { write } from "node:fs";
+import { write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 
 const writeSome = promisify(write);
@@ -7,5 +7,12 @@ const writeSome = promisify(write);
 export async function writeWhole(fd: number, chunk: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < chunk.byteLength; ) {
     done += (await writeSome(fd, chunk, done, chunk.byteLength - done, position + done)).bytesWritten;
+  }
+}
+
+/** As `writeWhole`, while the thread waits: for one that has nothing else to do. @throws what the file system says */
+export function writeWholeSync(fd: number, chunk: Uint8Array, position: number): void {
+  for (let done = 0; done < chunk.byteLength; ) {
+    done += writeSync(fd, chunk, done, chunk.byteLength - done, position + done);
   }
 }

@@ -1,9 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
-import { writeSync } from "node:fs";
 import { ERRNO } from "../../../platform/errno.ts";
 import { SYS, syscall } from "../../../platform/libc.ts";
 import { releaseBytes } from "../../../platform/release-bytes.ts";
 import { workerPort } from "../../../platform/worker.ts";
+import { writeWholeSync } from "../../../platform/write-whole.ts";
 import type { UploadAnswer, UploadCall } from "./upload-protocol.ts";
 
 /** The entry point of a thread of `UploadThread`. */
@@ -17,13 +17,6 @@ const RECEIVE_BYTES = 256 * 1024;
 let buffer: Uint8Array | undefined;
 
 type Write = Extract<UploadCall, { kind: "write" }>;
-
-/** Writes all of it. @throws what the file system says */
-function writeWhole(fd: number, chunk: Uint8Array, position: number): void {
-  for (let done = 0; done < chunk.byteLength; ) {
-    done += writeSync(fd, chunk, done, chunk.byteLength - done, position + done);
-  }
-}
 
 /** What has come at a connection by now. Empty also at its end, of which whoever reads it otherwise hears. */
 function receive(fd: number, bytesMax: number): Uint8Array {
@@ -57,7 +50,7 @@ function write(task: Write): UploadAnswer {
     for (const part of chunksOf(task)) {
       takenBytes = part.takenBytes;
       hash.update(part.bytes);
-      writeWhole(fd, part.bytes, position);
+      writeWholeSync(fd, part.bytes, position);
       position += part.bytes.byteLength;
     }
     return { call, takenBytes };
