@@ -1,5 +1,6 @@
-import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { writeWholeSync } from "../platform/write-whole.ts";
 
 export interface FileOwner {
   readonly uid: number;
@@ -19,8 +20,7 @@ export function replaceFile(path: string, text: string, owner?: FileOwner): void
   const file = openSync(temporary, "wx", 0o600);
   try {
     fchmodSync(file, 0o600);
-    const bytes = Buffer.from(text, "utf8");
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    writeWholeSync(file, Buffer.from(text, "utf8"));
     // The registry may run as somebody else than who adds a user to it.
     if (owner !== undefined) fchownSync(file, owner.uid, owner.gid);
     fsyncSync(file);

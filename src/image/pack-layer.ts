@@ -6,6 +6,7 @@ import { GantryError } from "../errors/gantry-error.ts";
 import { finishDigest } from "../oci/hash-digest.ts";
 import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
+import { writeWholeSync } from "../platform/write-whole.ts";
 import type { SparseSegment, TarEntryType } from "../tar/tar-header.ts";
 import { encodeTarHeader, type TarEntry, tarDataBytes, tarEnd, tarPadding } from "../tar/tar-writer.ts";
 import {
@@ -22,7 +23,6 @@ import {
   statAt,
 } from "./unpack/directory-calls.ts";
 import { joinPath } from "./unpack/layer-root.ts";
-import { writeAll } from "./unpack/receive-layer.ts";
 import type { PackedLayer, PackTask } from "./unpack/worker-protocol.ts";
 import { getXattr, listXattrs, OPAQUE_XATTR } from "./unpack/xattrs.ts";
 
@@ -214,7 +214,7 @@ export async function packLayerToFile(task: PackTask): Promise<PackedLayer> {
     const keep = (bytes: Uint8Array): void => {
       hash.update(bytes);
       sizeBytes += bytes.length;
-      writeAll(output, bytes);
+      writeWholeSync(output, bytes);
     };
     const tar = packLayer(task.directory, { format: task.format });
     if (task.compression === "none") {

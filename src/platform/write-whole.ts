@@ -10,9 +10,15 @@ export async function writeWhole(fd: number, chunk: Uint8Array, position: number
   }
 }
 
-/** As `writeWhole`, while the thread waits: for one that has nothing else to do. @throws what the file system says */
-export function writeWholeSync(fd: number, chunk: Uint8Array, position: number): void {
+/**
+ * As `writeWhole`, while the thread waits.
+ *
+ * @param position @default where the last write to the descriptor ended
+ * @throws what the file system says
+ */
+export function writeWholeSync(fd: number, chunk: Uint8Array, position?: number): void {
   for (let done = 0; done < chunk.byteLength; ) {
-    done += writeSync(fd, chunk, done, chunk.byteLength - done, position + done);
+    const at = position === undefined ? null : position + done;
+    done += writeSync(fd, chunk, done, chunk.byteLength - done, at);
   }
 }

@@ -1,8 +1,9 @@
-import { closeSync, constants, ftruncateSync, writeSync } from "node:fs";
+import { closeSync, constants, ftruncateSync } from "node:fs";
 import { diskError } from "../../errors/disk-error.ts";
 import type { GantryError } from "../../errors/gantry-error.ts";
 import { ERRNO } from "../../platform/errno.ts";
 import { SYS, syscall } from "../../platform/libc.ts";
+import { writeWholeSync } from "../../platform/write-whole.ts";
 import type { TarEvent, TarHeader, TarTime } from "../../tar/tar-header.ts";
 import type { AppliedLayer } from "./applied-layer.ts";
 import {
@@ -271,9 +272,7 @@ export class LayerApplier implements Disposable {
     const file = this.#file;
     if (file === undefined) return;
     try {
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(file.fd, bytes, done, bytes.length - done, offset + done);
-      }
+      writeWholeSync(file.fd, bytes, offset);
     } catch (cause) {
       throw diskError(`cannot unpack ${JSON.stringify(file.header.path)}`, cause);
     }

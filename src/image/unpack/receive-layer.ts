@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readSync } from "node:fs";
 import { diskError } from "../../errors/disk-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
+import { writeWholeSync } from "../../platform/write-whole.ts";
 import { decompress } from "../decompress.ts";
 import { applyLayer } from "./apply-layer.ts";
 import type { ReceivedLayer, ReceiveTask } from "./worker-protocol.ts";
@@ -23,11 +24,6 @@ export async function* readFilePieces(path: string): AsyncGenerator<Uint8Array, 
   } finally {
     closeSync(fd);
   }
-}
-
-/** Writes all of `bytes` at the end of an open file. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
 }
 
 /** What becomes of a layer's bytes on their way. */
@@ -76,7 +72,7 @@ export async function receiveLayer(
 
 function keep(fd: number, chunk: Uint8Array): void {
   try {
-    writeAll(fd, chunk);
+    writeWholeSync(fd, chunk);
   } catch (cause) {
     throw diskError("cannot keep the layer's bytes", cause);
   }

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { diskError } from "../../errors/disk-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
+import { writeWholeSync } from "../../platform/write-whole.ts";
 import type { TarHeader } from "../../tar/tar-header.ts";
 import { TarReader } from "../../tar/tar-reader.ts";
 import { decompress } from "../decompress.ts";
-import { writeAll } from "./receive-layer.ts";
 import type { ArchiveMember, SplitResult, SplitTask } from "./worker-protocol.ts";
 
 /** An archive of images has a few files for each layer. */
@@ -53,7 +53,7 @@ export async function splitArchive(task: SplitTask, source: AsyncIterable<Uint8A
         } else if (event.kind === "data" && open !== undefined) {
           open.hash.update(event.bytes);
           open.sizeBytes += event.bytes.length;
-          writeAll(open.fd, event.bytes);
+          writeWholeSync(open.fd, event.bytes);
         } else if (event.kind === "entry-end" && open !== undefined) {
           fsyncSync(open.fd);
           closeSync(open.fd);
