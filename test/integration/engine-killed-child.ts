@@ -15,11 +15,12 @@ if (story === "print") {
   setInterval(() => {}, 1000);
 } else {
   writeSync(1, "going\n");
-  for (;;) {
+  // Some end at once, some are still there when the next daemon comes.
+  for (let turn = 0; ; turn++) {
     await Promise.all(
       [true, false].map(async (autoRemove) => {
         const { id } = await fixture.run({
-          command: ["true"],
+          command: ["sleep", `${(turn % 3) * 0.02}`],
           autoRemove,
           mounts: [{ type: "volume", target: "/data", readOnly: false }],
         });
