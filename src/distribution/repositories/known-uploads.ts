@@ -97,7 +97,10 @@ export class KnownUploads {
 
   /** True if a user is uploading to a repository: something of theirs has come, or they began a moment ago. */
   isBegunBy(user: string, repository: RepositoryName): boolean {
-    const hasCome = this.#unfinished.in(repository).some(([, upload]) => upload.user === user);
+    const hasCome = this.#unfinished
+      .in(repository)
+      .values()
+      .some((upload) => upload.user === user && upload.sizeBytes > 0);
     return hasCome || this.#sessions.isUsedBy(user, repository, this.#state.now() - PAUSED_MS);
   }
 

@@ -2,6 +2,7 @@ import type { DigestAlgorithm } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
 import { withoutSync } from "../../state/without-sync.ts";
 import type { RepositoryName } from "./repository-name.ts";
+import { UploadIndex } from "./upload-index.ts";
 
 /** Bytes of which nobody has said yet which blob they are. */
 export interface UnfinishedUpload {
@@ -27,7 +28,7 @@ interface UploadRow {
  */
 export class UnfinishedUploads {
   readonly #state: State;
-  readonly #uploads = new Map<string, UnfinishedUpload>();
+  readonly #uploads = new UploadIndex<UnfinishedUpload>();
   readonly #bytes = new Map<RepositoryName, number>();
 
   /** @param find looks for what a row speaks of; a row of nothing goes. */
@@ -49,9 +50,9 @@ export class UnfinishedUploads {
     return this.#uploads.get(id);
   }
 
-  in(repository: RepositoryName): readonly (readonly [string, UnfinishedUpload])[] {
-    if (!this.#bytes.has(repository)) return [];
-    return [...this.#uploads].filter(([, upload]) => upload.repository === repository);
+  /** Those of one repository, by id; also those that are noted and have no byte yet. Changes with what is noted and forgotten. */
+  in(repository: RepositoryName): ReadonlyMap<string, UnfinishedUpload> {
+    return this.#uploads.in(repository);
   }
 
   repositories(): Iterable<RepositoryName> {
@@ -65,7 +66,7 @@ export class UnfinishedUploads {
 
   /** Notes how far an upload is. The first time before its first byte is written. @throws `exhausted` */
   note(id: string, upload: UnfinishedUpload): void {
-    if (!this.#uploads.has(id)) this.#insertRow(id, upload);
+    if (this.#uploads.get(id) === undefined) this.#insertRow(id, upload);
     this.#set(id, upload);
   }
 
@@ -74,8 +75,7 @@ export class UnfinishedUploads {
    * counts no more, and its row is still there.
    */
   forget(id: string): void {
-    const upload = this.#uploads.get(id);
-    this.#uploads.delete(id);
+    const upload = this.#uploads.delete(id);
     if (upload !== undefined) this.#addBytes(upload.repository, -upload.sizeBytes);
     this.#write(() => this.#deleteRow(id));
   }

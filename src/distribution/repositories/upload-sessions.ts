@@ -1,4 +1,5 @@
 import type { RepositoryName } from "./repository-name.ts";
+import { UploadIndex } from "./upload-index.ts";
 import { isIdle, type UploadSession } from "./upload-session.ts";
 
 /** How many sessions are kept in memory; more are read again from their files. */
@@ -6,7 +7,7 @@ const SESSIONS_IN_MEMORY = 10_000;
 
 /** The sessions of uploads that were begun or gone on with lately, by id. */
 export class UploadSessions {
-  readonly #sessions = new Map<string, UploadSession>();
+  readonly #sessions = new UploadIndex<UploadSession>();
   /** Those that were begun and may have no bytes yet, the oldest first: what is forgotten first. */
   readonly #begun = new Set<string>();
 
@@ -18,8 +19,8 @@ export class UploadSessions {
     return this.#sessions.get(id);
   }
 
-  *repositories(): Generator<RepositoryName> {
-    for (const { repository } of this.#sessions.values()) yield repository;
+  repositories(): Iterable<RepositoryName> {
+    return this.#sessions.repositories();
   }
 
   /** Of many the oldest is forgotten that nobody uses. */
@@ -31,8 +32,7 @@ export class UploadSessions {
   }
 
   forget(id: string): void {
-    this.#sessions.get(id)?.hash?.drop();
-    this.#sessions.delete(id);
+    this.#sessions.delete(id)?.hash?.drop();
     this.#begun.delete(id);
   }
 
@@ -45,13 +45,14 @@ export class UploadSessions {
   /** True if one of a user's in a repository is used so. */
   isUsedBy(user: string, repository: RepositoryName, sinceMs: number): boolean {
     return this.#sessions
+      .in(repository)
       .values()
-      .some((one) => one.repository === repository && one.user === user && this.isUsed(one.id, sinceMs));
+      .some((one) => one.user === user && this.isUsed(one.id, sinceMs));
   }
 
   /** Forgets those that are not used. */
   forgetIdle(sinceMs: number): void {
-    for (const id of this.#sessions.keys()) if (!this.isUsed(id, sinceMs)) this.forget(id);
+    for (const [id] of this.#sessions.entries()) if (!this.isUsed(id, sinceMs)) this.forget(id);
   }
 
   /** Of those without bytes first: of those with bytes all that came has to be read again to hash it. */
