@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { findCircles } from "./import-circles.ts";
 import { findAmbient, findViolations, importsOf, type Layers, type SourceFile } from "./layers.ts";
 
 const root = join(import.meta.dir, "..");
@@ -46,6 +47,22 @@ describe("layers", () => {
       "src/content/bad.ts: src/content may not import src/engine (../engine/engine.ts)",
       "src/content/bad.ts: only src/platform names Bun (bun:sqlite)",
       "src/content/bad.ts: src/content may not import src/cli (../cli/main.ts)",
+    ]);
+  });
+
+  test("no files import each other in a circle", () => {
+    expect(findCircles(sources())).toEqual([]);
+  });
+
+  test("a circle is found and named, also one of types and of what is imported late", () => {
+    const imports = {
+      a: 'import type { B } from "./b.ts";',
+      b: 'await import("../src/c.ts");',
+      c: 'export * from "./a.ts";',
+    };
+    const files = Object.entries({ ...imports, d: 'import "./a.ts";' });
+    expect(findCircles(files.map(([name, text]) => ({ path: `src/${name}.ts`, text })))).toEqual([
+      "src/a.ts → src/b.ts → src/c.ts → src/a.ts",
     ]);
   });
 

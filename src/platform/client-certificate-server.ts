@@ -1,10 +1,11 @@
 import { createServer as createHttpServer, type IncomingMessage } from "node:http";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import type { HttpPeer, ServerTls } from "./http-server.ts";
+import type { HttpPeer } from "./http-peer.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import { NodeAnswers } from "./node-answers.ts";
 import type { NodeHttpServer, NodeHttpServerOptions } from "./node-http-server.ts";
 import { peerAddress } from "./peer-address.ts";
+import type { ServerTls } from "./server-tls.ts";
 
 export interface ClientCertificateServerOptions extends NodeHttpServerOptions {
   readonly tls: ServerTls;

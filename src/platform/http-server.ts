@@ -1,48 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { DescriptorWatch } from "./descriptor-watch.ts";
+import type { HttpServerOptions } from "./http-server-options.ts";
 import { type NodeHttpServer, serveNodeHttp } from "./node-http-server.ts";
 import { OpenConnections } from "./open-connections.ts";
+import type { ServerTls } from "./server-tls.ts";
 import { streamOf } from "./stream-of.ts";
-
-/** What node:tls says of a client's certificate that it has verified. */
-export interface HttpPeerCertificate {
-  readonly subject?: { readonly CN?: string | readonly string[] };
-  readonly subjectaltname?: string;
-}
-
-/** Who is at the other end of a connection. */
-export interface HttpPeer {
-  /** An IP address. */
-  readonly address: string;
-  /** If one was asked for, sent, and verified. */
-  readonly certificate?: HttpPeerCertificate;
-  /** There is no descriptor to spare for its request: it is to ask again. @default false */
-  readonly mustWait?: boolean;
-}
-
-/** What a server shows to its clients, and asks of them. All PEM. */
-export interface ServerTls {
-  readonly cert: string;
-  readonly key: string;
-  /** Clients may send a certificate of this authority. */
-  readonly clientAuthority?: string;
-}
-
-export interface HttpServerOptions {
-  readonly hostname: string;
-  /** 0: one that is free. */
-  readonly port: number;
-  readonly tls?: ServerTls;
-  /** Must not throw. A body whose `Content-Length` it says is sent as it comes; any other is gathered in memory. */
-  readonly handle: (request: Request, peer: HttpPeer) => Promise<Response>;
-  /** The answer if a file cannot be opened that `handle` gave as a body. @default the connection ends */
-  readonly onUnreadable?: (error: unknown) => Response;
-  /** The answer to a request whose target is no path: `CONNECT host:port`, `OPTIONS *`. The connection ends with it. @default 400 */
-  readonly onBadTarget?: () => Response;
-  /** Told when there are few descriptors to spare, with how many the process may have; at most once a minute. */
-  readonly onScarce?: (limit: number) => void;
-}
 
 export interface HttpServer {
   readonly port: number;

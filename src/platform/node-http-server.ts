@@ -1,10 +1,11 @@
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { HttpServerOptions, ServerTls } from "./http-server.ts";
+import type { HttpServerOptions } from "./http-server-options.ts";
 import { readByChunk } from "./incoming-body.ts";
 import { NodeAnswers } from "./node-answers.ts";
 import type { OpenConnections } from "./open-connections.ts";
 import { peerAddress } from "./peer-address.ts";
+import type { ServerTls } from "./server-tls.ts";
 import { Slots } from "./slots.ts";
 
 export interface NodeHttpServerOptions extends HttpServerOptions {

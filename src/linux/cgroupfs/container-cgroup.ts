@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorCode, parseFlatKeyed, readIfThere, writeExisting } from "./cgroup-files.ts";
+import type { CgroupFolder } from "./cgroup-folder.ts";
 import type { CgroupHost } from "./cgroup-host.ts";
 import {
   type CgroupPlace,
@@ -20,12 +21,6 @@ import { isFrozen } from "./is-frozen.ts";
 import { requireFolder } from "./require-folder.ts";
 import { settleThreads } from "./settle-threads.ts";
 import { writeLimits } from "./write-limits.ts";
-
-/** One of a container's folders: its processes have to be put into each. */
-export interface CgroupFolder {
-  readonly version: 1 | 2;
-  readonly path: string;
-}
 
 export interface WaitOptions {
   /** How long to wait for the kernel at most. Default 10 000. */

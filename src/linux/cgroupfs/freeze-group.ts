@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { errorCode, writeExisting } from "./cgroup-files.ts";
-import type { CgroupFolder } from "./container-cgroup.ts";
+import type { CgroupFolder } from "./cgroup-folder.ts";
 import { isFrozen } from "./is-frozen.ts";
 
 interface FreezeOptions {

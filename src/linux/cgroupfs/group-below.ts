@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { readIfThere } from "./cgroup-files.ts";
+import type { CgroupFolder } from "./cgroup-folder.ts";
 import { findUnified } from "./cgroup-host.ts";
-import type { CgroupFolder } from "./container-cgroup.ts";
 import { detectCgroups, locateGroup, parseProcessCgroups } from "./detect-cgroups.ts";
 
 /**

@@ -1,3 +1,4 @@
+export type { CgroupFolder } from "./cgroup-folder.ts";
 export {
   type CgroupHost,
   type CgroupMount,
@@ -6,6 +7,6 @@ export {
 } from "./cgroup-host.ts";
 export type { BlockIoStats, CgroupStats } from "./cgroup-stats.ts";
 export type { CgroupDeviceWrite, CgroupFileWrite, CgroupWrite } from "./cgroup-write.ts";
-export { type CgroupFolder, ContainerCgroup, type WaitOptions } from "./container-cgroup.ts";
+export { ContainerCgroup, type WaitOptions } from "./container-cgroup.ts";
 export { type DetectCgroupsOptions, detectCgroups } from "./detect-cgroups.ts";
 export { groupBelow } from "./group-below.ts";

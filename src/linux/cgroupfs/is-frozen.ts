@@ -1,7 +1,7 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import { describeErrno, ERRNO } from "../../platform/errno.ts";
 import { readRawText } from "../../platform/raw-file.ts";
-import type { CgroupFolder } from "./container-cgroup.ts";
+import type { CgroupFolder } from "./cgroup-folder.ts";
 
 /** Whether all processes of a group are stopped, or will be before they do anything else; false without a freezer there. */
 export function isFrozen({ version, path }: CgroupFolder): boolean {

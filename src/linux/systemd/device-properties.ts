@@ -1,6 +1,6 @@
 import { type DeviceException, type DeviceFilter, normalizeDeviceRules } from "../bpf/device-filter.ts";
 import type { CgroupWrite } from "../cgroupfs/cgroup-write.ts";
-import type { UnitProperty } from "./unit-properties.ts";
+import type { UnitProperty } from "./unit-property.ts";
 
 function filterOf(writes: readonly CgroupWrite[]): DeviceFilter | undefined {
   const program = writes.findLast((write) => "devices" in write);

@@ -1,7 +1,7 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import { DbusConnection, DbusError } from "../dbus/dbus-connection.ts";
 import type { DbusValue, Variant } from "../dbus/dbus-value.ts";
-import type { UnitProperty } from "./unit-properties.ts";
+import type { UnitProperty } from "./unit-property.ts";
 
 const SYSTEMD = "org.freedesktop.systemd1";
 const MANAGER = { destination: SYSTEMD, path: "/org/freedesktop/systemd1", interface: `${SYSTEMD}.Manager` };

@@ -1,7 +1,7 @@
 import { GantryError } from "../../errors/gantry-error.ts";
 import type { Variant } from "../dbus/dbus-value.ts";
 import { parseGvariant } from "./parse-gvariant.ts";
-import type { UnitProperty } from "./unit-properties.ts";
+import type { UnitProperty } from "./unit-property.ts";
 
 const PREFIX = "org.systemd.property.";
 const MICROSECONDS = 1_000_000;

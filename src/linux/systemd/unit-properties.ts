@@ -2,9 +2,7 @@ import type { CgroupFileWrite, CgroupWrite } from "../cgroupfs/cgroup-write.ts";
 import type { Variant } from "../dbus/dbus-value.ts";
 import { deviceProperties } from "./device-properties.ts";
 import { bitsOfList } from "./list-bits.ts";
-
-/** A property of a unit, as systemd's D-Bus interface takes it. */
-export type UnitProperty = readonly [name: string, value: Variant];
+import type { UnitProperty } from "./unit-property.ts";
 
 /** systemd's "no limit". */
 const INFINITY = 2n ** 64n - 1n;

@@ -1,4 +1,5 @@
-import type { CgroupFolder, ContainerCgroup } from "../../linux/cgroupfs/container-cgroup.ts";
+import type { CgroupFolder } from "../../linux/cgroupfs/cgroup-folder.ts";
+import type { ContainerCgroup } from "../../linux/cgroupfs/container-cgroup.ts";
 import type { Resources } from "../../oci/runtime-spec.ts";
 
 export interface CreateCgroupOptions {

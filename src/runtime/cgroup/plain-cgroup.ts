@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { type CgroupFolder, ContainerCgroup } from "../../linux/cgroupfs/container-cgroup.ts";
+import type { CgroupFolder } from "../../linux/cgroupfs/cgroup-folder.ts";
+import { ContainerCgroup } from "../../linux/cgroupfs/container-cgroup.ts";
 import { delegateGroup } from "../../linux/cgroupfs/delegate-group.ts";
 import type { CgroupHost, CgroupWrite } from "../../linux/cgroupfs/index.ts";
 import { removeMarked, unmark } from "../../linux/cgroupfs/made-mark.ts";

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { type CgroupFolder, ContainerCgroup } from "../../linux/cgroupfs/container-cgroup.ts";
+import type { CgroupFolder } from "../../linux/cgroupfs/cgroup-folder.ts";
+import { ContainerCgroup } from "../../linux/cgroupfs/container-cgroup.ts";
 import type { CgroupHost, CgroupWrite } from "../../linux/cgroupfs/index.ts";
 import { removeMarked, unmark } from "../../linux/cgroupfs/made-mark.ts";
 import { SystemdManager, type SystemdSocket } from "../../linux/systemd/systemd-manager.ts";
 import { parseUnitAddress, type UnitAddress } from "../../linux/systemd/unit-address.ts";
-import { planUnit, type UnitProperty } from "../../linux/systemd/unit-properties.ts";
+import { planUnit } from "../../linux/systemd/unit-properties.ts";
+import type { UnitProperty } from "../../linux/systemd/unit-property.ts";
 import type { Resources } from "../../oci/runtime-spec.ts";
 import type { Cgroup, CreateCgroupOptions, UpdateCgroupOptions } from "./cgroup.ts";
 import { delegate, planFor, requireMemoryAbove, requireUnused, writeAgain } from "./plain-cgroup.ts";

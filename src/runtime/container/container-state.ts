@@ -1,5 +1,5 @@
 import { GantryError } from "../../errors/gantry-error.ts";
-import type { CgroupFolder } from "../../linux/cgroupfs/container-cgroup.ts";
+import type { CgroupFolder } from "../../linux/cgroupfs/cgroup-folder.ts";
 import type { Hook, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { describeErrno, ERRNO } from "../../platform/errno.ts";
 import { readBootId, readStartTime } from "../../platform/process-identity.ts";
