@@ -1,7 +1,7 @@
-import { createServer as createHttpServer, type IncomingMessage } from "node:http";
+import { createServer as createHttpServer } from "node:http";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { readHandedBody } from "./handed-body.ts";
 import type { HttpPeer } from "./http-peer.ts";
-import type { IncomingBody } from "./incoming-body.ts";
 import { NodeAnswers } from "./node-answers.ts";
 import type { NodeHttpServer, NodeHttpServerOptions } from "./node-http-server.ts";
 import { peerAddress } from "./peer-address.ts";
@@ -22,7 +22,7 @@ export async function serveWithClientCertificates(options: ClientCertificateServ
   const answers = new NodeAnswers(options);
   const http = createHttpServer((incoming, outgoing) => {
     const peer = { ...peerOf(incoming.socket as TLSSocket), mustWait: options.mustWait() };
-    void answers.answer({ scheme: "https", incoming, outgoing, body: readSlowly(incoming), peer });
+    void answers.answer({ scheme: "https", incoming, outgoing, body: readHandedBody(incoming), peer });
   });
   answers.prepare(http);
   const server = createTlsServer({
@@ -70,42 +70,4 @@ function secureContext({ cert, key, clientAuthority }: ServerTls): {
 function peerOf(socket: TLSSocket): HttpPeer {
   const address = peerAddress(socket);
   return socket.authorized ? { address, certificate: socket.getPeerCertificate() } : { address };
-}
-
-/** The most of a body that waits for its reader. */
-const UNREAD_BYTES_MAX = 256 * 1024;
-
-/** A body as it comes, no faster than it is read. Bun's node:http does not hold back a connection that it is handed: measured. */
-function readSlowly(incoming: IncomingMessage): IncomingBody {
-  const { socket } = incoming;
-  const hold = (): void => void (incoming.readableLength >= UNREAD_BYTES_MAX && socket.pause());
-  const release = (): void => {
-    socket.off("data", hold);
-    socket.resume();
-  };
-  // After the parser's own listener: it counts what that one has just given.
-  socket.on("data", hold);
-  incoming.once("end", release).once("close", release);
-  const chunks: AsyncIterator<Uint8Array> = incoming[Symbol.asyncIterator]();
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (incoming.readableLength < UNREAD_BYTES_MAX) socket.resume();
-        if (done === true) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: () => void discard(),
-    },
-    { highWaterMark: 0 },
-  );
-  const drain = (): void => {
-    while (incoming.read() !== null);
-  };
-  const discard = async (): Promise<void> => {
-    release();
-    incoming.on("readable", drain);
-    drain();
-  };
-  return { stream, whole: new Promise((resolve) => incoming.once("end", resolve)), isBypassed: false, discard };
 }

@@ -9,8 +9,9 @@ import { connect, type TLSSocket } from "node:tls";
 import { canMakeCertificates, makeAuthority } from "../../test/support/certificates.ts";
 import { serveWithClientCertificates } from "./client-certificate-server.ts";
 import { fileBody } from "./file-body.ts";
-import { type HttpServer, madeBody, serveHttp } from "./http-server.ts";
+import { type HttpServer, serveHttp } from "./http-server.ts";
 import type { HttpServerOptions } from "./http-server-options.ts";
+import { madeBody } from "./made-body.ts";
 import { OpenConnections } from "./open-connections.ts";
 import type { ServerTls } from "./server-tls.ts";
 

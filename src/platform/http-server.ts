@@ -5,7 +5,6 @@ import type { HttpServerOptions } from "./http-server-options.ts";
 import { type NodeHttpServer, serveNodeHttp } from "./node-http-server.ts";
 import { OpenConnections } from "./open-connections.ts";
 import type { ServerTls } from "./server-tls.ts";
-import { streamOf } from "./stream-of.ts";
 
 export interface HttpServer {
   readonly port: number;
@@ -73,18 +72,4 @@ async function requireFree({ hostname, port }: HttpServerOptions): Promise<void>
   await listening;
   probe.close();
   await once(probe, "close");
-}
-
-/**
- * Bytes that are made while they are sent, as the body of a response. If that fails the connection ends, so that no client takes what it has
- * for the whole; the reason is told to `onFailure` alone, since Bun would print its stack.
- */
-export function madeBody(
-  chunks: AsyncGenerator<Uint8Array, unknown, undefined>,
-  onFailure: (failure: unknown) => void,
-): ReadableStream<Uint8Array> {
-  return streamOf(chunks, (failure) => {
-    onFailure(failure);
-    return undefined;
-  });
 }
