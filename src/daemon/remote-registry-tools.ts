@@ -1,3 +1,5 @@
+import type { CallOptions, EngineApi } from "../api/engine-api.ts";
+import type { LoginResponse, RegistryAuth } from "../api/image.ts";
 import {
   type CopiedImage,
   type CopyImageOptions,
@@ -9,9 +11,10 @@ import type { RegistryConnections } from "../distribution/client/registry-connec
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Descriptor } from "../oci/image.ts";
 import { DEFAULT_REGISTRY, DEFAULT_TAG, familiarReference, parseReference, type Reference } from "../oci/reference.ts";
+import { DEFAULT_REGISTRY_SERVER, registryOfServer } from "../oci/registry-server.ts";
 import { openRegistryConnections } from "./open-registry-connections.ts";
 import { keepOffProxies } from "./proxies.ts";
-import { userCredentials } from "./user-credentials.ts";
+import { toCredentials, userCredentials } from "./user-credentials.ts";
 
 export type { CopyProgress };
 
@@ -36,10 +39,10 @@ export interface CopiedName extends CopiedImage {
 const REQUESTS_AT_ONCE = 5;
 
 /**
- * What `gantry image copy`, `image ls-remote` and `image rm-remote` work with: registries as the daemon has them, and the user's own credentials. No
- * daemon is asked, no right of root needed, and nothing kept.
+ * What `gantry image copy`, `image ls-remote`, `image rm-remote` and, where no daemon is, `login` work with: registries as the daemon has
+ * them, and the user's own credentials. No daemon is asked, no right of root needed, and nothing kept.
  */
-export class RemoteRegistryTools {
+export class RemoteRegistryTools implements Pick<EngineApi, "logIn"> {
   readonly #registries: RegistryConnections;
 
   constructor(environment: Readonly<Record<string, string | undefined>>) {
@@ -111,6 +114,17 @@ export class RemoteRegistryTools {
     const { client, reference: at } = await this.#registries.target(wanted);
     await client.deleteManifest(at);
     return familiarReference(wanted);
+  }
+
+  /**
+   * Finds out if a registry takes credentials, as the daemon does for `POST /auth`.
+   *
+   * @throws `permission-denied` if it does not; `unavailable`
+   */
+  async logIn(auth: RegistryAuth, options: CallOptions = {}): Promise<LoginResponse> {
+    const host = registryOfServer(auth.serveraddress || DEFAULT_REGISTRY_SERVER);
+    const { identityToken = "" } = await this.#registries.logIn({ host, credentials: toCredentials(auth) }, options);
+    return { Status: "Login Succeeded", IdentityToken: identityToken };
   }
 
   #parse(name: string): Reference {

@@ -9,7 +9,13 @@ const DAEMON_AUTH_PATH = "/etc/gantry/auth.json";
 type FindCredentials = (reference: Reference) => Promise<RegistryCredentials | undefined>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
-function toCredentials({ registrytoken, identitytoken, username, password = "" }: RegistryAuth): RegistryCredentials {
+/** What is kept, as a registry's client takes it; of several kinds of credentials the more special one. */
+export function toCredentials({
+  registrytoken,
+  identitytoken,
+  username,
+  password = "",
+}: RegistryAuth): RegistryCredentials {
   if (registrytoken) return { kind: "registry-token", token: registrytoken };
   if (identitytoken) return { kind: "identity-token", token: identitytoken };
   return { kind: "password", username: username ?? "", password };

@@ -1,12 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../support/command.ts";
-import { daemonSkipReason, TestDaemon } from "../support/daemon.ts";
+import { checkoutProgram, daemonSkipReason, TestDaemon } from "../support/daemon.ts";
+import { asOtherUser, otherUserSkipReason } from "../support/other-user.ts";
 import { registrySkipReason, startRegistry, type TestRegistry } from "../support/registry.ts";
 import { busyboxSkipReason, pushSeed, seedBusybox } from "../support/seed-images.ts";
 
-const skip = daemonSkipReason(["openssl"]) ?? registrySkipReason() ?? busyboxSkipReason();
+/** Of an account without rights. */
+const USER_ID = 65_534;
+const skip =
+  daemonSkipReason(["openssl"]) ?? registrySkipReason() ?? busyboxSkipReason() ?? otherUserSkipReason(USER_ID);
 if (skip !== undefined) console.log(`skipped: ${skip}`);
 
 describe.skipIf(skip !== undefined)("between registries", () => {
@@ -118,6 +122,32 @@ describe.skipIf(skip !== undefined)("between registries", () => {
     const refused = await nobody.gantry(["image", "rm-remote", `${secured.host}/copies/app:1`], stranger);
     expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("unauthorized")]);
     expect((await gantry("image", "ls-remote", "-q", `${secured.host}/copies/app:1`)).stdout).toBe("1\n");
+  });
+
+  test("login, by a user without rights: no daemon is there, and none is started", async () => {
+    await using anybody = new TestDaemon({}, [...asOtherUser(USER_ID), ...checkoutProgram]);
+    const environment = { HOME: anybody.directory };
+    chownSync(anybody.directory, USER_ID, USER_ID);
+    const login = ["login", "-u", "ann", "--password-stdin", secured.host];
+    expect(await anybody.gantry(login, { environment, input: "wrong\n" })).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `gantry: cannot log in to ${secured.host}: unauthorized: authentication required\n`,
+    });
+    expect(await anybody.gantry(login, { environment, input: "secret\n" })).toMatchObject({
+      status: 0,
+      stdout: "Login Succeeded\n",
+    });
+    const listed = await anybody.gantry(["image", "ls-remote", "-q", `${secured.host}/copies/app:1`], { environment });
+    expect(listed).toMatchObject({ status: 0, stdout: "1\n" });
+    const elsewhere = ["--host", `unix://${anybody.directory}/elsewhere.sock`, ...login];
+    const named = await anybody.gantry(elsewhere, { environment, input: "secret\n" });
+    expect([named.status, named.stdout, named.stderr]).toEqual([
+      1,
+      "",
+      expect.stringContaining("cannot connect to the daemon at unix://"),
+    ]);
+    expect([anybody.root, anybody.state].filter((path) => existsSync(path))).toEqual([]);
   });
 
   test("search, by gantry and by docker: of a registry without a search the catalogue, and it says so", async () => {

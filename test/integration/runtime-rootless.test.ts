@@ -4,9 +4,9 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, s
 import { join } from "node:path";
 import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import type { IdMapping } from "../../src/oci/runtime-spec.ts";
+import { otherUserSkipReason } from "../support/other-user.ts";
 import { RUNTIMES, RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
 
-const ROOT = join(import.meta.dir, "../..");
 const UID = 54_321;
 const NAME = "gantry-rootless";
 const OWN: IdMapping = { containerID: 0, hostID: UID, size: 1 };
@@ -25,15 +25,7 @@ function asUser(command: readonly string[]): string[] {
   return ["unshare", "--mount", "--propagation", "private", "sh", "-c", AS_USER, "sh", ...command];
 }
 
-function skipReason(): string | undefined {
-  const reason = runtimeSkipReason();
-  if (reason !== undefined) return reason;
-  for (const path of [process.execPath, join(ROOT, "src/cli/main.ts")])
-    if (spawnSync("setpriv", ["--reuid", `${UID}`, "--clear-groups", "test", "-r", path]).status !== 0)
-      return "needs a checkout that others may read";
-  return undefined;
-}
-const skip = skipReason();
+const skip = runtimeSkipReason() ?? otherUserSkipReason(UID);
 const hasTools = Bun.which("newuidmap") !== null && statSync("/etc/subuid", { throwIfNoEntry: false }) !== undefined;
 
 /** A bundle that belongs to the account. */

@@ -99,15 +99,25 @@ export async function* frames(
   for (const [stream, text] of list) yield { stream, bytes: Buffer.from(text) };
 }
 
+export interface RunMainOptions extends FakeTerminalOptions {
+  /** The daemon, or why there is none. @default one of whom nothing may be asked */
+  readonly api?: EngineApi | Error;
+  readonly terminal?: FakeTerminal;
+}
+
 /** Carries out a command line in memory. */
 export async function runMain(
   argv: readonly string[],
-  options: FakeTerminalOptions & { readonly api?: EngineApi; readonly terminal?: FakeTerminal } = {},
+  options: RunMainOptions = {},
 ): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
   const terminal = options.terminal ?? fakeTerminal(options);
   const status = await commandLine(argv, terminal, {
     selfCommand: () => ["gantry"],
-    connect: async () => options.api ?? fakeApi({}),
+    async connect() {
+      const { api = fakeApi({}) } = options;
+      if (api instanceof Error) throw api;
+      return api;
+    },
   });
   return { status, ...terminal.printed };
 }

@@ -2,10 +2,12 @@ import { ApiError } from "../../api/api-error.ts";
 import type { EngineApi } from "../../api/engine-api.ts";
 import type { RegistryAuth } from "../../api/image.ts";
 import { CredentialStore } from "../../credentials/credential-store.ts";
+import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import { serverOfRegistry } from "../../oci/registry-server.ts";
 import { defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
 import { readPassword } from "../registry/ask-password.ts";
+import { connectForLogin } from "../registry/connect-for-login.ts";
 import { parseRegistry } from "../registry/parse-registry.ts";
 import { typedLines } from "../streams/typed-lines.ts";
 import type { Terminal } from "../terminal.ts";
@@ -23,11 +25,12 @@ export const command = defineCommand({
     username: textFlag("The user's name", { short: "u" }),
   },
   arguments: { min: 0, max: 1 },
-  async run({ terminal, connect }, { flags, positionals: [server] }) {
+  async run(context, { flags, positionals: [server] }) {
+    const { terminal } = context;
     const registry = parseRegistry(server);
     const given = await givenPassword(terminal, flags);
     const store = CredentialStore.ofUser(terminal.environment);
-    const api = await connect();
+    const api = await connectForLogin(context);
     const isComplete = flags.username !== undefined && given !== undefined;
     if (!isComplete && flags.username === undefined && given === undefined) {
       if (await isKnownStill(api, terminal, await store.findRegistry(registry))) return 0;
@@ -70,7 +73,11 @@ async function givenPassword(
 }
 
 /** Whether credentials from before still do; those that do not are asked for again. */
-async function isKnownStill(api: EngineApi, terminal: Terminal, auth: RegistryAuth | undefined): Promise<boolean> {
+async function isKnownStill(
+  api: Pick<EngineApi, "logIn">,
+  terminal: Terminal,
+  auth: RegistryAuth | undefined,
+): Promise<boolean> {
   if (auth === undefined) return false;
   await terminal.stdout.write("Authenticating with existing credentials...\n");
   try {
@@ -78,10 +85,15 @@ async function isKnownStill(api: EngineApi, terminal: Terminal, auth: RegistryAu
     await terminal.stdout.write(`${Status}\n`);
     return true;
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 401) throw error;
-    await terminal.stderr.write(`Stored credentials invalid or expired: ${error.message}\n`);
+    if (!isRefusal(error)) throw error;
+    await terminal.stderr.write(`Stored credentials invalid or expired: ${formatError(error)}\n`);
     return false;
   }
+}
+
+/** The registry does not take the credentials; a daemon's 403 says something else. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError ? error.status === 401 : isGantryError(error, "permission-denied");
 }
 
 async function askFor(
