@@ -31,7 +31,7 @@ export interface Access {
   admit(identity: Identity, repository: string): void;
   /**
    * Whether quotas leave room for so many more bytes: those of whoever made the repository, or of whoever asks if it is not there yet. Only
-   * a refusal is audited: this is asked while bytes arrive.
+   * a refusal is audited, and not that of a probe: this is asked while bytes arrive.
    */
   mayStore(identity: Identity, repository: string, options: MayStoreOptions): Decision;
   /** The value of `WWW-Authenticate` for a request that needs `scopes`. */
@@ -48,6 +48,8 @@ export interface MayStoreOptions {
   /** How many more bytes; 0 asks for a new repository's sake alone. */
   readonly bytes: number;
   readonly usage: StorageUsage;
+  /** Nobody is refused because of the answer. @default false */
+  readonly isProbe?: boolean;
 }
 
 /** What access rules are opened with. */

@@ -55,6 +55,7 @@ describe("limits", () => {
     held.set("team/app", { owner: "alice", bytes: 60 });
     fixture.audit = [];
     expect([mayStore(alice, "team/app", 40), mayStore(alice, "team/app", 41)]).toEqual([true, false]);
+    expect(access.mayStore(alice, "team/app", { bytes: 41, usage, isProbe: true }).isAllowed).toBe(false);
     expect(mayStore(alice, "team/other", 1)).toBe(false);
     // It is alice's room that bob's push takes: his own is untouched.
     expect([mayStore(bob, "team/app", 41), mayStore(bob, "team/other", 100)]).toEqual([false, true]);

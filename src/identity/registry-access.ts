@@ -91,7 +91,8 @@ export class RegistryAccess implements Access {
 
   mayStore(identity: Identity, repository: string, options: MayStoreOptions): Decision {
     const decision = decideStorage(this.#rules.latest, identity, { repository, ...options });
-    if (!decision.isAllowed) this.#audit({ who: identity, action: "store", repository, ...decision });
+    if (!decision.isAllowed && options.isProbe !== true)
+      this.#audit({ who: identity, action: "store", repository, ...decision });
     return decision;
   }
 

@@ -5,6 +5,7 @@ import { diskError } from "../../errors/disk-error.ts";
 import type { DigestAlgorithm } from "../../oci/digest.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import type { State } from "../../state/state.ts";
+import { type Claimant, PendingBytes } from "./pending-bytes.ts";
 import type { RepositoryName } from "./repository-name.ts";
 import { OwnHash, type RunningHash } from "./running-hash.ts";
 import { type UnfinishedUpload, UnfinishedUploads } from "./unfinished-uploads.ts";
@@ -27,6 +28,8 @@ const PAUSED_MS = 30_000;
 export class KnownUploads {
   readonly #state: State;
   readonly #directory: string;
+  /** What quotas count of them. */
+  readonly pending = new PendingBytes();
   readonly #sessions = new UploadSessions();
   readonly #unfinished: UnfinishedUploads;
 
@@ -38,7 +41,7 @@ export class KnownUploads {
     } catch (cause) {
       throw diskError(`cannot make the folder for uploads ${directory}`, cause);
     }
-    this.#unfinished = new UnfinishedUploads(state, ({ id, repository, algorithm }) => {
+    this.#unfinished = new UnfinishedUploads({ state, pending: this.pending }, ({ id, repository, algorithm }) => {
       const found = statSync(this.#path(id, repository, algorithm), { throwIfNoEntry: false });
       return found === undefined ? undefined : { sizeBytes: found.size, touchedMs: found.mtimeMs };
     });
@@ -92,7 +95,7 @@ export class KnownUploads {
 
   /** The repositories that somebody is uploading to: what they send may have begun, or is still to come. */
   get repositories(): ReadonlySet<string> {
-    return new Set([...this.#sessions.repositories(), ...this.#unfinished.repositories()]);
+    return new Set([...this.#sessions.repositories(), ...this.pending.repositories()]);
   }
 
   /** True if a user is uploading to a repository: something of theirs has come, or they began a moment ago. */
@@ -104,20 +107,8 @@ export class KnownUploads {
     return hasCome || this.#sessions.isUsedBy(user, repository, this.#state.now() - PAUSED_MS);
   }
 
-  /**
-   * What has come of uploads that are not finished, in repositories that `matches` says yes to; also of those that an earlier process left.
-   *
-   * @param except leaves one out
-   */
-  pendingBytes(matches: (repository: string) => boolean, except?: string): number {
-    let bytes = 0;
-    for (const [repository, some] of this.#unfinished.bytesOfRepositories) if (matches(repository)) bytes += some;
-    const left = except === undefined ? undefined : this.#unfinished.get(except);
-    return left !== undefined && matches(left.repository) ? bytes - left.sizeBytes : bytes;
-  }
-
   /** Gives up what nobody has sent for a while in a repository: a client that lost its connection begins anew more often than it goes on. */
-  giveUpPaused(repository: RepositoryName, except: string): void {
+  giveUpPaused(repository: RepositoryName, except?: Claimant): void {
     for (const [id, { algorithm, touchedMs }] of this.#unfinished.in(repository)) {
       const session = this.#sessions.get(id);
       if (id === except || (session !== undefined && !isIdle(session))) continue;

@@ -1,6 +1,7 @@
 import type { DigestAlgorithm } from "../../oci/digest.ts";
 import type { State } from "../../state/state.ts";
 import { withoutSync } from "../../state/without-sync.ts";
+import type { PendingBytes } from "./pending-bytes.ts";
 import type { RepositoryName } from "./repository-name.ts";
 import { UploadIndex } from "./upload-index.ts";
 
@@ -22,21 +23,22 @@ interface UploadRow {
 }
 
 /**
- * Which uploads have bytes, whether or not anybody sends at the moment, and how many in each repository: they take room that quotas count.
+ * Which uploads have bytes, whether or not anybody sends at the moment: they take room that quotas count (`PendingBytes` is told of each).
  * A row says whose each is, so that after a restart all are known at once. Rows are as durable as the bytes that they speak of: against a killed
  * process.
  */
 export class UnfinishedUploads {
   readonly #state: State;
   readonly #uploads = new UploadIndex<UnfinishedUpload>();
-  readonly #bytes = new Map<RepositoryName, number>();
+  readonly #pending: PendingBytes;
 
   /** @param find looks for what a row speaks of; a row of nothing goes. */
   constructor(
-    state: State,
+    { state, pending }: { readonly state: State; readonly pending: PendingBytes },
     find: (upload: UploadRow) => Pick<UnfinishedUpload, "sizeBytes" | "touchedMs"> | undefined,
   ) {
     this.#state = state;
+    this.#pending = pending;
     this.#write(() => {
       for (const row of state.db.query<UploadRow, []>("SELECT * FROM repository_uploads").all()) {
         const found = find(row);
@@ -55,15 +57,6 @@ export class UnfinishedUploads {
     return this.#uploads.in(repository);
   }
 
-  repositories(): Iterable<RepositoryName> {
-    return this.#bytes.keys();
-  }
-
-  /** How much there is in each repository that has any. */
-  get bytesOfRepositories(): ReadonlyMap<RepositoryName, number> {
-    return this.#bytes;
-  }
-
   /** Notes how far an upload is. The first time before its first byte is written. @throws `exhausted` */
   note(id: string, upload: UnfinishedUpload): void {
     if (this.#uploads.get(id) === undefined) this.#insertRow(id, upload);
@@ -76,20 +69,13 @@ export class UnfinishedUploads {
    */
   forget(id: string): void {
     const upload = this.#uploads.delete(id);
-    if (upload !== undefined) this.#addBytes(upload.repository, -upload.sizeBytes);
+    if (upload !== undefined) this.#pending.note(id, upload.repository, 0);
     this.#write(() => this.#deleteRow(id));
   }
 
   #set(id: string, { repository, algorithm, sizeBytes, touchedMs, user }: UnfinishedUpload): void {
-    const before = this.#uploads.get(id)?.sizeBytes ?? 0;
     this.#uploads.set(id, { repository, algorithm, sizeBytes, touchedMs, user });
-    this.#addBytes(repository, sizeBytes - before);
-  }
-
-  #addBytes(repository: RepositoryName, more: number): void {
-    const bytes = (this.#bytes.get(repository) ?? 0) + more;
-    if (bytes === 0) this.#bytes.delete(repository);
-    else this.#bytes.set(repository, bytes);
+    this.#pending.note(id, repository, sizeBytes);
   }
 
   #insertRow(id: string, { repository, algorithm, user }: UnfinishedUpload): void {

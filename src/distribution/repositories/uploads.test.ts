@@ -114,13 +114,13 @@ test("uploads count until they are over, and those to which nothing comes any mo
   const other = uploads.begin(repository);
   await uploads.append(repository, other, once(randomBytes(10)));
   const everything = (): boolean => true;
-  expect(uploads.known.pendingBytes(everything, other)).toBe(1000);
-  expect(uploads.known.pendingBytes((name) => name !== repository)).toBe(0);
+  expect(uploads.known.pending.sum(everything, other)).toBe(1000);
+  expect(uploads.known.pending.sum((name) => name !== repository)).toBe(0);
   uploads.known.giveUpPaused(repository, other);
   expect(await uploads.offset(repository, id)).toBe(1000);
   store.nowMs += 60_000;
   uploads.known.giveUpPaused(repository, other);
-  expect(uploads.known.pendingBytes(everything)).toBe(10);
+  expect(uploads.known.pending.sum(everything)).toBe(10);
   expect(await refused(uploads.offset(repository, id))).toBe("BLOB_UPLOAD_UNKNOWN");
   expect(await uploads.offset(repository, other)).toBe(10);
 });
@@ -146,14 +146,14 @@ test("what an earlier process left counts at once, makes room like any other, an
   store.nowMs = Date.now();
   const successor = uploadsOf(store);
   const everything = (): boolean => true;
-  expect(successor.known.pendingBytes(everything)).toBe(1000);
-  expect(successor.known.pendingBytes((candidate) => candidate === name)).toBe(1000);
-  expect(successor.known.pendingBytes(everything, mine)).toBe(0);
+  expect(successor.known.pending.sum(everything)).toBe(1000);
+  expect(successor.known.pending.sum((candidate) => candidate === name)).toBe(1000);
+  expect(successor.known.pending.sum(everything, mine)).toBe(0);
   expect(await successor.append(long, mine, once(new Uint8Array(24)))).toBe(1024);
-  expect(successor.known.pendingBytes(everything)).toBe(1024);
+  expect(successor.known.pending.sum(everything)).toBe(1024);
   store.nowMs += 60_000;
   successor.known.giveUpPaused(long, "another");
-  expect(successor.known.pendingBytes(everything)).toBe(0);
+  expect(successor.known.pending.sum(everything)).toBe(0);
   expect(await refused(successor.offset(long, mine))).toBe("BLOB_UPLOAD_UNKNOWN");
   expect(store.column("SELECT id FROM repository_uploads")).toEqual([]);
 });
@@ -168,7 +168,7 @@ test("an upload that is refused as it becomes a blob leaves neither file nor row
   };
   expect(await refused(uploads.finish({ repository, id }, digestOf("too much"), { also }))).toBe("DENIED");
   expect(store.column("SELECT id FROM repository_uploads")).toEqual([]);
-  expect(uploads.known.pendingBytes(() => true)).toBe(0);
+  expect(uploads.known.pending.sum(() => true)).toBe(0);
   expect(readdirSync(join(store.root, "uploads"))).toEqual([]);
 });
 
@@ -182,10 +182,10 @@ test("what an earlier process left makes room also if nobody goes on with it, an
   const everything = (): boolean => true;
   const successor = open();
   successor.known.giveUpPaused(repository, ids[0] ?? "");
-  expect(successor.known.pendingBytes(everything)).toBe(10);
+  expect(successor.known.pending.sum(everything)).toBe(10);
   expect(await successor.known.sweep(1000)).toBe(1);
-  expect(successor.known.pendingBytes(everything)).toBe(0);
-  expect(open().known.pendingBytes(everything)).toBe(0);
+  expect(successor.known.pending.sum(everything)).toBe(0);
+  expect(open().known.pending.sum(everything)).toBe(0);
   expect(readdirSync(join(store.root, "uploads"))).toEqual([]);
 });
 

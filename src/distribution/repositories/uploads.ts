@@ -32,8 +32,15 @@ export interface AppendOptions {
   readonly startBytes?: number;
   /** How many bytes the chunk says that it has. */
   readonly sizeBytes?: number;
-  /** Asked before each write with the size that the blob would then have; what it throws ends the request. */
-  readonly admit?: (sizeBytes: number) => void;
+  /** How long the body says that it is: room is asked for the whole before any of it is read. @default as it comes */
+  readonly lengthBytes?: number;
+  /**
+   * Asked before anything is written whether the blob may have this size; what it throws ends the request.
+   *
+   * @returns what size it may have without being asked again, if nobody else needs the room. That counts as pending until the request ends.
+   * @default a blob may have any size
+   */
+  readonly admit?: (sizeBytes: number) => number;
 }
 
 /** What begins with so much at once, or says that it is long, is hashed in a thread of its own: with less that costs more than it saves. */
@@ -103,6 +110,7 @@ export class Uploads implements AsyncDisposable {
       }
       throw error;
     } finally {
+      this.known.pending.endClaim(id);
       session.touchedMs = this.#parts.state.now();
       session.writing = undefined;
       finished.resolve();
@@ -116,10 +124,12 @@ export class Uploads implements AsyncDisposable {
   ): Promise<void> {
     const start = session.offsetBytes;
     const receiver = body === undefined ? undefined : receiverOf(body);
+    const { lengthBytes = 0 } = options;
+    if (lengthBytes > 0) this.#admit(session, start + lengthBytes, options);
     let file: FileHandle | undefined;
     try {
       for await (const chunk of body === undefined ? [] : readUntilAborted(body, options.signal)) {
-        options.admit?.(session.offsetBytes + chunk.byteLength);
+        this.#admit(session, session.offsetBytes + chunk.byteLength, options);
         const opened = file ?? (await openForWriting(session.path));
         file = opened;
         this.known.note(session);
@@ -139,6 +149,12 @@ export class Uploads implements AsyncDisposable {
         hint: "ask where the upload stands, and go on from there",
       });
     }
+  }
+
+  #admit({ id, repository }: UploadSession, neededBytes: number, { admit }: AppendOptions): void {
+    const { pending } = this.known;
+    if (admit === undefined || pending.use(id, neededBytes)) return;
+    pending.claim(id, repository, { bytes: admit(neededBytes), neededBytes });
   }
 
   /**

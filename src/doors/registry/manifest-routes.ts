@@ -5,7 +5,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { MANIFEST_BYTES_MAX } from "../../oci/manifest.ts";
 import { entityTag, isNotModified, requireConditions, requireMatch } from "./http-conditions.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
-import { requireRoom } from "./require-room.ts";
+import { keepRoom, requireRoom } from "./require-room.ts";
 
 interface ManifestTarget {
   readonly repository: RepositoryName;
@@ -49,7 +49,7 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
   const { repository, named } = target;
   const tags = "tag" in named ? [named.tag] : readTags(query);
   const bytes = await readManifestBody(request);
-  requireRoom(exchange, repository, { bytes: bytes.byteLength });
+  using room = keepRoom(exchange, repository, bytes.byteLength);
   const stored = await parts.manifests.put(repository, bytes, {
     ...("digest" in named ? { digest: named.digest } : {}),
     tags,
@@ -57,10 +57,11 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
     allowsSparse: settings.allowsSparse ?? false,
     condition: (current) => {
       requireConditions(request.headers, current);
-      // Others may have taken the room meanwhile, and who makes a repository that nobody uploads to may have been forgotten.
-      requireRoom(exchange, repository, { bytes: bytes.byteLength });
+      // The rules may have changed meanwhile.
+      requireRoom(exchange, repository, { bytes: bytes.byteLength, except: room.claimant });
     },
     also: (manifest) => {
+      room[Symbol.dispose]();
       if (tags.length === 0) tell?.("push", { repository, ...manifest });
       for (const tag of tags) tell?.("push", { repository, ...manifest, tag });
     },

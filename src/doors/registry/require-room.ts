@@ -1,6 +1,7 @@
+import type { Claimant } from "../../distribution/repositories/pending-bytes.ts";
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
-import type { StorageUsage, Usage } from "../../identity/index.ts";
+import type { Decision, StorageUsage, Usage } from "../../identity/index.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 
 interface UploadTarget {
@@ -10,68 +11,92 @@ interface UploadTarget {
 
 type Asking = Pick<RegistryExchange, "access" | "identity" | "parts">;
 
+export interface RoomRequest {
+  /** None asks whether what is there fits. @default 0 */
+  readonly bytes?: number;
+  /** Whose pending bytes are not counted, for they are among `bytes`. */
+  readonly except?: Claimant;
+}
+
 /**
- * Asks whether quotas leave room for so many more bytes. Whoever is the first that is let store in a repository that is not there yet has
- * made it: what it holds counts for their quota.
+ * Asks whether quotas leave room for so many more bytes, beside what is stored and what others have sent or were let send (`PendingBytes`).
+ * Where there is none, uploads of the repository to which nothing comes any more make room first. Whoever is the first that is let store in a
+ * repository that is not there yet has made it: what it holds counts for their quota.
  *
- * @param options.bytes none asks whether what is there fits. @default 0
  * @throws RegistryError DENIED
  */
-export function requireRoom(
-  { access, identity, parts }: Asking,
-  repository: RepositoryName,
-  { bytes = 0, usage = usageOf(parts) }: { readonly bytes?: number; readonly usage?: HeldUsage } = {},
-): void {
-  const { owners } = parts;
-  const claimant = owners.claimantOf(repository, identity.name);
-  const decision = access.mayStore(identity, repository, { bytes, usage: { ...usage, ownerOf: () => claimant } });
+export function requireRoom(asking: Asking, repository: RepositoryName, request: RoomRequest = {}): void {
+  const { known } = asking.parts.uploads;
+  const isRoom = (): boolean => decide(asking, repository, { ...request, isProbe: true }).isAllowed;
+  if (isRoom()) return;
+  known.pending.endSpare();
+  if (!isRoom()) known.giveUpPaused(repository, request.except);
+  const decision = decide(asking, repository, request);
   if (!decision.isAllowed) {
     throw new RegistryError("DENIED", decision.reason, { hint: "delete something first, or ask for more room" });
   }
-  if (claimant !== undefined && claimant === identity.name) owners.own(repository, claimant);
 }
 
-/** But for whose the repository is that is asked about. */
-type HeldUsage = Omit<StorageUsage, "ownerOf">;
-
-function usageOf({ usage, owners }: Asking["parts"]): HeldUsage {
-  return {
-    ofRepositories: (matches, beginning) => usage.ofRepositories(matches, beginning),
-    ofOwner: (user) => owners.usageOf(user),
-    hasRepository: (repository) => usage.hasRepository(repository),
-  };
+function decide(
+  { access, identity, parts }: Asking,
+  repository: RepositoryName,
+  { bytes = 0, except, isProbe = false }: RoomRequest & { readonly isProbe?: boolean },
+): Decision {
+  const claimant = parts.owners.claimantOf(repository, identity.name);
+  const usage = usageOf(parts, { repository, claimant, except });
+  const decision = access.mayStore(identity, repository, { bytes, usage, isProbe });
+  if (decision.isAllowed && claimant !== undefined && claimant === identity.name) {
+    parts.owners.own(repository, claimant);
+  }
+  return decision;
 }
 
-/** How many bytes of a stream come between two questions: a quota of repositories goes through those that it is for. */
-const ASK_EVERY_BYTES = 8 * 1024 * 1024;
+interface Counted {
+  readonly repository: RepositoryName;
+  /** Whose it is, or will be. */
+  readonly claimant: string | undefined;
+  readonly except: Claimant | undefined;
+}
 
-/**
- * Watches a body whose size is not known before. Other uploads that are not finished count too, or any number of them could be begun for
- * the same room; those of the repository to which nothing comes make room first.
- *
- * @returns what is called with the size that the blob has by then
- */
-export function watchRoom(asking: Asking, { repository, id }: UploadTarget): (sizeBytes: number) => void {
-  const { uploads, owners } = asking.parts;
-  const held = usageOf(asking.parts);
-  const andPending = ({ repositories, bytes }: Usage, matches: (repository: string) => boolean): Usage => ({
+function usageOf({ usage, owners, uploads }: Asking["parts"], counted: Counted): StorageUsage {
+  const { repository, claimant, except } = counted;
+  const ownerOf = (name: string): string | undefined => (name === repository ? claimant : owners.ownerOf(name));
+  const andPending = ({ repositories, bytes }: Usage, matches: (name: string) => boolean): Usage => ({
     repositories,
-    bytes: bytes + uploads.known.pendingBytes(matches, id),
+    bytes: bytes + uploads.known.pending.sum(matches, except),
   });
-  const withUploads: HeldUsage = {
-    ...held,
-    ofRepositories: (matches, beginning) => andPending(held.ofRepositories(matches, beginning), matches),
-    ofOwner: (user) => andPending(held.ofOwner(user), (name) => owners.ownerOf(name) === user),
+  return {
+    ofRepositories: (matches, beginning) => andPending(usage.ofRepositories(matches, beginning), matches),
+    ofOwner: (user) => andPending(owners.usageOf(user), (name) => ownerOf(name) === user),
+    ownerOf,
+    hasRepository: (name) => usage.hasRepository(name),
   };
-  let askedBytes = 0;
+}
+
+/** How much of a body whose length is not known is asked for at once: a quota of repositories goes through those that it is for. */
+const ASK_BYTES = 8 * 1024 * 1024;
+
+/** Lets an upload grow: what `AppendOptions.admit` of it is. */
+export function admitUpload(asking: Asking, { repository, id }: UploadTarget): (sizeBytes: number) => number {
   return (sizeBytes) => {
-    if (sizeBytes < askedBytes) return;
-    try {
-      requireRoom(asking, repository, { bytes: sizeBytes, usage: withUploads });
-    } catch {
-      uploads.known.giveUpPaused(repository, id);
-      requireRoom(asking, repository, { bytes: sizeBytes, usage: withUploads });
-    }
-    askedBytes = sizeBytes + ASK_EVERY_BYTES;
+    const more = { bytes: sizeBytes + ASK_BYTES, except: id };
+    if (decide(asking, repository, { ...more, isProbe: true }).isAllowed) return more.bytes;
+    requireRoom(asking, repository, { bytes: sizeBytes, except: id });
+    return sizeBytes;
   };
+}
+
+/** Room that is kept while something is stored that has come already. Disposing is idempotent. */
+export interface KeptRoom extends Disposable {
+  /** For `RoomRequest.except`. */
+  readonly claimant: Claimant;
+}
+
+/** As `requireRoom`; nobody else is given that room until it is disposed. @throws RegistryError DENIED */
+export function keepRoom(asking: Asking, repository: RepositoryName, bytes: number): KeptRoom {
+  const { pending } = asking.parts.uploads.known;
+  requireRoom(asking, repository, { bytes });
+  const claimant = Symbol(repository);
+  pending.claim(claimant, repository, { bytes, neededBytes: bytes });
+  return { claimant, [Symbol.dispose]: () => pending.endClaim(claimant) };
 }

@@ -4,7 +4,7 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/di
 import { parseContentRange } from "./byte-range.ts";
 import { mountBlob } from "./mount-blob.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
-import { requireRoom, watchRoom } from "./require-room.ts";
+import { admitUpload, requireRoom } from "./require-room.ts";
 import { BLOB_TYPE } from "./tell-event.ts";
 
 interface UploadTarget {
@@ -84,7 +84,7 @@ async function finish(exchange: RegistryExchange, target: UploadTarget, digest: 
   const { repository } = target;
   await exchange.parts.uploads.finish(target, digest, {
     also: ({ sizeBytes }) => {
-      // Several at once may have been let in for the same room: now it counts, and the last one is too much.
+      // The rules may have changed meanwhile, and of repositories that are begun at once the last one may be too much.
       requireRoom(exchange, repository);
       exchange.tell?.("push", { repository, digest, sizeBytes, mediaType: BLOB_TYPE });
     },
@@ -109,12 +109,10 @@ async function append(exchange: RegistryExchange, target: UploadTarget): Promise
     );
   }
   const { repository, id } = target;
-  const watch = watchRoom(exchange, target);
   try {
-    // Before its bytes are sent, where it says how many there are.
-    if (lengthBytes !== null) watch((await parts.uploads.offset(repository, id)) + Number(lengthBytes));
     return await parts.uploads.append(repository, id, request.body ?? undefined, {
-      admit: watch,
+      admit: admitUpload(exchange, target),
+      ...(lengthBytes === null || !/^\d+$/.test(lengthBytes) ? {} : { lengthBytes: Number(lengthBytes) }),
       ...(range === undefined ? {} : { startBytes: range.start, sizeBytes: range.end - range.start + 1 }),
     });
   } catch (error) {
