@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { HttpServerOptions } from "./http-server-options.ts";
 import { readByChunk } from "./incoming-body.ts";
+import { listenThroughBun } from "./listen-through-bun.ts";
 import { NodeAnswers } from "./node-answers.ts";
 import type { OpenConnections } from "./open-connections.ts";
 import { peerAddress } from "./peer-address.ts";
@@ -30,11 +31,6 @@ const CHUNKS = new Slots(16);
  * Serves by node:http, which holds a connection back after each chunk of a body that is not taken. Of a body that nobody reads Bun.serve takes
  * 1 to 4 MB into memory and gives it in pieces of 128 KB: 64 connections that push take 256 MB instead of 95, and push at two thirds of the rate.
  *
- * node:http is made of Bun.serve, and some of its options are set through that. Routes must not be among them, though the kernel would send
- * their files (`connection-descriptor.ts` lets it): in node:http's mode Bun dispatches a request while a route still answers the one before
- * on the same connection. Answers then change places, and a client that hangs up meanwhile ends the process with a segmentation fault
- * (measured with 1.4.5).
- *
  * @throws whatever the kernel says of the address
  */
 export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<NodeHttpServer> {
@@ -50,37 +46,16 @@ export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<Nod
     tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
   answers.prepare(node);
   node.on("connection", (socket) => connections.add(socket));
-  // Bun.serve's idle timeout ends a connection also while its answer is made.
-  const additions = { idleTimeout: 0, reusePort: tls !== undefined, development: false };
-  const listening = Promise.withResolvers<void>();
-  node.once("listening", listening.resolve).once("error", listening.reject);
-  const bun = withAdditions(additions, () => node.listen({ host: hostname, port }));
-  await listening.promise;
+  // `HttpServer.replaceTls` lets the next server listen beside it.
+  const bun = await listenThroughBun(node, { hostname, port, isShared: tls !== undefined });
   return {
-    port: bun?.port ?? port,
+    port: bun.port ?? port,
     stop: (now) => stop(node, bun, now),
   };
 }
 
-/** Adds to the options of the Bun.serve that somebody calls meanwhile. @returns what that one gave */
-function withAdditions(additions: object, call: () => void): Bun.Server<undefined> | undefined {
-  const { serve } = Bun;
-  let server: Bun.Server<undefined> | undefined;
-  const adding = (own: object): Bun.Server<undefined> => {
-    server = serve({ ...own, ...additions } as Parameters<typeof serve>[0]) as Bun.Server<undefined>;
-    return server;
-  };
-  Bun.serve = adding as typeof serve;
-  try {
-    call();
-  } finally {
-    Bun.serve = serve;
-  }
-  return server;
-}
-
-async function stop(node: Server, bun: Bun.Server<undefined> | undefined, now: boolean): Promise<void> {
-  const stopped = bun?.stop(now);
+async function stop(node: Server, bun: Bun.Server<undefined>, now: boolean): Promise<void> {
+  const stopped = bun.stop(now);
   if (now) node.closeAllConnections();
   node.close();
   await stopped;
