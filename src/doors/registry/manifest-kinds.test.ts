@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { expectNothingLeft, manifestChecks } from "../../../test/support/manifest-checks.ts";
+import { beforeAll, describe, expect, test } from "bun:test";
+import { ManifestFixture } from "../../../test/support/manifest-fixture.ts";
 import { OwnRegistry } from "../../../test/support/own-registry.ts";
 import {
   describeBytes,
@@ -13,32 +13,21 @@ import {
 import { digestOf } from "../../oci/hash-digest.ts";
 import { MEDIA_TYPES } from "../../oci/media-types.ts";
 
-let registry: OwnRegistry;
-let repository: string;
-const { expectStored, expectPulled } = manifestChecks(() => repository);
-beforeAll(async () => {
-  registry = await OwnRegistry.start();
-  repository = `${registry.url}/v2/man/i-fests`;
-});
-afterAll(async () => {
-  expectNothingLeft(registry);
-  expect(registry.warnings).toEqual([]);
-  await registry[Symbol.asyncDispose]();
-});
+const fixture = ManifestFixture.forThisFile();
 
 describe("each kind of content", () => {
   const layer = "application/vnd.oci.image.layer.v1.tar+gzip";
   const empty = describeBytes("{}", "application/vnd.oci.empty.v1+json");
-  beforeAll(() => pushBlob(repository, "{}"));
+  beforeAll(() => pushBlob(fixture.repository, "{}"));
 
   /** Pushes and pulls by digest, and by a tag. */
   async function travels(document: object, algorithm: "sha256" | "sha512" = "sha256"): Promise<PushedManifest> {
     const manifest = encodeManifest(document, algorithm);
-    await expectStored(await putManifest(repository, manifest.digest, manifest), manifest);
-    await expectPulled(manifest.digest, manifest);
+    await fixture.expectStored(await putManifest(fixture.repository, manifest.digest, manifest), manifest);
+    await fixture.expectPulled(manifest.digest, manifest);
     if (algorithm === "sha256") {
-      await expectStored(await putManifest(repository, "kind", manifest), manifest);
-      await expectPulled("kind", manifest);
+      await fixture.expectStored(await putManifest(fixture.repository, "kind", manifest), manifest);
+      await fixture.expectPulled("kind", manifest);
     }
     return manifest;
   }
@@ -64,7 +53,9 @@ describe("each kind of content", () => {
   });
 
   test("an index over platforms, one over indexes, and an empty one", async () => {
-    const images = await Promise.all(["amd64", "arm64"].map((name) => pushImage(repository, `platform-${name}`)));
+    const images = await Promise.all(
+      ["amd64", "arm64"].map((name) => pushImage(fixture.repository, `platform-${name}`)),
+    );
     const platforms = images.map((image, n) =>
       entry(image, { platform: { os: "linux", architecture: ["amd64", "arm64"][n] } }),
     );
@@ -75,9 +66,9 @@ describe("each kind of content", () => {
 
   test("an index whose entries are not there is refused; with blobs as entries it is BuildKit's cache", async () => {
     const missing = encodeManifest(index([describeBytes("not pushed", MEDIA_TYPES.ociManifest)]));
-    const refused = await putManifest(repository, missing.digest, missing);
+    const refused = await putManifest(fixture.repository, missing.digest, missing);
     expect(await refusal(refused)).toEqual({ status: 404, codes: ["MANIFEST_BLOB_UNKNOWN"] });
-    await pushBlob(repository, "a cached layer");
+    await pushBlob(fixture.repository, "a cached layer");
     await travels(index([describeBytes("a cached layer", layer), empty]));
   });
 
@@ -88,16 +79,16 @@ describe("each kind of content", () => {
   });
 
   test("a manifest with a subject, there or not: the answer says it", async () => {
-    const image = await pushImage(repository, "subject");
+    const image = await pushImage(fixture.repository, "subject");
     for (const subject of [entry(image), describeBytes("nothing", MEDIA_TYPES.ociManifest)]) {
       for (const document of [artifact({ subject }), index([], { subject })]) {
         const manifest = encodeManifest(document);
-        const response = await putManifest(repository, manifest.digest, manifest);
+        const response = await putManifest(fixture.repository, manifest.digest, manifest);
         expect(response.headers.get("oci-subject")).toBe(subject.digest);
-        await expectStored(response, manifest);
+        await fixture.expectStored(response, manifest);
       }
     }
-    expect((await putManifest(repository, "subject", image)).headers.get("oci-subject")).toBeNull();
+    expect((await putManifest(fixture.repository, "subject", image)).headers.get("oci-subject")).toBeNull();
   });
 
   test("descriptors with data, unknown fields, annotations, no layers", async () => {
@@ -139,13 +130,13 @@ describe("each kind of content", () => {
   test("any type that nobody knows, whatever it holds", async () => {
     await travels({ mediaType: "application/vnd.test.anything+json", config: 3, layers: [null, { digest: 5 }] });
     const text = { bytes: Buffer.from("<xml/>"), digest: digestOf("<xml/>"), mediaType: "text/xml" };
-    await expectStored(await putManifest(repository, "xml", text), text);
-    await expectPulled("xml", text);
+    await fixture.expectStored(await putManifest(fixture.repository, "xml", text), text);
+    await fixture.expectPulled("xml", text);
   });
 
   test("an index and all below it by sha512", async () => {
     const image = encodeManifest(artifact({ annotations: { by: "sha512" } }), "sha512");
-    await expectStored(await putManifest(repository, image.digest, image), image);
+    await fixture.expectStored(await putManifest(fixture.repository, image.digest, image), image);
     await travels(index([entry(image)]), "sha512");
   });
 
