@@ -1,11 +1,11 @@
 import { rmSync, writeFileSync } from "node:fs";
 import type { ServeRegistryRequest } from "../api/registry.ts";
+import { freeSocketPath } from "../doors/docker/free-socket-path.ts";
 import { formatError, isGantryError } from "../errors/gantry-error.ts";
 import { currentBuildId } from "../platform/build-id.ts";
 import { readStartTime } from "../platform/process-identity.ts";
 import { lockRoot, lockStateFolder } from "../state/root-lock.ts";
 import { writeAnnouncement } from "./announcement.ts";
-import { freeSocketPath } from "./free-socket-path.ts";
 import type { Locations } from "./locations.ts";
 import { makeFolder } from "./make-folder.ts";
 

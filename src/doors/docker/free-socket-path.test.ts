@@ -18,7 +18,7 @@ test("a socket that answers is somebody's, and one that does not is removed", as
   const server = createServer().listen(join(folder, "live"));
   await once(server, "listening");
   linkSync(join(folder, "live"), join(folder, "left"));
-  await expect(freeSocketPath(join(folder, "left"))).rejects.toThrow("another process listens there");
+  await expect(freeSocketPath(join(folder, "left"))).rejects.toThrow("another process serves there");
   server.close();
   await once(server, "close");
   expect(existsSync(join(folder, "left"))).toBe(true);
