@@ -35,7 +35,7 @@ export interface RunRegistryOptions {
  * Serves a root as a registry and nothing else, until the signal: for whoever wants no engine there. It needs no root rights. An engine can
  * take the same root later, and has what was pushed, unless that is in a bucket.
  *
- * @returns false, and has done nothing, if a daemon owns the root: ask that one.
+ * @returns false, and has done nothing, if a process has the root, which may be a daemon: ask that one.
  */
 export async function runRegistry({ root, request, tell, signal, environment }: RunRegistryOptions): Promise<boolean> {
   const warn = (sentence: string): void => tell({ kind: "warning", sentence });
@@ -44,6 +44,9 @@ export async function runRegistry({ root, request, tell, signal, environment }: 
   makeFolder(root, "--root");
   return await withRegistry({ root, warn, storage, environment, signal }, async (service) => {
     const { address, metricsAddress } = await service.serve(request, tell, { config });
+    // Loaded for those who serve, as its door is.
+    const { serveUpkeep } = await import("./serve-upkeep.ts");
+    await using _upkeep = await serveUpkeep({ root, registry: service, warn });
     tell({ kind: "listening", address, ...(metricsAddress === undefined ? {} : { metricsAddress }) });
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   });
@@ -61,7 +64,7 @@ export interface RunUpkeepOptions {
 /**
  * Looks after what a root keeps that nobody serves.
  *
- * @returns false, and has done nothing, if a daemon owns the root
+ * @returns false, and has done nothing, if a process has the root: ask that one
  * @throws `not-found`, and has made nothing, if no registry was ever served from there
  */
 export async function runRegistryUpkeep({

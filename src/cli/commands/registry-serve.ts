@@ -38,13 +38,15 @@ export const command = defineCommand({
     const given = flags.root ?? context.settings.root;
     const root = given === undefined ? undefined : resolveHostPath(given, context.terminal);
     if (root === undefined || !(await serveAlone(context, root, request, ended.signal))) {
-      await askDaemon(context, await connectToOwner(context, root), { request, signal: ended.signal });
+      await askDaemon(context, await connectToOwner(context, root, HINT), { request, signal: ended.signal });
     }
     return 0;
   },
 });
 
-/** @returns false if a daemon has the root */
+const HINT = "a registry that is served looks after its root by itself; for anything else end it first";
+
+/** @returns false if a process has the root */
 async function serveAlone(
   { terminal }: CommandContext,
   root: string,

@@ -7,9 +7,14 @@ import type { CommandContext } from "../command.ts";
  * The daemon that has a root which is in use.
  *
  * @param root undefined for that of whichever daemon there is, started if there is none.
+ * @param hint what to do if it is no daemon's.
  * @throws `conflict` if another process has it: what is meant for one root is not done to the daemon's.
  */
-export async function connectToOwner(context: CommandContext, root: string | undefined): Promise<EngineApi> {
+export async function connectToOwner(
+  context: CommandContext,
+  root: string | undefined,
+  hint: string,
+): Promise<EngineApi> {
   if (root === undefined) return await context.connect();
   let daemonRoot: string;
   try {
@@ -19,16 +24,14 @@ export async function connectToOwner(context: CommandContext, root: string | und
     if (placeOf(root) === placeOf(daemonRoot)) return api;
   } catch (cause) {
     if (!isGantryError(cause, "unavailable")) throw cause;
-    throw await inUse(root, cause.message);
+    throw await inUse(root, cause.message, hint);
   }
-  throw await inUse(root, `the daemon's root is ${daemonRoot}`);
+  throw await inUse(root, `the daemon's root is ${daemonRoot}`, hint);
 }
 
-async function inUse(root: string, noOwner: string): Promise<GantryError> {
+async function inUse(root: string, noOwner: string, hint: string): Promise<GantryError> {
   const { rootOwner } = await import("../../daemon/root-owner.ts");
-  return new GantryError("conflict", `${root} is in use by ${rootOwner(root)}, and ${noOwner}`, {
-    hint: "a registry that is served looks after its root by itself; for anything else end it first",
-  });
+  return new GantryError("conflict", `${root} is in use by ${rootOwner(root)}, and ${noOwner}`, { hint });
 }
 
 /** Without links, if it is there. */

@@ -138,7 +138,7 @@ describe("upkeep of what a daemon has", () => {
     const failed = await ask("retention", [{ kind: "failed", sentence: "the disk is full" }]);
     expect([failed.status, failed.stderr]).toEqual([1, expect.stringContaining("the disk is full")]);
     const gone = await ask("retention", []);
-    expect([gone.status, gone.stderr]).toEqual([1, expect.stringContaining("the daemon ended before it was done")]);
+    expect([gone.status, gone.stderr]).toEqual([1, expect.stringContaining("the registry ended before it was done")]);
   });
 });
 

@@ -5,7 +5,7 @@ import type {
   RegistryUpkeepRequest,
   ServeRegistryRequest,
 } from "../../api/registry.ts";
-import type { DoorParts } from "./door-parts.ts";
+import type { DoorParts, DoorRegistry } from "./door-parts.ts";
 import { RequestError } from "./error-status.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Route } from "./router.ts";
@@ -14,8 +14,13 @@ import type { Route } from "./router.ts";
 export function registryRoutes(parts: DoorParts): readonly Route[] {
   return [
     { method: "POST", path: "/gantry/registry/serve", handle: (exchange) => serve(exchange, parts) },
-    { method: "POST", path: "/gantry/registry/upkeep", handle: (exchange) => upkeep(exchange, parts) },
+    upkeepRoute(parts.registry),
   ];
+}
+
+/** What a registry without a daemon is asked, too. */
+export function upkeepRoute(registry: Pick<DoorRegistry, "upkeep">): Route {
+  return { method: "POST", path: "/gantry/registry/upkeep", handle: (exchange) => upkeep(exchange, registry) };
 }
 
 const NOTICES_MAX = 10_000;
@@ -45,7 +50,7 @@ async function serve(exchange: Exchange, { registry }: DoorParts): Promise<void>
 }
 
 /** A task of upkeep, with a line for each thing that it did. */
-async function upkeep(exchange: Exchange, { registry }: DoorParts): Promise<void> {
+async function upkeep(exchange: Exchange, registry: Pick<DoorRegistry, "upkeep">): Promise<void> {
   const request = parseUpkeepRequest(await exchange.readJson());
   const stream = exchange.openStream("application/x-ndjson");
   let written: Promise<unknown> = Promise.resolve();
