@@ -48,11 +48,7 @@ export function resolveLocations(
   const root = resolve(options.root ?? (environment.GANTRY_ROOT || "/var/lib/gantry"));
   const state = resolve(options.state ?? (environment.GANTRY_STATE || "/run/gantry"));
   requireShort(join(state, LONGEST_SOCKET_NAME), "choose a shorter --state");
-  if (Buffer.byteLength(root) > LONGEST_ROOT) {
-    throw new GantryError("invalid-argument", `root ${root} is longer than ${LONGEST_ROOT} bytes`, {
-      hint: "choose a shorter --root",
-    });
-  }
+  requireShortRoot(root);
   const usual = `unix://${join(state, "gantry.sock")}`;
   // Whoever names a state folder means the daemon in it, not one that the environment names.
   const host = options.host ?? (options.state === undefined ? environment.GANTRY_HOST || usual : usual);
@@ -64,6 +60,14 @@ export function resolveLocations(
     announcementPath: join(state, "daemon.json"),
     logPath: join(state, "daemon.log"),
   };
+}
+
+/** @throws `invalid-argument` if the path is too long for what is kept there. */
+export function requireShortRoot(root: string): void {
+  if (Buffer.byteLength(root) <= LONGEST_ROOT) return;
+  throw new GantryError("invalid-argument", `root ${root} is longer than ${LONGEST_ROOT} bytes`, {
+    hint: "choose a shorter --root",
+  });
 }
 
 /** An empty path would be the working folder: a daemon would begin to own that. */

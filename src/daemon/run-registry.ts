@@ -13,6 +13,7 @@ import { GantryError } from "../errors/gantry-error.ts";
 import { isRootLocked, lockRoot } from "../state/root-lock.ts";
 import { State } from "../state/state.ts";
 import type { Environment } from "./bucket-credentials.ts";
+import { requireShortRoot } from "./locations.ts";
 import { makeFolder } from "./make-folder.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { openConfiguredStorage } from "./open-bucket.ts";
@@ -41,6 +42,7 @@ export async function runRegistry({ root, request, tell, signal, environment }: 
   const warn = (sentence: string): void => tell({ kind: "warning", sentence });
   const config = registryConfigOf(request);
   const { storage } = config;
+  requireShortRoot(root);
   makeFolder(root, "--root");
   return await withRegistry({ root, warn, storage, environment, signal }, async (service) => {
     const { address, metricsAddress } = await service.serve(request, tell, { config });

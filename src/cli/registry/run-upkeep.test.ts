@@ -92,6 +92,16 @@ test("an empty root, of a variable that is not set, is not the working folder", 
   }
 });
 
+test("a root whose path is too long for its database is refused in words, and not made", async () => {
+  const long = join(root, "a".repeat(250), "b".repeat(250));
+  expect(await runMain(["registry", "serve", "--root", long], {})).toEqual({
+    status: 1,
+    stdout: "",
+    stderr: `gantry: root ${long} is longer than 450 bytes (choose a shorter --root)\n`,
+  });
+  expect(readdirSync(root)).toEqual([]);
+});
+
 describe("upkeep of what a daemon has", () => {
   const ask = async (words: string, notices: readonly RegistryUpkeepNotice[]) => {
     const requests: RegistryUpkeepRequest[] = [];
