@@ -117,6 +117,15 @@ describe("upkeep of a registry that is served without a daemon", () => {
     expect(await gantry("scrub --rate 0")).toEqual(scrubbed);
   });
 
+  test("is all that is answered at the registry's socket", async () => {
+    await using _registry = await RegistryProcess.start({ root });
+    const unix = join(root, "registry.sock");
+    for (const path of ["/gantry/registry/serve", "/containers/create", "/v2/"]) {
+      const answer = await fetch(`http://gantry${path}`, { unix, method: "POST", body: "{}" });
+      expect([path, answer.status, await answer.json()]).toEqual([path, 404, { message: "page not found" }]);
+    }
+  });
+
   test("ends with the registry, whether that is told to end or killed, and says so", async () => {
     await using registry = await RegistryProcess.start({ root });
     await pushImage(`${registry.url}/v2/app`, "1");
