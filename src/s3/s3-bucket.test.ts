@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { S3Double, type S3Fault } from "../../test/support/s3-double.ts";
+import { doubleOptions, S3Double, type S3Fault } from "../../test/support/s3-double.ts";
 import { formatError, isGantryError } from "../errors/gantry-error.ts";
 import { digestOf } from "../oci/hash-digest.ts";
 import { S3Bucket } from "./s3-bucket.ts";
@@ -22,11 +22,7 @@ beforeEach(() => {
   server = new S3Double();
   spread = 0;
   bucket = new S3Bucket({
-    endpoint: server.endpoint,
-    bucket: "images",
-    region: "us-east-1",
-    isPathStyle: true,
-    credentials: () => ({ accessKeyId: "id", secretAccessKey: "secret" }),
+    ...doubleOptions(server.endpoint),
     retryDelaysMs: [1, 1],
     random: () => {
       spread += 1;
@@ -183,15 +179,10 @@ test("a bucket where nobody listens is told with where to look", async () => {
 describe("a body on its way", () => {
   const body = Buffer.alloc(48 << 20);
   const put = (endpoint: string, responseTimeoutMs: number): Promise<unknown> =>
-    new S3Connection({
-      endpoint,
-      bucket: "images",
-      region: "us-east-1",
-      isPathStyle: true,
-      credentials: () => ({ accessKeyId: "id", secretAccessKey: "secret" }),
-      retryDelaysMs: [1],
-      responseTimeoutMs,
-    }).send({ method: "PUT", key: KEY, body, doing: `cannot store ${KEY}` }, () => undefined);
+    new S3Connection({ ...doubleOptions(endpoint), responseTimeoutMs }).send(
+      { method: "PUT", key: KEY, body, doing: `cannot store ${KEY}` },
+      () => undefined,
+    );
 
   test.each(["before it has all", "that has it all"])(
     "to a bucket that becomes silent %s fails as soon as any other request",

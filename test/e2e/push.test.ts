@@ -6,6 +6,7 @@ import { digestOf as contentDigest } from "../../src/oci/hash-digest.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { run, skipReason } from "../support/command.ts";
 import { daemonSkipReason, TestDaemon, until } from "../support/daemon.ts";
+import { endChild } from "../support/end-child.ts";
 import { makeLayer, makeTar } from "../support/layers.ts";
 import { PrivateMounts } from "../support/private-mounts.ts";
 import { registrySkipReason, startRegistry, type TestRegistry } from "../support/registry.ts";
@@ -259,9 +260,7 @@ async function openDocker(folder: string) {
   return {
     call,
     async [Symbol.asyncDispose]() {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGTERM");
-      await ended;
+      await endChild(child);
       await owned.disposeAsync();
     },
   };

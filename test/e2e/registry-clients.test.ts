@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openAccounts } from "../../src/daemon/registry-accounts.ts";
 import { run, skipReason } from "../support/command.ts";
 import { daemonSkipReason, TestDaemon, until } from "../support/daemon.ts";
+import { endChild } from "../support/end-child.ts";
 import { PrivateMounts } from "../support/private-mounts.ts";
 import { startRegistry } from "../support/registry.ts";
 import { RegistryProcess } from "../support/registry-process.ts";
@@ -102,12 +103,7 @@ class Place implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.podman("system", "reset", "--force").catch(() => undefined);
-    const dockerd = this.#dockerd;
-    if (dockerd !== undefined && dockerd.exitCode === null) {
-      const ended = new Promise((resolve) => dockerd.once("exit", resolve));
-      dockerd.kill("SIGTERM");
-      await ended;
-    }
+    await endChild(this.#dockerd);
     await this.#mounts[Symbol.asyncDispose]();
     rmSync(this.folder, { recursive: true, force: true });
   }

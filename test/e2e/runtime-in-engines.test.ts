@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { skipReason } from "../support/command.ts";
 import { until } from "../support/daemon.ts";
+import { endChild } from "../support/end-child.ts";
 import { PrivateMounts } from "../support/private-mounts.ts";
 import { archiveSeed, busyboxSkipReason, seedBusybox } from "../support/seed-images.ts";
 
@@ -99,11 +100,7 @@ async function startDaemon(command: readonly string[], isReady: () => boolean): 
     return isReady();
   });
   return {
-    async [Symbol.asyncDispose]() {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGTERM");
-      await ended;
-    },
+    [Symbol.asyncDispose]: () => endChild(child),
   };
 }
 

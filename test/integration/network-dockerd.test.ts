@@ -3,6 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkStack } from "../../src/network/network-stack.ts";
+import { endChild } from "../support/end-child.ts";
 import { NetworkLab, until } from "./network-lab.ts";
 
 const ID = "d".repeat(64);
@@ -40,11 +41,7 @@ describe.skipIf(!existsSync("/usr/sbin/dockerd") && !existsSync("/usr/bin/docker
   afterEach(async () => {
     await stack.removeAll();
     stack.close();
-    if (dockerd !== undefined && dockerd.exitCode === null) {
-      const exited = new Promise((resolve) => dockerd?.once("exit", resolve));
-      dockerd.kill("SIGTERM");
-      await exited;
-    }
+    await endChild(dockerd);
     await lab[Symbol.asyncDispose]();
   });
 

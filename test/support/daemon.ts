@@ -9,6 +9,7 @@ import { hashRoot } from "../../src/daemon/root-hash.ts";
 import { detectCgroups } from "../../src/linux/cgroupfs/index.ts";
 import { clearHost } from "./clear-host.ts";
 import { run, skipReason } from "./command.ts";
+import { endChild } from "./end-child.ts";
 import { seedBusybox } from "./seed-images.ts";
 
 const repository = join(import.meta.dir, "../..");
@@ -121,10 +122,7 @@ export class TestDaemon implements AsyncDisposable {
   async down(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    await ended;
+    await endChild(child, signal);
   }
 
   /** Calls it without a command. */

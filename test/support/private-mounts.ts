@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { findProgram } from "./command.ts";
+import { endChild } from "./end-child.ts";
 
 /** A mount namespace that many commands share and the host does not: what they mount and forget goes with it. */
 export class PrivateMounts implements AsyncDisposable {
@@ -25,8 +26,6 @@ export class PrivateMounts implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = new Promise((resolve) => this.#holder.once("exit", resolve));
-    this.#holder.kill("SIGKILL");
-    await ended;
+    await endChild(this.#holder, "SIGKILL");
   }
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkoutProgram } from "./daemon.ts";
+import { endChild } from "./end-child.ts";
 
 export interface RegistryProcessOptions {
   /** Further options of `gantry registry serve`. */
@@ -97,10 +98,7 @@ export class RegistryProcess implements AsyncDisposable {
   async down(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    await ended;
+    await endChild(child, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

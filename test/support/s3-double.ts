@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { S3ConnectionOptions } from "../../src/s3/s3-connection.ts";
 
 /** A fault that the next matching request meets. */
 export interface S3Fault {
@@ -12,6 +13,19 @@ export interface S3Fault {
     | { readonly kind: "silence" }
     | { readonly kind: "cut"; readonly afterBytes: number }
     | { readonly kind: "done" };
+}
+
+/** How to speak to a double, which takes every key: what fails is tried once more, at once. */
+export function doubleOptions(endpoint: string): S3ConnectionOptions {
+  return {
+    endpoint,
+    bucket: "images",
+    region: "us-east-1",
+    isPathStyle: true,
+    credentials: () => ({ accessKeyId: "id", secretAccessKey: "secret" }),
+    retryDelaysMs: [1],
+    responseTimeoutMs: 1000,
+  };
 }
 
 interface Upload {

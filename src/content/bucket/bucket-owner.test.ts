@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { S3Double } from "../../../test/support/s3-double.ts";
+import { doubleOptions, S3Double } from "../../../test/support/s3-double.ts";
 import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import { S3Bucket } from "../../s3/s3-bucket.ts";
 import { BucketOwner } from "./bucket-owner.ts";
@@ -33,15 +33,7 @@ function processAt(
   }: { id?: string; lookMs?: number; askMs?: number; signal?: AbortSignal } = {},
 ) {
   const owner = new BucketOwner({
-    bucket: new S3Bucket({
-      endpoint: server.endpoint,
-      bucket: "images",
-      region: "us-east-1",
-      isPathStyle: true,
-      credentials: () => ({ accessKeyId: "id", secretAccessKey: "secret" }),
-      retryDelaysMs: [1],
-      responseTimeoutMs: 1000,
-    }),
+    bucket: new S3Bucket(doubleOptions(server.endpoint)),
     prefix: "r/",
     id: "root-1",
     holder: { id, place, name: `process ${id}` },

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { S3Double, type S3Fault } from "../../../test/support/s3-double.ts";
+import { doubleOptions, S3Double, type S3Fault } from "../../../test/support/s3-double.ts";
 import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import { S3Bucket } from "../../s3/s3-bucket.ts";
@@ -19,16 +19,7 @@ let content: ContentStore;
 let opened: AsyncDisposableStack;
 
 async function open(of: { readonly state: State } = { state }): Promise<ContentStore> {
-  const bucket = new S3Bucket({
-    endpoint: server.endpoint,
-    bucket: "images",
-    region: "us-east-1",
-    isPathStyle: true,
-    credentials: () => ({ accessKeyId: "id", secretAccessKey: "secret" }),
-    retryDelaysMs: [1],
-    responseTimeoutMs: 1000,
-    partBytes: 1000,
-  });
+  const bucket = new S3Bucket({ ...doubleOptions(server.endpoint), partBytes: 1000 });
   const holder = { id: "process-1", place: "here", name: "process 1" };
   const options = { bucket, ...of, prefix: "r/", holder, randomId: () => "root-1", warn: () => undefined };
   const storage = opened.use(await openBucketStorage(options));
