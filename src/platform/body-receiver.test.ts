@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net";
 import { digestOf } from "../oci/hash-digest.ts";
 import { type BodyPlace, type BodyReceiver, receiverOf } from "./body-receiver.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";
+import type { HttpServerOptions } from "./http-server-options.ts";
 import { BYPASS_BYTES } from "./incoming-body.ts";
 import { SYS, syscall } from "./libc.ts";
 
@@ -35,8 +36,13 @@ interface Taken {
 }
 
 /** A server that takes bodies from their connections, and answers with what they hash to; after `stopAfterBytes` with 403. */
-async function serveTaking(taken: Taken[], stopAfterBytes = Number.POSITIVE_INFINITY): Promise<HttpServer> {
+async function serveTaking(
+  taken: Taken[],
+  stopAfterBytes = Number.POSITIVE_INFINITY,
+  options: Pick<HttpServerOptions, "linger"> = {},
+): Promise<HttpServer> {
   return serveHttp({
+    ...options,
     hostname: "127.0.0.1",
     port: 0,
     handle: async (request) => {
@@ -171,6 +177,21 @@ describe("a body that is taken from its connection", () => {
     const [answer] = await answered;
     expect(String(answer)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\n\r\ntoo much$/);
     socket.destroy();
+    await server.close();
+  });
+
+  test("is not waited for longer than any other once it is refused", async () => {
+    const linger = { totalMs: 300, silentMs: 600_000, bytesMax: SIZE_BYTES };
+    const server = await serveTaking([], 2_000_000, { linger });
+    const socket = connect(server.port, "127.0.0.1").on("error", () => {});
+    let answer = "";
+    socket.on("data", (chunk) => {
+      answer += chunk;
+    });
+    socket.write(head(SIZE_BYTES));
+    await send(socket, content.subarray(0, 6_000_000), { stepBytes: 500_000, pauseMs: 2 });
+    for (; !socket.destroyed; await Bun.sleep(10)) socket.write("x");
+    expect(answer).toStartWith("HTTP/1.1 403 ");
     await server.close();
   });
 

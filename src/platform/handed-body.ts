@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { IncomingBody } from "./incoming-body.ts";
+import { hasBody, type IncomingBody } from "./incoming-body.ts";
 
 /** The most of a body that waits for its reader. */
 const UNREAD_BYTES_MAX = 256 * 1024;
@@ -31,13 +31,34 @@ export function readHandedBody(incoming: IncomingMessage): IncomingBody {
     },
     { highWaterMark: 0 },
   );
+  let isEnded = !hasBody(incoming);
+  const whole = new Promise<void>((resolve) => incoming.once("end", resolve));
+  void whole.then(() => {
+    isEnded = true;
+  });
+  const closed = new Promise<void>((resolve) => incoming.once("close", resolve));
+  let tellDropped: (bytes: number) => void = () => {};
   const drain = (): void => {
-    while (incoming.read() !== null);
+    for (let chunk = incoming.read(); chunk !== null; chunk = incoming.read()) tellDropped(chunk.byteLength);
   };
-  const discard = async (): Promise<void> => {
-    release();
-    incoming.on("readable", drain);
-    drain();
+  let isDiscarded = false;
+  const discard = async (onDropped = tellDropped): Promise<void> => {
+    tellDropped = onDropped;
+    if (!isDiscarded) {
+      isDiscarded = true;
+      release();
+      incoming.on("readable", drain);
+      drain();
+    }
+    await Promise.race([whole, closed]);
   };
-  return { stream, whole: new Promise((resolve) => incoming.once("end", resolve)), isBypassed: false, discard };
+  return {
+    stream,
+    whole,
+    get isWhole() {
+      return isEnded;
+    },
+    isBypassed: false,
+    discard,
+  };
 }

@@ -1,4 +1,5 @@
 import type { HttpPeer } from "./http-peer.ts";
+import type { LingerLimits } from "./linger.ts";
 import type { ServerTls } from "./server-tls.ts";
 
 export interface HttpServerOptions {
@@ -12,6 +13,8 @@ export interface HttpServerOptions {
   readonly onUnreadable?: (error: unknown) => Response;
   /** The answer to a request whose target is no path: `CONNECT host:port`, `OPTIONS *`. The connection ends with it. @default 400 */
   readonly onBadTarget?: () => Response;
+  /** How long, once it is answered, a client may go on with a body that nobody reads. @default LINGER */
+  readonly linger?: LingerLimits;
   /** Told when there are few descriptors to spare, with how many the process may have; at most once a minute. */
   readonly onScarce?: (limit: number) => void;
 }

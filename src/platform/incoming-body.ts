@@ -8,10 +8,17 @@ export interface IncomingBody {
   readonly stream: ReadableStream<Uint8Array>;
   /** Resolves when all of it has come; never, if that does not happen. */
   readonly whole: Promise<unknown>;
+  /** True once all of it has come and was read, or if there is none. */
+  readonly isWhole: boolean;
   /** True if bytes of it went past node:http, which goes on waiting for them: the connection is of no use for another request. */
   readonly isBypassed: boolean;
-  /** Nobody reads the rest. Resolves when it has come, or never will. */
-  readonly discard: () => Promise<void>;
+  /** Nobody reads the rest. Resolves when it has come, or never will. @param onDropped told how many bytes of it came; replaces the one before */
+  readonly discard: (onDropped?: (bytes: number) => void) => Promise<void>;
+}
+
+/** True if a request has a body (RFC 9112, section 6.3). */
+export function hasBody({ headers }: Pick<IncomingMessage, "headers">): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
 /** Bodies from this size on can be had from the connection itself: for less it costs more to find the descriptor. */
@@ -38,6 +45,8 @@ function receiverFor(incoming: IncomingMessage, isEncrypted: boolean): BodyRecei
 export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: ReadOptions): IncomingBody {
   const receiver = receiverFor(incoming, isEncrypted);
   let isDiscarded = false;
+  let tellDropped: (bytes: number) => void = () => {};
+  let isEnded = !hasBody(incoming);
   let isFirst = true;
   let slot: Disposable | undefined;
   let change = Promise.withResolvers<void>();
@@ -75,10 +84,18 @@ export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: R
     return undefined;
   };
   const dropUnread = (): void => {
-    for (let chunk = read(); chunk !== null; chunk = read()) releaseBytes(chunk);
+    for (let chunk = read(); chunk !== null; chunk = read()) {
+      tellDropped(chunk.byteLength);
+      releaseBytes(chunk);
+    }
   };
   const closed = new Promise<void>((resolve) => incoming.once("close", resolve));
-  const discard = async (): Promise<void> => {
+  const ended = new Promise<void>((resolve) => incoming.once("end", resolve));
+  void ended.then(() => {
+    isEnded = true;
+  });
+  const whole = receiver === undefined ? ended : Promise.race([receiver.whole, ended]);
+  const beginDiscarding = async (): Promise<void> => {
     isDiscarded = true;
     giveBack();
     onChange();
@@ -89,7 +106,13 @@ export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: R
     });
     dropUnread();
     incoming.socket.resume();
-    await Promise.race([receiver?.whole, closed]);
+  };
+  let discarding: Promise<void> | undefined;
+  const discard = async (onDropped = tellDropped): Promise<void> => {
+    tellDropped = onDropped;
+    discarding ??= beginDiscarding();
+    await discarding;
+    await Promise.race([whole, closed]);
   };
   // What the kernel still had of a connection that broke comes at once, megabytes of it, though nobody asks for it.
   incoming.once("close", () => {
@@ -111,10 +134,12 @@ export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: R
     { highWaterMark: 0 },
   );
   if (receiver !== undefined) setReceiver(stream, receiver);
-  const ended = new Promise<void>((resolve) => incoming.once("end", resolve));
   return {
     stream,
-    whole: receiver === undefined ? ended : Promise.race([receiver.whole, ended]),
+    whole,
+    get isWhole() {
+      return isEnded || receiver?.leftBytes === 0;
+    },
     get isBypassed() {
       return receiver?.isBypassed ?? false;
     },

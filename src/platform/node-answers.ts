@@ -5,7 +5,8 @@ import { ConnectionDescriptor } from "./connection-descriptor.ts";
 import { spanOf } from "./file-body.ts";
 import type { HttpPeer } from "./http-peer.ts";
 import type { HttpServerOptions } from "./http-server-options.ts";
-import type { IncomingBody } from "./incoming-body.ts";
+import { hasBody, type IncomingBody } from "./incoming-body.ts";
+import { LINGER, linger } from "./linger.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { OpenConnections } from "./open-connections.ts";
 import { releaseBytes } from "./release-bytes.ts";
@@ -19,7 +20,8 @@ export interface NodeExchange {
   readonly peer: HttpPeer;
 }
 
-export interface NodeAnswersOptions extends Pick<HttpServerOptions, "handle" | "onUnreadable" | "onBadTarget"> {
+export interface NodeAnswersOptions
+  extends Pick<HttpServerOptions, "handle" | "linger" | "onUnreadable" | "onBadTarget"> {
   /** Is told on which of them something is asked. */
   readonly connections: OpenConnections;
 }
@@ -96,24 +98,25 @@ export class NodeAnswers {
       const outgoing = new ServerResponse(incoming);
       outgoing.assignSocket(socket);
       outgoing.once("finish", () => void socket.end());
-      await this.#refuseTarget(outgoing);
+      const response = this.#badTarget();
+      const bytes = await gather(undefined, response);
+      writeHead(outgoing, response).end(bytes);
     } catch {
       // An answer that node:http gave by itself is still on its way.
       socket.destroy();
     }
   }
 
-  async #refuseTarget(outgoing: ServerResponse): Promise<void> {
+  #badTarget(): Response {
     const response = this.#options.onBadTarget?.() ?? new Response(undefined, { status: 400 });
     response.headers.set("connection", "close");
-    const bytes = await gather(undefined, response);
-    writeHead(outgoing, response).end(bytes);
+    return response;
   }
 
   async #answerNow(exchange: NodeExchange, signal: AbortSignal): Promise<void> {
-    const { scheme, incoming, outgoing, body, peer } = exchange;
+    const { scheme, incoming, body, peer } = exchange;
     const request = toRequest(incoming, { scheme, signal, body: body.stream });
-    if (request === undefined) return await this.#refuseTarget(outgoing);
+    if (request === undefined) return await this.#sendWhole(undefined, this.#badTarget(), exchange);
     const { socket } = incoming;
     // The answer is awaited, however long it takes to make.
     let isAnswered = false;
@@ -126,7 +129,7 @@ export class NodeAnswers {
     if (peer.mustWait === true || body.isBypassed) response.headers.set("connection", "close");
     if (response.headers.has("content-length") && response.body !== null) {
       await this.#stream(response, exchange, signal);
-    } else await sendWhole(request, response, exchange);
+    } else await this.#sendWhole(request, response, exchange);
   }
 
   /** Sends a body no faster than the client takes it. @throws if the body fails in its middle, or the client goes */
@@ -150,13 +153,13 @@ export class NodeAnswers {
       if (error === undefined || this.#options.onUnreadable === undefined) throw error;
       return this.#options.onUnreadable(error);
     });
-    if (first instanceof Response) return await sendWhole(undefined, first, exchange);
+    if (first instanceof Response) return await this.#sendWhole(undefined, first, exchange);
     writeHead(outgoing, response);
     try {
       for (let next = first; next.done !== true; next = await chunks.next()) {
         left -= next.value.byteLength;
         // At once: whoever has the last byte may go on with the next request.
-        if (left <= 0) await end(next.value, exchange);
+        if (left <= 0) await this.#end(next.value, exchange);
         else if (!outgoing.write(next.value)) await once(outgoing, "drain", { signal: gone });
         // What is held together is let go at the end of a turn, and what the kernel does not take is copied.
         if (span !== undefined) await nextTurn();
@@ -170,29 +173,30 @@ export class NodeAnswers {
     if (left > 0) outgoing.destroy();
     else outgoing.end();
   }
+
+  /** As Bun's server does: a body whose length nobody said is in memory. */
+  async #sendWhole(request: Request | undefined, response: Response, exchange: NodeExchange): Promise<void> {
+    const bytes = await gather(request, response);
+    writeHead(exchange.outgoing, response);
+    await this.#end(bytes, exchange);
+  }
+
+  /** Sends the last bytes of an answer, and waits for the rest of the request before the answer ends, which may end the connection. */
+  async #end(bytes: Uint8Array | undefined, { incoming, outgoing, body }: NodeExchange): Promise<void> {
+    if (body.isWhole && !body.isBypassed) return void outgoing.end(bytes);
+    outgoing.flushHeaders();
+    if (bytes !== undefined && bytes.byteLength > 0) outgoing.write(bytes);
+    const { connections, linger: limits = LINGER } = this.#options;
+    // Where descriptors are few, and at the server's end, it goes before those that wait for an answer.
+    connections.rest(incoming.socket);
+    await linger(incoming.socket, body, limits);
+    outgoing.end();
+  }
 }
 
 /** Opens what is read only at the first chunk: Bun opens files for `getReader`, and throws there. */
 async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   yield* body;
-}
-
-/** As Bun's server does: a body whose length nobody said is in memory. */
-async function sendWhole(request: Request | undefined, response: Response, exchange: NodeExchange): Promise<void> {
-  const { outgoing } = exchange;
-  const bytes = await gather(request, response);
-  writeHead(outgoing, response);
-  await end(bytes, exchange);
-}
-
-/** Sends the last bytes of an answer. */
-async function end(bytes: Uint8Array | undefined, { outgoing, body }: NodeExchange): Promise<void> {
-  if (!body.isBypassed) return void outgoing.end(bytes);
-  // The end closes the connection: what the client still sends would reset it before the answer is read.
-  outgoing.flushHeaders();
-  if (bytes !== undefined && bytes.byteLength > 0) outgoing.write(bytes);
-  await body.discard();
-  outgoing.end();
 }
 
 function writeHead(outgoing: ServerResponse, { status, headers }: Response): ServerResponse {
@@ -229,12 +233,11 @@ function toRequest(
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     all.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
   }
-  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
   const request = new Request(address, {
     method,
     headers: all,
     signal,
-    ...(hasBody && method !== "GET" && method !== "HEAD" ? { body } : {}),
+    ...(hasBody(incoming) && method !== "GET" && method !== "HEAD" ? { body } : {}),
   });
   // What cannot be read is handed on as it is, as by Bun's server.
   return isHost ? request : Object.defineProperty(request, "url", { value: said });
