@@ -1,25 +1,35 @@
 import { expect, test } from "bun:test";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../support/daemon.ts";
 import { collect, EngineFixture } from "./engine-fixture.ts";
 
 test("a daemon that goes and comes back finds what runs, what ended, and each line", async () => {
   let fixture = await EngineFixture.open();
   const { directory } = fixture;
   try {
+    const gate = join(directory, "gate");
+    mkdirSync(gate);
+    const mounts = [{ type: "bind", source: gate, target: "/gate", readOnly: true, createSource: false }] as const;
+    const base = { image: "box", network: { mode: "none" }, openStdin: true, mounts };
     const create = async (name: string, text: string, more: object = {}): Promise<string> => {
-      const config = { image: "box", command: ["sh", "-c", text], network: { mode: "none" }, openStdin: true, ...more };
+      const config = { ...base, command: ["sh", "-c", text], ...more };
       const { id } = await fixture.engine.create(config, { name });
       await fixture.engine.start(id);
       return id;
     };
     const stays = await create("stays", "echo before; read x; echo after $x");
-    const ends = await create("ends", "sleep 0.2; echo last words; exit 4");
-    const vanishes = await create("vanishes", "sleep 0.2", { autoRemove: true });
+    const opened = "while [ ! -e /gate/open ]; do sleep 0.01; done";
+    const ends = await create("ends", `${opened}; echo last words; exit 4`);
+    const vanishes = await create("vanishes", opened, { autoRemove: true });
     const paused = await create("paused", "sleep 100");
     await fixture.engine.pause(paused);
+    const printed = join(fixture.engine.inspect(stays).paths.log, "1.log");
+    await until("it has printed", () => readFileSync(printed, "utf8").includes("before"));
     await fixture.release();
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    writeFileSync(join(gate, "open"), "");
+    const records = [ends, vanishes].map((id) => join(directory, "root/containers", id, "exit.json"));
+    await until("two have ended", () => records.every((path) => existsSync(path)));
 
     fixture = await EngineFixture.open({ directory });
     expect(fixture.engine.inspect(ends).state).toMatchObject({ status: "exited", exitCode: 4, pid: 0 });
