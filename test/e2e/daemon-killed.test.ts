@@ -100,13 +100,16 @@ describe.skipIf(skip !== undefined)("commands while the daemon is killed", () =>
   });
 
   test("a daemon that a command had started is started anew by the command", async () => {
+    using gate = makeGate();
     await using other = await TestDaemon.start();
     await other.down();
     const pid = () => Number(readFileSync(join(other.state, "gantry.pid"), "utf8"));
-    const command = watch(other.spawn(["run", "--rm", "busybox", "sh", "-c", count(200)]));
+    const args = ["--rm", "-v", `${gate.directory}:/host`, "busybox", "sh", "-c", countGated(200)];
+    const command = watch(other.spawn(["run", ...args]));
     await until("it prints", () => command.stdout.includes("out 20\n"));
     const first = pid();
     process.kill(first, "SIGKILL");
+    gate.open();
     expect(await command.ended).toMatchObject({ stdout: lines("out", 200), stderr: lines("err", 200), status: 7 });
     expect(pid()).not.toBe(first);
   });
