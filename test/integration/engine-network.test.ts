@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
+import { until } from "../support/daemon.ts";
 import { EngineFixture } from "./engine-fixture.ts";
 import { NetworkLab } from "./network-lab.ts";
 
@@ -37,9 +38,7 @@ test("a bridge: an address, names, a published port, a port taken, a shared netw
     expect((await fixture.exec(id, ["ip", "-o", "-4", "addr", "show", "eth0"])).stdout).toContain(
       `${endpoint?.address}/`,
     );
-    let heard = "";
-    for (let attempt = 0; heard !== "hello\n" && attempt < 100; attempt++) heard = await hear(18080).catch(() => "");
-    expect(heard).toBe("hello\n");
+    await until("it answers", async () => (await hear(18080).catch(() => "")) === "hello\n");
 
     const second = await engine.create({ image: "box", command: ["true"], network: { publish } }, {});
     await expect(engine.start(second.id)).rejects.toThrow("port is already allocated");
