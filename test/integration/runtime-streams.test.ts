@@ -86,7 +86,7 @@ describe.skipIf(skip !== undefined)("descriptors, terminals and signals", () => 
     child.stdout.on("data", (bytes) => {
       said += bytes;
     });
-    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
     await until(() => said.includes("ready"));
     child.kill("SIGUSR1");
     expect(await ended).toBe(9);
