@@ -145,14 +145,16 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
 
     test("does not begin with a request before the one before it is answered, and ends who sends very many", async () => {
       let asked = 0;
+      const gate = Promise.withResolvers<void>();
       const { server, socket } = await begin(async () => {
         asked += 1;
-        await pause(50);
+        await gate.promise;
         return new Response();
       });
       const ended = once(socket, "close");
       socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
       await ended;
+      gate.resolve();
       expect(asked).toBe(1);
       await server.close();
     });
@@ -360,7 +362,7 @@ describe.skipIf(!canMakeCertificates())("a server that asks for certificates", (
       tls: makeTls(),
       connections,
       mustWait: () => false,
-      handshakeSeconds: 0.2,
+      handshakeSeconds: 2,
       handle: async () => new Response("here"),
     });
     const quick = await open(server);
@@ -450,13 +452,16 @@ test("a server that ends lets the answers come that it has begun, and waits for 
   const certificates = canMakeCertificates() ? makeTls() : undefined;
   const ways = certificates === undefined ? [{}] : [{}, { tls: certificates }];
   for (const tls of ways) {
+    const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+    const closing = Promise.withResolvers<void>();
     const server = await serveHttp({
       hostname: "127.0.0.1",
       port: 0,
       ...tls,
       handle: async (request) => {
         const isSlow = request.url.endsWith("/slow");
-        await (isSlow ? pause(200) : new Promise(() => {}));
+        begun[isSlow ? 0 : 1].resolve();
+        await (isSlow ? closing.promise : new Promise(() => {}));
         return new Response(`got ${await request.text()}`);
       },
     });
@@ -467,8 +472,10 @@ test("a server that ends lets the answers come that it has begun, and waits for 
       () => "answered",
       () => "broken",
     );
-    await pause(50);
-    await server.close();
+    await Promise.all(begun.map(({ promise }) => promise));
+    const closed = server.close();
+    closing.resolve();
+    await closed;
     expect(await Promise.all([slow, never])).toEqual(["got it", "broken"]);
   }
 });
