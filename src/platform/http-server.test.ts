@@ -218,6 +218,40 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
       expect(await answer).toEndWith("here");
     });
 
+    test.each(["in memory", "a file"])(
+      "lets at its close a slow client have the answer that it has begun to read: %s",
+      async (what) => {
+        const path = join(folder, "slowly");
+        const bytes = randomBytes(20_000_000);
+        writeFileSync(path, bytes);
+        const headers = { "content-length": String(bytes.byteLength) };
+        const { server, socket } = await begin(async () =>
+          what === "in memory" ? new Response(bytes) : new Response(fileBody(path, 0, bytes.byteLength), { headers }),
+        );
+        const received: Buffer[] = [];
+        socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        const [first] = await once(socket, "data");
+        received.push(first as Buffer);
+        socket.pause();
+        const closed = server.close();
+        await pause(300);
+        socket.on("data", (chunk: Buffer) => received.push(chunk)).resume();
+        await once(socket, "close");
+        await closed;
+        const whole = Buffer.concat(received);
+        expect(whole.subarray(whole.indexOf("\r\n\r\n") + 4).equals(bytes)).toBe(true);
+      },
+    );
+
+    test("waits at its close for no client that does not read its answer", async () => {
+      const { server, socket } = await begin(async () => new Response(randomBytes(20_000_000)));
+      socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+      await once(socket, "data");
+      socket.pause();
+      await server.close();
+      socket.destroy();
+    });
+
     test("is asked as a proxy is, too: the host of the target counts", async () => {
       const { server, socket } = await begin(async ({ url }) => new Response(url));
       const answer = answerOf(socket);
@@ -331,6 +365,28 @@ describe.skipIf(!canMakeCertificates())("a server with TLS", () => {
     const second = serveHttp({ hostname: "127.0.0.1", port: server.port, tls: { cert, key }, handle });
     expect(second).rejects.toMatchObject({ code: "EADDRINUSE" });
     await second.catch(() => undefined);
+    await server.close();
+  });
+
+  test("ends idle connections when it gets another certificate, and lets a slow client have its answer", async () => {
+    const { cert, key } = makeTls();
+    const bytes = randomBytes(20_000_000);
+    const server = await serve({ cert, key }, async () => new Response(bytes));
+    const [idle, slow] = [await open(server), await open(server)];
+    const ended = once(idle, "close");
+    slow.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    const [first] = (await once(slow, "data")) as [Buffer];
+    slow.pause();
+    await server.replaceTls({ cert, key });
+    await ended;
+    let sizeBytes = first.length - first.indexOf("\r\n\r\n") - 4;
+    slow.on("data", (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      if (sizeBytes === bytes.length) slow.destroy();
+    });
+    slow.resume();
+    await once(slow, "close");
+    expect(sizeBytes).toBe(bytes.length);
     await server.close();
   });
 

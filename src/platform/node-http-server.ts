@@ -1,5 +1,6 @@
-import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { HttpServerOptions } from "./http-server-options.ts";
 import { readByChunk } from "./incoming-body.ts";
 import { listenThroughBun } from "./listen-through-bun.ts";
@@ -20,7 +21,7 @@ export interface NodeHttpServer {
   readonly port: number;
   /** As `HttpServer.replaceTls`. @default the certificate stays that it began with */
   replaceTls?(tls: ServerTls): void;
-  /** No more connections come. Resolves when none is open. @param now also end those that have not finished their handshake */
+  /** No more connections come, and idle ones end. Resolves when none is open. @param now also end those that have not finished their handshake */
   stop(now: boolean): Promise<void>;
 }
 
@@ -45,18 +46,26 @@ export async function serveNodeHttp(options: NodeHttpServerOptions): Promise<Nod
   const node =
     tls === undefined ? createHttpServer(onRequest) : createHttpsServer({ cert: tls.cert, key: tls.key }, onRequest);
   answers.prepare(node);
-  node.on("connection", (socket) => connections.add(socket));
+  const own = new Set<Socket>();
+  node.on("connection", (socket) => {
+    connections.add(socket);
+    own.add(socket);
+    socket.once("close", () => own.delete(socket));
+  });
   // `HttpServer.replaceTls` lets the next server listen beside it.
   const bun = await listenThroughBun(node, { hostname, port, isShared: tls !== undefined });
   return {
     port: bun.port ?? port,
-    stop: (now) => stop(node, bun, now),
+    async stop(now) {
+      const stopped = bun.stop(now);
+      if (now) {
+        node.closeAllConnections();
+        node.close();
+      } else {
+        // node:http's `close` takes connections for idle whose last answer is still in memory.
+        connections.endIdle(own);
+      }
+      await stopped;
+    },
   };
-}
-
-async function stop(node: Server, bun: Bun.Server<undefined>, now: boolean): Promise<void> {
-  const stopped = bun.stop(now);
-  if (now) node.closeAllConnections();
-  node.close();
-  await stopped;
 }

@@ -61,6 +61,11 @@ export class OpenConnections {
     return older.length > 0;
   }
 
+  /** Ends those of some that are idle. */
+  endIdle(among: Iterable<Socket>): void {
+    for (const socket of among) if (this.#idle.has(socket)) socket.destroySoon();
+  }
+
   /** Ends idle ones at once, and also who comes later; others when they are answered, or have not been for so long. */
   async end(lastAnswersMs: number): Promise<void> {
     this.#ended = Promise.withResolvers();
