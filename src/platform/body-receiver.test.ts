@@ -9,7 +9,9 @@ import { type HttpServer, serveHttp } from "./http-server.ts";
 import type { HttpServerOptions } from "./http-server-options.ts";
 import { BYPASS_BYTES } from "./incoming-body.ts";
 import { SYS, syscall } from "./libc.ts";
+import { nextTurn } from "./next-turn.ts";
 
+const MSG_PEEK = 0x02;
 const MSG_DONTWAIT = 0x40;
 const SIZE_BYTES = 12_000_001;
 const content = randomBytes(SIZE_BYTES);
@@ -28,11 +30,20 @@ function takeAll(place: BodyPlace, pieces: Uint8Array[]): void {
   }
 }
 
+/** Waits until so many bytes of a body are at its connection. */
+async function untilWaiting(place: BodyPlace, bytes: number): Promise<void> {
+  const piece = new Uint8Array(bytes);
+  const waiting = (): number => syscall(SYS.recvfrom, place.fd, piece, bytes, MSG_PEEK | MSG_DONTWAIT, null, null);
+  while (waiting() < bytes) await nextTurn();
+}
+
 interface Taken {
   readonly pieces: Uint8Array[];
   /** How many bytes came past node:http. */
   takenBytes: number;
   failure?: Error;
+  /** Resolves when its answer is sent, and what is left of it has come. */
+  readonly over: Promise<unknown>;
 }
 
 /** A server that takes bodies from their connections, and answers with what they hash to; after `stopAfterBytes` with 403. */
@@ -46,7 +57,7 @@ async function serveTaking(
     hostname: "127.0.0.1",
     port: 0,
     handle: async (request) => {
-      const one: Taken = { pieces: [], takenBytes: 0 };
+      const one: Taken = { pieces: [], takenBytes: 0, over: once(request.signal, "abort") };
       taken.push(one);
       const { body } = request;
       if (body === null) return new Response("none");
@@ -97,17 +108,23 @@ interface Begun {
   readonly reader: { read(): Promise<unknown>; cancel(): Promise<void> };
   /** The client's. */
   readonly socket: Socket;
+  /** Another client is answered a few times: what the server was about to do is done, for it reads a connection one turn after it takes it up. */
+  readonly answerOthers: () => Promise<void>;
 }
 
 /** Sends the beginning of a body, reads a first chunk of it, then does something. @returns that chunk, and what `work` gave */
 async function readFirst<T>(work: (begun: Begun) => Promise<T>): Promise<readonly [Uint8Array, T]> {
   const done = Promise.withResolvers<readonly [Uint8Array, T]>();
   const handle = async ({ body }: Request): Promise<Response> => {
-    const receiver = receiverOf(body as ReadableStream<Uint8Array>) as BodyReceiver;
-    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    if (body === null) return new Response();
+    const receiver = receiverOf(body) as BodyReceiver;
+    const reader = body.getReader();
     const { value = new Uint8Array() } = await reader.read();
     const first = value.slice();
-    await work({ receiver, reader, socket }).then((result) => done.resolve([first, result]), done.reject);
+    const answerOthers = async (): Promise<void> => {
+      for (let count = 0; count < 3; count += 1) await fetch(`http://127.0.0.1:${server.port}/`);
+    };
+    await work({ receiver, reader, socket, answerOthers }).then((result) => done.resolve([first, result]), done.reject);
     return new Response("enough", { status: 403 });
   };
   const server = await serveHttp({ hostname: "127.0.0.1", port: 0, handle });
@@ -158,12 +175,13 @@ describe("a body that is taken from its connection", () => {
   });
 
   test("an answer in its middle reaches a client that reads only after it has sent all", async () => {
-    const server = await serveTaking([], 2_000_000);
+    const taken: Taken[] = [];
+    const server = await serveTaking(taken, 2_000_000);
     const socket = connect(server.port, "127.0.0.1");
     socket.pause();
     socket.write(head(SIZE_BYTES));
     await send(socket, content, { stepBytes: 500_000, pauseMs: 2 });
-    await Bun.sleep(50);
+    await taken[0]?.over;
     expect(await answerOf(socket)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\n\r\ntoo much$/);
     await server.close();
   });
@@ -197,12 +215,12 @@ describe("a body that is taken from its connection", () => {
 
   test("is dropped only behind what is taken, when it is given up meanwhile", async () => {
     const pieces: Uint8Array[] = [];
-    const [first] = await readFirst(({ receiver, reader, socket }) =>
+    const [first] = await readFirst(({ receiver, reader, socket, answerOthers }) =>
       receiver.take(async (place) => {
         if (place === undefined) throw new Error("there is no place");
-        await Bun.sleep(1);
+        await untilWaiting(place, 1);
         void reader.cancel();
-        await Bun.sleep(50);
+        await answerOthers();
         socket.write(content.subarray(600_000, 700_000));
         takeAll(place, pieces);
       }),
@@ -238,7 +256,7 @@ describe("a body that is taken from its connection", () => {
       await receiver.take(async (place) => {
         if (place === undefined) throw new Error("there is no place");
         expect(place.isBroken).toBe(false);
-        await Bun.sleep(50);
+        await untilWaiting(place, lastBytes);
         socket.resetAndDestroy();
         while (!place.isBroken) await Bun.sleep(1);
       });
