@@ -156,7 +156,7 @@ function readRight(reader: RulesReader, value: unknown, index: number): Right {
   if (table.repositories === undefined) reader.problem(path, 'has no repositories: "**" means all');
   if (table.actions === undefined) reader.problem(path, 'has no actions: some of "pull", "push", "delete"');
   return {
-    place: reader.place(path),
+    place: reader.place("rights", index),
     who: who ?? { users: [], groups: [], isAnonymous: false },
     repositories,
     actions: REPOSITORY_ACTIONS.filter((action) => actions.includes("*") || actions.includes(action)),
@@ -191,7 +191,7 @@ function readQuota(reader: RulesReader, value: unknown, index: number): Quota {
     reader.problem(path, "limits nothing: give max_bytes or max_repositories");
   }
   return {
-    place: reader.place(path),
+    place: reader.place("quotas", index),
     ...(who === undefined ? {} : { who }),
     ...(repositories === undefined ? {} : { repositories }),
     ...(bytesMax === undefined ? {} : { bytesMax }),
@@ -217,7 +217,7 @@ function readLimit(reader: RulesReader, value: unknown, index: number): RateLimi
   if (table.requests_per_second === undefined) reader.problem(path, "has no requests_per_second");
   const burst = reader.number(table.burst, [...path, "burst"]);
   return {
-    place: reader.place(path),
+    place: reader.place("limits", index),
     per: isKnown ? per : "address",
     ...(who === undefined ? {} : { who }),
     ...(repositories === undefined ? {} : { repositories }),

@@ -1,4 +1,5 @@
 import { findTomlLine, tomlLines } from "../toml/toml-lines.ts";
+import { tomlListLines } from "../toml/toml-list-lines.ts";
 import { formatTomlPath, quoteTomlText } from "../toml/toml-path.ts";
 import { notKnown } from "../toml/toml-tables.ts";
 
@@ -18,7 +19,7 @@ function describe(value: unknown): string {
 export class RulesReader {
   readonly #text: string;
   readonly #fileName: string;
-  #tableLines: ReadonlyMap<string, number> | undefined;
+  #listLines: ReadonlyMap<string, readonly number[]> | undefined;
   #lines: ReadonlyMap<string, number> | undefined;
   readonly problems: string[] = [];
 
@@ -29,20 +30,16 @@ export class RulesReader {
   }
 
   /** `access.toml:12`, of one of the tables of `[[name]]`. */
-  place(path: Path): string {
+  place(name: string, index: number): string {
     // Every rule has its place, and few files a problem: the lines of all values are found for that alone.
-    this.#tableLines ??= tomlLines(this.#text, 2);
-    return this.#place(this.#tableLines, formatTomlPath(path));
+    this.#listLines ??= tomlListLines(this.#text);
+    return `${this.#fileName}:${this.#listLines.get(name)?.[index] ?? 1}`;
   }
 
   problem(path: Path, text: string): void {
     this.#lines ??= tomlLines(this.#text);
     const name = formatTomlPath(path);
-    this.problems.push(`${this.#place(this.#lines, name)}: ${name} ${text}`);
-  }
-
-  #place(lines: ReadonlyMap<string, number>, path: string): string {
-    return `${this.#fileName}:${findTomlLine(lines, path) ?? 1}`;
+    this.problems.push(`${this.#fileName}:${findTomlLine(this.#lines, name) ?? 1}: ${name} ${text}`);
   }
 
   /** A table with no other keys than these. */

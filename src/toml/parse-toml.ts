@@ -59,18 +59,24 @@ interface OddValue {
 }
 
 /** What is nested too deeply, or a date where none belongs: readers would take its object for a table. */
-function findOdd(value: unknown, hasDates: boolean, path: OddValue["path"] = []): OddValue | undefined {
+function findOdd(value: unknown, hasDates: boolean, depth = 0): OddValue | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
   if (value instanceof Date) {
     if (hasDates) return undefined;
-    return { path, why: "is a date, which nothing in this file is: a text stands in quotes" };
+    return { path: [], why: "is a date, which nothing in this file is: a text stands in quotes" };
   }
-  if (typeof value !== "object" || value === null) return undefined;
-  if (path.length > DEPTH_MAX) return { path: path.slice(0, 1), why: "is nested too deeply" };
-  const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
-  for (const [key, item] of entries) {
-    if (typeof item !== "object") continue;
-    const found = findOdd(item, hasDates, [...path, key]);
-    if (found !== undefined) return found;
+  if (depth > DEPTH_MAX) return { path: [], why: "is nested too deeply" };
+  // Paths are made of what was found alone: a file may have a hundred thousand values, and few have a problem.
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const found = findOdd(item, hasDates, depth + 1);
+      if (found !== undefined) return { ...found, path: [index, ...found.path] };
+    }
+    return undefined;
+  }
+  for (const key of Object.keys(value)) {
+    const found = findOdd((value as TomlTable)[key], hasDates, depth + 1);
+    if (found !== undefined) return { ...found, path: [key, ...found.path] };
   }
   return undefined;
 }

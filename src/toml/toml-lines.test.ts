@@ -45,20 +45,6 @@ test("everything has its line, however it is written", () => {
   expect(parse(toml)).toMatchObject({ t: [{ v: { k: "x#y" } }, { v: { last: 1 } }] });
 });
 
-test("what is deeper than is asked for is not noted, and all else is as with it", () => {
-  const toml = "[[t]]\n[t.u]\nx = [1]\n[[t.w]]\n[[t.w]]\ny.z.a = 1\n[[t]]\n[a.b.c]\n[[t]]\nk = 1\n";
-  const all = tomlLines(toml);
-  expect([...tomlLines(toml, 2)]).toEqual([
-    ["t", 1],
-    ["t[0]", 1],
-    ["t[1]", 7],
-    ["a", 8],
-    ["a.b", 8],
-    ["t[2]", 9],
-  ]);
-  for (const [path, line] of tomlLines(toml, 2)) expect(all.get(path)).toBe(line);
-});
-
 function byLine(one: string, other: string): number {
   return Number.parseInt(one, 10) - Number.parseInt(other, 10) || (one < other ? -1 : 1);
 }
