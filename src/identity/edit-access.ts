@@ -1,5 +1,5 @@
-import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
 import { GantryError } from "../errors/gantry-error.ts";
+import { type TomlTableRange, tomlTableRanges } from "../toml/toml-table-ranges.ts";
 
 /** A user as they are written into `access.toml`. */
 export interface NewUser {
@@ -10,9 +10,6 @@ export interface NewUser {
   /** Tokens of somebody who had the name before are no good. */
   readonly tokensSinceMs: number;
 }
-
-/** A table with the offsets of its text. */
-type Table = AST.TOMLTable;
 
 /** What a file begins with that the first user makes: the one rule that it has is there to be seen and narrowed. */
 const FIRST_LINES = `# Who may do what with this registry. Read again when it changes.
@@ -52,31 +49,13 @@ function formatUser({ name, passwordHash, groups, certificates, tokensSinceMs }:
   ].join("\n");
 }
 
-function parse(text: string): AST.TOMLTopLevelTable {
-  try {
-    // A mark that some editors begin with; white space in its place leaves every offset as it is.
-    return parseTOML(text.replace(/^\uFEFF/, " "), { tomlVersion: "1.1.0" }).body[0];
-  } catch (error) {
-    if (error instanceof ParseError)
-      throw new GantryError("invalid-argument", `line ${error.lineNumber}: ${error.message}`);
-    // A parser that recurses ends deep nesting so, and one that makes a text out of an argument for each character long ones.
-    if (!(error instanceof RangeError)) throw error;
-    throw new GantryError("invalid-argument", "it is nested too deeply, or a value of it is too long");
-  }
+/** Of a text that the rules were read from, as everywhere here. */
+function userTables(text: string): readonly TomlTableRange[] {
+  return tomlTableRanges(text, (keys) => keys.length === 2 && keys[0] === "users");
 }
 
-function userTables(text: string): readonly Table[] {
-  return parse(text).body.filter(
-    (node): node is Table =>
-      node.type === "TOMLTable" &&
-      node.kind === "standard" &&
-      node.resolvedKey.length === 2 &&
-      node.resolvedKey[0] === "users",
-  );
-}
-
-function findTable(text: string, name: string): Table {
-  const table = userTables(text).find(({ resolvedKey }) => resolvedKey[1] === name);
+function findTable(text: string, name: string): TomlTableRange {
+  const table = userTables(text).find(({ keys }) => keys[1] === name);
   if (table !== undefined) return table;
   throw new GantryError("unsupported", `user ${name} is not written as a table [users.${name}] of its own`, {
     hint: "change the file with an editor",
@@ -90,9 +69,8 @@ function lineEnd(text: string, offset: number): number {
 }
 
 /** The offset after a table's last line. */
-function tableEnd(text: string, table: Table): number {
-  const last = table.body.at(-1)?.range[1] ?? table.key.range[1];
-  return lineEnd(text, last);
+function tableEnd(text: string, { header, pairs }: TomlTableRange): number {
+  return lineEnd(text, (pairs.at(-1)?.value ?? header).end);
 }
 
 /**
@@ -116,7 +94,7 @@ function insertTable(text: string, table: string): string {
 /** `text` without a user's table. @throws `unsupported` if it is written in another way. */
 export function removeUser(text: string, name: string): string {
   const table = findTable(text, name);
-  const start = text.lastIndexOf("\n", table.range[0]) + 1;
+  const start = text.lastIndexOf("\n", table.header.start) + 1;
   let end = tableEnd(text, table);
   // One empty line parted it from the next: that goes too.
   if (text[end] === "\n") end += 1;
@@ -152,13 +130,10 @@ interface Pair {
 }
 
 /** Replaces a value where it stands, or writes it below the table's header. */
-function setValue(text: string, table: Table, { key, value }: Pair): string {
-  const pair = table.body.find((one) => text.slice(...one.key.range) === key);
-  if (pair !== undefined) {
-    const [start, end] = pair.value.range;
-    return `${text.slice(0, start)}${value}${text.slice(end)}`;
-  }
-  const at = lineEnd(text, table.key.range[1]);
+function setValue(text: string, { header, pairs }: TomlTableRange, { key, value }: Pair): string {
+  const known = pairs.find(({ keys }) => keys.length === 1 && keys[0] === key);
+  if (known !== undefined) return `${text.slice(0, known.value.start)}${value}${text.slice(known.value.end)}`;
+  const at = lineEnd(text, header.end);
   const lead = text.slice(0, at).endsWith("\n") ? "" : "\n";
   return `${text.slice(0, at)}${lead}${key} = ${value}\n${text.slice(at)}`;
 }

@@ -27,6 +27,8 @@ export interface ParseAccessOptions {
 /** What the file says, and everything that is wrong with it; the rules hold only if nothing is. */
 export interface ParsedAccess {
   readonly rules: AccessRules;
+  /** The users that it names itself: all others are the password file's alone. */
+  readonly ownUsers: ReadonlySet<string>;
   /** Each with its place: `access.toml:12: rights[0].actions[1] is not …`. */
   readonly problems: readonly string[];
 }
@@ -260,7 +262,11 @@ export function parseAccessRules(text: string, options: ParseAccessOptions): Par
   const fileName = options.fileName ?? "access.toml";
   const parsed = parseToml(text, { hasDates: true });
   if (parsed.kind === "problem") {
-    return { rules: NO_RULES, problems: [`${fileName}:${parsed.line} is no TOML: ${parsed.problem}`] };
+    return {
+      rules: NO_RULES,
+      ownUsers: new Set(),
+      problems: [`${fileName}:${parsed.line} is no TOML: ${parsed.problem}`],
+    };
   }
   const reader = new RulesReader(text, fileName);
   const root = reader.table(parsed.table, [], ["htpasswd", "users", "rights", "quotas", "limits"]);
@@ -268,6 +274,7 @@ export function parseAccessRules(text: string, options: ParseAccessOptions): Par
   for (const [name, value] of Object.entries(reader.table(root.users, ["users"]))) {
     users.set(name, readUser(reader, name, value));
   }
+  const ownUsers = new Set(users.keys());
   addHtpasswd(reader, users, { path: root.htpasswd, read: options.readHtpasswd });
   const rules = {
     users,
@@ -276,5 +283,5 @@ export function parseAccessRules(text: string, options: ParseAccessOptions): Par
     quotas: reader.tables(root.quotas, "quotas").map((value, index) => readQuota(reader, value, index)),
     limits: reader.tables(root.limits, "limits").map((value, index) => readLimit(reader, value, index)),
   };
-  return { rules, problems: reader.problems };
+  return { rules, ownUsers, problems: reader.problems };
 }

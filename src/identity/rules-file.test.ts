@@ -96,6 +96,6 @@ test("rules that change while they are read are read again", () => {
     }
   }
   const stamps = new Interrupted();
-  expect([...readRules(path, stamps).users.keys()]).toEqual(["alice"]);
+  expect([...readRules(path, stamps).rules.users.keys()]).toEqual(["alice"]);
   expect(stamps.get(path)).not.toBe(fileStamp(path));
 });

@@ -112,13 +112,31 @@ test("users of the password file are left to htpasswd", async () => {
   expect(accounts.list().find(({ name }) => name === "bob")).toMatchObject({ tokensSinceMs: 1000 });
 });
 
-test("a link to the file stays a link", async () => {
+test("a link to the file stays a link, and the password file is the one beside it, as for the registry", async () => {
   await accounts.add("alice", { ...NONE, certificates: ["CN=a"] });
   const link = join(folder, "link.toml");
   symlinkSync(path, link);
+  writeFileSync(join(folder, "passwords"), `carol:$2y$05$${"a".repeat(53)}\n`);
+  writeFileSync(path, `htpasswd = "passwords"\n${readFileSync(path, "utf8")}`);
   await accountsAt(link).add("bob", { ...NONE, password: "x" });
   expect(lstatSync(link).isSymbolicLink()).toBe(true);
-  expect(accounts.list()).toHaveLength(2);
+  expect(
+    accountsAt(link)
+      .list()
+      .map(({ name }) => name),
+  ).toEqual(["alice", "bob", "carol"]);
+});
+
+test("what is no TOML is told with its line, and nothing is changed", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret" });
+  const broken = `${readFileSync(path, "utf8")}x = 1\nx = 2\n`;
+  writeFileSync(path, broken);
+  const line = broken.split("\n").length - 1;
+  const sentence = `access.toml:${line} is no TOML: `;
+  await expect(accounts.remove("alice")).rejects.toThrow(sentence);
+  await expect(accounts.changePassword("alice", "x")).rejects.toThrow(sentence);
+  await expect(accounts.revoke("alice")).rejects.toThrow(sentence);
+  expect(readFileSync(path, "utf8")).toBe(broken);
 });
 
 test("a check says what the rules say", async () => {

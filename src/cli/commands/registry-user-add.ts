@@ -15,12 +15,11 @@ export const command = defineCommand({
   async run(context, { flags, positionals: [name = ""] }) {
     const { terminal } = context;
     const accounts = await openAccessFile(context, flags);
-    accounts.requireFree(name);
+    const isFromStdin = flags["password-stdin"];
     // Who has a certificate needs no password.
-    const isPasswordWanted = flags["password-stdin"] || flags.certificate.length === 0;
-    const password = isPasswordWanted
-      ? { password: await askPassword(terminal, { isFromStdin: flags["password-stdin"] }) }
-      : {};
+    const isAsked = !isFromStdin && flags.certificate.length === 0;
+    if (isAsked) accounts.requireFree(name);
+    const password = isAsked || isFromStdin ? { password: await askPassword(terminal, { isFromStdin }) } : {};
     const added = await accounts.add(name, { groups: flags.group, certificates: flags.certificate, ...password });
     await terminal.stdout.write(`${name}\n`);
     if (added.isFileMade) {

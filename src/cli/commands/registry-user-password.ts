@@ -9,8 +9,9 @@ export const command = defineCommand({
   arguments: { min: 1, max: 1 },
   async run(context, { flags, positionals: [name = ""] }) {
     const accounts = await openAccessFile(context, flags);
-    accounts.requireOwn(name);
-    const password = await askPassword(context.terminal, { isFromStdin: flags["password-stdin"] });
+    const isFromStdin = flags["password-stdin"];
+    if (!isFromStdin) accounts.requireOwn(name);
+    const password = await askPassword(context.terminal, { isFromStdin });
     await accounts.changePassword(name, password);
     await context.terminal.stdout.write(`${name}\n`);
     return 0;
