@@ -1,6 +1,6 @@
-import { writeSync } from "node:fs";
 import { ERRNO } from "./errno.ts";
 import { cString, SYS, syscall } from "./libc.ts";
+import { writeWholeSync } from "./write-whole.ts";
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
@@ -15,14 +15,10 @@ function create(name: string, flags: number): number {
   return fd === -ERRNO.EINVAL && flags !== 0 ? create(name, 0) : fd;
 }
 
-function writeWhole(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
-}
-
 /** A memory file with these bytes, close-on-exec. @returns its descriptor, which the caller closes, or -errno. */
 export function openMemoryFile(name: string, bytes: Uint8Array): number {
   const fd = create(name, 0);
-  if (fd >= 0) writeWhole(fd, bytes);
+  if (fd >= 0) writeWholeSync(fd, bytes);
   return fd;
 }
 
@@ -34,7 +30,7 @@ export function openMemoryFile(name: string, bytes: Uint8Array): number {
 export function openSealedProgram(name: string, bytes: Uint8Array): number {
   const fd = create(name, MFD_EXEC);
   if (fd < 0) return fd;
-  writeWhole(fd, bytes);
+  writeWholeSync(fd, bytes);
   const sealed = syscall(SYS.fcntl, fd, F_ADD_SEALS, SEALS);
   return sealed < 0 ? sealed : fd;
 }
