@@ -56,7 +56,7 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
     };
     const begin = async (
       handle: HttpServerOptions["handle"],
-      more: Pick<HttpServerOptions, "onUnreadable" | "onBadTarget"> = {},
+      more: Pick<HttpServerOptions, "onUnreadable" | "onBadRequest"> = {},
     ): Promise<{ server: HttpServer; socket: Socket }> => {
       const server = await serveHttp({ hostname: "127.0.0.1", port: 0, ...options(), ...more, handle });
       if (kind !== "plain") return { server, socket: await open(server) };
@@ -176,13 +176,37 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
         asked.push(url);
         return new Response();
       };
-      const { server, socket } = await begin(handle, { onBadTarget: () => new Response("no path", { status: 400 }) });
+      const { server, socket } = await begin(handle, { onBadRequest: () => new Response("no path", { status: 400 }) });
       const answer = answerOf(socket);
       socket.write(`${asking} HTTP/1.1\r\nHost: a\r\n\r\nGET /here HTTP/1.1\r\nHost: a\r\n\r\n`);
       expect(await answer).toMatch(new RegExp(`^HTTP/1.1 400 Bad Request\r\n[^]*connection: close\r\n[^]*${end}`, "i"));
       expect(asked).toEqual([]);
       await server.close();
     });
+
+    test.each([
+      "GET / HTTP/1.1",
+      "GET http://other.test/ HTTP/1.1",
+      "GET / HTTP/1.1\r\nHost: a\r\nHost: a",
+      "GET / HTTP/1.0\r\nHost: a\r\nHost: b",
+      "GET /b HTTP/1.1\r\nHost: a/v2",
+      "GET / HTTP/1.1\r\nHost: a b[",
+      "GET / HTTP/1.1\r\nHost:",
+    ])(
+      "refuses a request that does not say its host, one, and a host (%j), and does nothing after it",
+      async (head) => {
+        const asked: string[] = [];
+        const { server, socket } = await begin(async ({ url }) => {
+          asked.push(url);
+          return new Response();
+        });
+        const answer = answerOf(socket);
+        socket.write(`${head}\r\n\r\nGET /here HTTP/1.1\r\nHost: a\r\n\r\n`);
+        expect(await answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*connection: close\r\n/i);
+        expect(asked).toEqual([]);
+        await server.close();
+      },
+    );
 
     test.each([
       ["nothing", "", ""],
@@ -444,15 +468,6 @@ describe.skipIf(!canMakeCertificates())("a server that asks for certificates", (
     expect((await answer).match(/HTTP\/1.1 403/g)).toHaveLength(2);
     await server.close();
   }, 30_000);
-
-  test("hands on a Host that is none", async () => {
-    const server = await serve(makeTls(), async ({ url }) => new Response(url, { headers: { connection: "close" } }));
-    const socket = await open(server);
-    const answer = answerOf(socket);
-    socket.write("GET /here HTTP/1.1\r\nHost: a b[\r\n\r\n");
-    expect(await answer).toEndWith("\r\n\r\nhttps://a b[/here");
-    await server.close();
-  });
 });
 
 test("an answer that is made while it is sent has its length", async () => {

@@ -10,6 +10,7 @@ import { LINGER, linger } from "./linger.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { OpenConnections } from "./open-connections.ts";
 import { releaseBytes } from "./release-bytes.ts";
+import { parseTarget, type TargetProblem } from "./request-target.ts";
 
 /** A request as node:http has it, and where its answer goes. */
 export interface NodeExchange {
@@ -21,7 +22,7 @@ export interface NodeExchange {
 }
 
 export interface NodeAnswersOptions
-  extends Pick<HttpServerOptions, "handle" | "linger" | "onUnreadable" | "onBadTarget"> {
+  extends Pick<HttpServerOptions, "handle" | "linger" | "onUnreadable" | "onBadRequest"> {
   /** Is told on which of them something is asked. */
   readonly connections: OpenConnections;
 }
@@ -98,7 +99,7 @@ export class NodeAnswers {
       const outgoing = new ServerResponse(incoming);
       outgoing.assignSocket(socket);
       outgoing.once("finish", () => void socket.end());
-      const response = this.#badTarget();
+      const response = this.#badRequest("target");
       const bytes = await gather(undefined, response);
       writeHead(outgoing, response).end(bytes);
     } catch {
@@ -107,16 +108,17 @@ export class NodeAnswers {
     }
   }
 
-  #badTarget(): Response {
-    const response = this.#options.onBadTarget?.() ?? new Response(undefined, { status: 400 });
+  #badRequest(problem: TargetProblem): Response {
+    const response = this.#options.onBadRequest?.(problem) ?? new Response(undefined, { status: 400 });
     response.headers.set("connection", "close");
     return response;
   }
 
   async #answerNow(exchange: NodeExchange, signal: AbortSignal): Promise<void> {
     const { scheme, incoming, body, peer } = exchange;
-    const request = toRequest(incoming, { scheme, signal, body: body.stream });
-    if (request === undefined) return await this.#sendWhole(undefined, this.#badTarget(), exchange);
+    const target = parseTarget(incoming, scheme);
+    if ("problem" in target) return await this.#sendWhole(undefined, this.#badRequest(target.problem), exchange);
+    const request = toRequest(incoming, { ...target, signal, body: body.stream });
     const { socket } = incoming;
     // The answer is awaited, however long it takes to make.
     let isAnswered = false;
@@ -213,32 +215,15 @@ async function gather(request: Request | undefined, response: Response): Promise
   return bytes;
 }
 
-/** @returns undefined for a request whose target is no path (RFC 9112, section 3.2) */
 function toRequest(
   incoming: IncomingMessage,
-  {
-    scheme,
-    signal,
-    body,
-  }: { readonly scheme: string; readonly signal: AbortSignal; readonly body: ReadableStream<Uint8Array> },
-): Request | undefined {
-  const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
-  // Whoever takes us for a proxy names the host there, and that counts (RFC 9112, section 3.2.2).
-  const [, host = headers.host ?? "localhost", path = url] = /^https?:\/\/([^/?#]+)(\/.*)$/i.exec(url) ?? [];
-  const said = `${scheme}://${host}${path}`;
-  const isHost = URL.canParse(said);
-  const address = isHost ? said : `${scheme}://localhost${path}`;
-  if (!path.startsWith("/") || !URL.canParse(address)) return undefined;
-  const all = new Headers();
+  { url, signal, body }: { readonly url: string } & Required<Pick<RequestInit, "signal" | "body">>,
+): Request {
+  const { method = "GET", rawHeaders } = incoming;
+  const headers = new Headers();
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    all.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
+    headers.append(rawHeaders[index] ?? "", rawHeaders[index + 1] ?? "");
   }
-  const request = new Request(address, {
-    method,
-    headers: all,
-    signal,
-    ...(hasBody(incoming) && method !== "GET" && method !== "HEAD" ? { body } : {}),
-  });
-  // What cannot be read is handed on as it is, as by Bun's server.
-  return isHost ? request : Object.defineProperty(request, "url", { value: said });
+  const isSent = hasBody(incoming) && method !== "GET" && method !== "HEAD";
+  return new Request(url, { method, headers, signal, ...(isSent ? { body } : {}) });
 }

@@ -169,11 +169,14 @@ describe("the registry's door", () => {
     expect((await connection.read())?.status).toBe(400);
   });
 
-  test.each(["[", "a%zz", "registry:99999999", "a\r\nHost: b"])("a Host that is none (%p) is refused", async (host) => {
-    const response = await rawRequest(registry.port, ["GET /v2/ HTTP/1.1", `Host: ${host}`]);
-    expect(response?.status).toBe(400);
-    expect(JSON.parse(response?.body.toString() ?? "")).toMatchObject({ errors: [{ code: "UNSUPPORTED" }] });
-  });
+  test.each(["[", "a%zz", "registry:99999999", "a\r\nHost: b", "registry/v2", "user@registry"])(
+    "a Host that is none (%p) is refused",
+    async (host) => {
+      const response = await rawRequest(registry.port, ["GET /v2/ HTTP/1.1", `Host: ${host}`]);
+      expect(response?.status).toBe(400);
+      expect(JSON.parse(response?.body.toString() ?? "")).toMatchObject({ errors: [{ code: "UNSUPPORTED" }] });
+    },
+  );
 
   test("HTTP/1.0 without a Host is served", async () => {
     expect((await rawRequest(registry.port, ["GET /v2/ HTTP/1.0"]))?.status).toBe(200);

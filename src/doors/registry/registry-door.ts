@@ -15,7 +15,6 @@ import type { Observation } from "./observation.ts";
 import { answerPage } from "./page/page-route.ts";
 import type { RegistrySettings } from "./registry-exchange.ts";
 import { parseRegistryRoute, type RegistryRoute } from "./registry-route.ts";
-import { hasHost, readRequestUrl } from "./request-url.ts";
 import { requiredScope } from "./required-scope.ts";
 import { eventTeller } from "./tell-event.ts";
 import { answerToken, TOKEN_PATH } from "./token-routes.ts";
@@ -47,7 +46,7 @@ export async function answerRegistry(
   options: RegistryDoorOptions,
 ): Promise<Response> {
   const timeMs = options.now();
-  const url = readRequestUrl(request);
+  const url = new URL(request.url);
   const known: Known = {};
   let response: Response;
   try {
@@ -107,7 +106,6 @@ async function answer({ request, peer, url, known }: Asking, options: RegistryDo
       hint: "try again in a moment",
     });
   }
-  if (!hasHost(request)) throw new RegistryError("UNSUPPORTED", "the request's Host is no host", { status: 400 });
   const page = answerPage(request.method, url.pathname);
   if (page !== undefined) {
     known.endpoint = "page";

@@ -3,6 +3,7 @@ import { diskError } from "../../errors/disk-error.ts";
 import { formatError } from "../../errors/gantry-error.ts";
 import type { HttpPeer } from "../../platform/http-peer.ts";
 import { type HttpServer, serveHttp } from "../../platform/http-server.ts";
+import type { TargetProblem } from "../../platform/request-target.ts";
 import type { ServerTls } from "../../platform/server-tls.ts";
 import { addCommonHeaders } from "./common-headers.ts";
 import { errorResponse } from "./error-response.ts";
@@ -45,7 +46,7 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Regi
       `few of the ${limit} files that the registry may have open are left: idle connections are ended, and some requests told to come again (raise the limit: ulimit -n, or LimitNOFILE= of its unit)`,
     );
   const server = await listenOn("registry", listen, () =>
-    serveHttp({ ...listen, ...secure, handle, onUnreadable, onBadTarget: answerBadTarget, onScarce }),
+    serveHttp({ ...listen, ...secure, handle, onUnreadable, onBadRequest: answerBadRequest, onScarce }),
   );
   const watch =
     tls === undefined || certificates === undefined ? undefined : watchTls({ ...options, tls, certificates }, server);
@@ -65,10 +66,13 @@ function answerUnreadable(cause: unknown, { warn }: RegistryDoorOptions): Respon
   return response;
 }
 
-function answerBadTarget(): Response {
-  const error = new RegistryError("UNSUPPORTED", "the request's target is no path: this is a registry, and no proxy", {
-    status: 400,
-  });
+const BAD_REQUEST: Readonly<Record<TargetProblem, string>> = {
+  host: "the request has no Host, several, or one that is no host",
+  target: "the request's target is no path: this is a registry, and no proxy",
+};
+
+function answerBadRequest(problem: TargetProblem): Response {
+  const error = new RegistryError("UNSUPPORTED", BAD_REQUEST[problem], { status: 400 });
   const response = errorResponse(error);
   addCommonHeaders(response.headers);
   return response;
