@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { diskError } from "../errors/disk-error.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
-import { fileBody } from "../platform/file-body.ts";
+import { fileBody } from "../platform/http/file-body.ts";
 import type { BlobSpan, BlobStorage } from "./blob-storage.ts";
 import type { StoredBlob } from "./ingest.ts";
 import { FileVerifier } from "./scrub/file-verifier.ts";

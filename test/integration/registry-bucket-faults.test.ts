@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { runRegistry } from "../../src/daemon/run-registry.ts";
 import { formatError } from "../../src/errors/gantry-error.ts";
 import { digestOf } from "../../src/oci/hash-digest.ts";
-import { IDLE_SECONDS } from "../../src/platform/http-server.ts";
+import { IDLE_SECONDS } from "../../src/platform/http/http-server.ts";
 import { RESPONSE_TIMEOUT_MS, RETRY_DELAYS_MS } from "../../src/s3/s3-connection.ts";
 import { until } from "../support/daemon.ts";
 import { OwnRegistry } from "../support/own-registry.ts";

@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
-import type { BodyPlace } from "../../platform/body-receiver.ts";
+import type { BodyPlace } from "../../platform/http/body-receiver.ts";
 import { releaseBytes } from "../../platform/release-bytes.ts";
 import { writeWhole } from "../../platform/write-whole.ts";
 

@@ -4,7 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { diskError } from "../../errors/disk-error.ts";
 import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
 import { finishDigest } from "../../oci/hash-digest.ts";
-import type { BodyPlace } from "../../platform/body-receiver.ts";
+import type { BodyPlace } from "../../platform/http/body-receiver.ts";
 import { writeWhole } from "../../platform/write-whole.ts";
 import { RegistryError } from "./registry-error.ts";
 import type { RepositoryName } from "./repository-name.ts";

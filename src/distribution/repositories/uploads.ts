@@ -4,7 +4,7 @@ import type { StoredBlob } from "../../content/ingest.ts";
 import { diskError } from "../../errors/disk-error.ts";
 import { isGantryError } from "../../errors/gantry-error.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/digest.ts";
-import { type BodyPlace, receiverOf } from "../../platform/body-receiver.ts";
+import { type BodyPlace, receiverOf } from "../../platform/http/body-receiver.ts";
 import { KnownUploads, type KnownUploadsParts } from "./known-uploads.ts";
 import { readUntilAborted } from "./read-until-aborted.ts";
 import { RegistryError } from "./registry-error.ts";

@@ -3,7 +3,7 @@ import type { RepositoryName } from "../../distribution/repositories/repository-
 import type { BlobDownload } from "../../distribution/upstream/blob-download.ts";
 import { formatError, isGantryError } from "../../errors/gantry-error.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { madeBody } from "../../platform/made-body.ts";
+import { madeBody } from "../../platform/http/made-body.ts";
 import { parseRange } from "./byte-range.ts";
 import { entityTag, isNotModified, requireMatch } from "./http-conditions.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";

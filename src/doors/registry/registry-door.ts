@@ -5,7 +5,7 @@ import type { UpstreamCache } from "../../distribution/upstream/upstream-cache.t
 import { isDiskFailure } from "../../errors/disk-error.ts";
 import { formatError, GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { type Access, readPeerCertificate } from "../../identity/index.ts";
-import type { HttpPeer } from "../../platform/http-peer.ts";
+import type { HttpPeer } from "../../platform/http/http-peer.ts";
 import { admit } from "./admission.ts";
 import { addCommonHeaders } from "./common-headers.ts";
 import { dispatch } from "./endpoints.ts";

@@ -1,4 +1,4 @@
-import { serveHttp } from "../../platform/http-server.ts";
+import { serveHttp } from "../../platform/http/http-server.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { listenOn } from "./listen-on.ts";
 import type { RegistryMetrics } from "./registry-metrics.ts";

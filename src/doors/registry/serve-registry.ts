@@ -1,10 +1,10 @@
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import { diskError } from "../../errors/disk-error.ts";
 import { formatError } from "../../errors/gantry-error.ts";
-import type { HttpPeer } from "../../platform/http-peer.ts";
-import { type HttpServer, serveHttp } from "../../platform/http-server.ts";
+import type { HttpPeer } from "../../platform/http/http-peer.ts";
+import { type HttpServer, serveHttp } from "../../platform/http/http-server.ts";
+import type { ServerTls } from "../../platform/http/server-tls.ts";
 import type { TargetProblem } from "../../platform/request-target.ts";
-import type { ServerTls } from "../../platform/server-tls.ts";
 import { addCommonHeaders } from "./common-headers.ts";
 import { errorResponse } from "./error-response.ts";
 import type { ListenAddress } from "./listen-address.ts";

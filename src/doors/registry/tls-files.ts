@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { GantryError } from "../../errors/gantry-error.ts";
-import type { ServerTls } from "../../platform/server-tls.ts";
+import type { ServerTls } from "../../platform/http/server-tls.ts";
 import { fileStamp, readTextFile } from "../../platform/text-file.ts";
 
 /** Where a server's certificate is. */

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { GantryError } from "../../../errors/gantry-error.ts";
 import type { Digest, DigestAlgorithm } from "../../../oci/digest.ts";
-import type { BodyPlace } from "../../../platform/body-receiver.ts";
+import type { BodyPlace } from "../../../platform/http/body-receiver.ts";
 import { startWorker, type WorkerThread } from "../../../platform/worker.ts";
 import type { RunningHash } from "../running-hash.ts";
 import type { UploadAnswer, UploadCall } from "./upload-protocol.ts";

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { Socket } from "node:net";
+import { Slots } from "../slots.ts";
 import type { HttpServerOptions } from "./http-server-options.ts";
 import { readByChunk } from "./incoming-body.ts";
 import { listenThroughBun } from "./listen-through-bun.ts";
@@ -8,7 +9,6 @@ import { NodeAnswers } from "./node-answers.ts";
 import type { OpenConnections } from "./open-connections.ts";
 import { peerAddress } from "./peer-address.ts";
 import type { ServerTls } from "./server-tls.ts";
-import { Slots } from "./slots.ts";
 
 export interface NodeHttpServerOptions extends HttpServerOptions {
   /** Has those of this server too. */

@@ -3,13 +3,13 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { digestOf } from "../oci/hash-digest.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
+import { SYS, syscall } from "../libc.ts";
+import { nextTurn } from "../next-turn.ts";
 import { type BodyPlace, type BodyReceiver, receiverOf } from "./body-receiver.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";
 import type { HttpServerOptions } from "./http-server-options.ts";
 import { BYPASS_BYTES } from "./incoming-body.ts";
-import { SYS, syscall } from "./libc.ts";
-import { nextTurn } from "./next-turn.ts";
 
 const MSG_PEEK = 0x02;
 const MSG_DONTWAIT = 0x40;

@@ -6,7 +6,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
-import { canMakeCertificates, makeAuthority } from "../../test/support/certificates.ts";
+import { canMakeCertificates, makeAuthority } from "../../../test/support/certificates.ts";
 import { serveWithClientCertificates } from "./client-certificate-server.ts";
 import { fileBody } from "./file-body.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";

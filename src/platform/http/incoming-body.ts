@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
+import { releaseBytes } from "../release-bytes.ts";
+import type { Slots } from "../slots.ts";
 import { BodyReceiver, setReceiver } from "./body-receiver.ts";
-import { releaseBytes } from "./release-bytes.ts";
-import type { Slots } from "./slots.ts";
 
 /** The body of a request of node:http as it comes, no faster than it is read. */
 export interface IncomingBody {

@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { streamOf } from "./stream-of.ts";
+import { streamOf } from "../stream-of.ts";
 
 /** So much of a file is in memory while a client does not take it. Bun's own stream of a file keeps 2 MB and more. */
 const CHUNK_BYTES = 512 * 1024;

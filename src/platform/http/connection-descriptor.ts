@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import { ERRNO } from "./errno.ts";
-import { SYS, syscall } from "./libc.ts";
+import { ERRNO } from "../errno.ts";
+import { SYS, syscall } from "../libc.ts";
 
 /** Room for any socket's address (sockaddr_in6 has 28 bytes). */
 const ADDRESS_BYTES = 32;

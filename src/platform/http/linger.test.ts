@@ -5,7 +5,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { canMakeCertificates, makeAuthority } from "../../test/support/certificates.ts";
+import { canMakeCertificates, makeAuthority } from "../../../test/support/certificates.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";
 import { LINGER, type LingerLimits } from "./linger.ts";
 import type { ServerTls } from "./server-tls.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { descriptorLimit, hasSpareDescriptors } from "../spare-descriptors.ts";
 import { planDescriptors } from "./descriptor-watch.ts";
-import { descriptorLimit, hasSpareDescriptors } from "./spare-descriptors.ts";
 
 test("of few descriptors a quarter is kept free, of many 64, and a request has three of the rest", () => {
   expect([32, 64, 256, 1024, 20_000].map(planDescriptors)).toEqual([

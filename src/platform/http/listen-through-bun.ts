@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
-import { GantryError } from "../errors/gantry-error.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
 
 export interface ListenOptions {
   readonly hostname: string;

@@ -15,7 +15,7 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf } from "../oci/hash-digest.ts";
+import { digestOf } from "../../oci/hash-digest.ts";
 import { ConnectionDescriptor } from "./connection-descriptor.ts";
 import { fileBody } from "./file-body.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";

@@ -1,5 +1,5 @@
-import { nextTurn } from "./next-turn.ts";
-import { descriptorLimit, hasSpareDescriptors } from "./spare-descriptors.ts";
+import { nextTurn } from "../next-turn.ts";
+import { descriptorLimit, hasSpareDescriptors } from "../spare-descriptors.ts";
 
 /** What a server keeps free for everything but its clients: its database, logs, threads, modules that are loaded late. */
 export interface DescriptorBudget {

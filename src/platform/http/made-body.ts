@@ -1,4 +1,4 @@
-import { streamOf } from "./stream-of.ts";
+import { streamOf } from "../stream-of.ts";
 
 /**
  * Bytes that are made while they are sent, as the body of a response. If that fails the connection ends, so that no client takes what it has
