@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { BucketHolder } from "../content/bucket/bucket-mark.ts";
 import type { BucketStorage } from "../content/bucket/bucket-storage.ts";
 import { openBucketStorage } from "../content/bucket/open-bucket-storage.ts";
-import { readBootId } from "../platform/process-identity.ts";
+import { findBootId } from "../platform/process-identity.ts";
 import { S3Bucket } from "../s3/s3-bucket.ts";
 import type { S3Credentials } from "../s3/s3-connection.ts";
 import type { State } from "../state/state.ts";
@@ -42,7 +42,9 @@ export async function openConfiguredStorage(
 
 function holderIn({ root, randomId }: OpenConfiguredStorageParts): BucketHolder {
   const { dev, ino } = statSync(root);
-  return { id: randomId(), place: `${readBootId()} ${dev}:${ino}`, name: `process ${process.pid} on ${hostname()}` };
+  // Without a boot's number the place is one where nobody else ever is: a lock of the same name may be another host's, so that who served last is asked.
+  const boot = findBootId() ?? randomId();
+  return { id: randomId(), place: `${boot} ${dev}:${ino}`, name: `process ${process.pid} on ${hostname()}` };
 }
 
 /** The bucket that a configuration names. @throws `invalid-argument` if there is no access key, or the region is none */

@@ -8,6 +8,7 @@ import { checkoutProgram, until } from "../support/daemon.ts";
 import { OwnRegistry } from "../support/own-registry.ts";
 import { pushImage } from "../support/push-content.ts";
 import { RegistryProcess } from "../support/registry-process.ts";
+import { S3Double } from "../support/s3-double.ts";
 
 /** Nobody listens there: what is asked by way of it fails. */
 const PROXIES = ["HTTP_PROXY=http://127.0.0.1:9", "http_proxy=http://127.0.0.1:9"];
@@ -80,3 +81,29 @@ test.skipIf(skip !== undefined)("a root that cannot be written is refused in a s
   expect([status, stderr]).toEqual([1, expect.stringMatching(sentence)]);
   rmSync(folder, { recursive: true });
 });
+
+test.skipIf(skip !== undefined).each([
+  ["is not there", "mount -t tmpfs tmpfs /proc/sys/kernel/random"],
+  ["is hidden", "mount --bind /dev/null /proc/sys/kernel/random/boot_id"],
+])(
+  "where the boot's number %s, a registry with a bucket serves, and asks who served last, for that may be any host's",
+  async (_, hide) => {
+    const folder = mkdtempSync(join(tmpdir(), "gantry-no-boot-"));
+    using bucket = new S3Double();
+    const config = join(folder, "registry.toml");
+    writeFileSync(config, `[storage.s3]\nbucket = "images"\nendpoint = "${bucket.endpoint}"\n`);
+    {
+      await using registry = await RegistryProcess.start({
+        root: join(folder, "root"),
+        args: ["--config", config],
+        env: { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" },
+        before: ["unshare", "--mount", "--propagation", "private", "sh", "-c", `${hide} && exec "$0" "$@"`],
+      });
+      await pushImage(`${registry.url}/v2/app`, "v1");
+      await registry.down("SIGKILL");
+      void registry.up().catch(() => undefined);
+      await until("it asks", () => registry.log.includes("did not say that it ended"));
+    }
+    rmSync(folder, { recursive: true });
+  },
+);
