@@ -33,21 +33,22 @@ async function perform(
 ): Promise<RegistryUpkeepNotice> {
   const config = options.readConfig(request.Config);
   const isDryRun = request.DryRun ?? false;
+  const { signal } = options;
   const tell = (line: string): void => options.tell({ kind: "line", line });
   switch (request.Task) {
     case "collect":
-      return { kind: "collected", ...(await upkeep.collect({ isDryRun, tell, config })) };
+      return { kind: "collected", ...(await upkeep.collect({ isDryRun, tell, config, signal })) };
     case "retention":
       if (config.retention.length === 0) {
         throw new GantryError("invalid-argument", "there is no rule of retention", {
           hint: "write [[retention]] in registry.toml, and name the file with --config",
         });
       }
-      return { kind: "retained", ...(await upkeep.retain({ isDryRun, tell, config })) };
+      return { kind: "retained", ...(await upkeep.retain({ isDryRun, tell, config, signal })) };
     case "scrub": {
       const bytesPerSecond = request.BytesPerSecond ?? config.scrub.bytesPerSecond;
       const onProblem = (sentence: string): void => options.tell({ kind: "warning", sentence });
-      return { kind: "verified", ...(await upkeep.scrub({ bytesPerSecond, tell, onProblem, signal: options.signal })) };
+      return { kind: "verified", ...(await upkeep.scrub({ bytesPerSecond, tell, onProblem, signal })) };
     }
   }
 }

@@ -18,6 +18,7 @@ export interface CollectionOptions {
   readonly onLink?: (link: BlobLink) => void;
   /** Told of each blob that nothing needs; in a dry run not of those that a repository has yet to cease to hold. */
   readonly onBlob?: (digest: Digest) => void;
+  /** Ends it between two steps. */
   readonly signal?: AbortSignal;
 }
 
@@ -49,6 +50,7 @@ export async function collectRepositories(
   const { isDryRun = false } = options;
   const uploads = await repositories.uploads.known.sweep(options.uploadsIdleMs, { isDryRun });
   if (!isDryRun) await repositories.owners.forgetUnmade(repositories.uploads.known);
+  options.signal?.throwIfAborted();
   const { removed, freedBytes } = await content.collect({ isDryRun });
   for (const digest of removed) options.onBlob?.(digest);
   if (!isDryRun) await content.reconcile(options.signal);

@@ -11,6 +11,7 @@ import type { RetentionRule } from "./retention/retention-rule.ts";
 export interface RetainOptions {
   /** Say what would go, and leave it. @default false */
   readonly isDryRun?: boolean;
+  /** Ends it between two steps. */
   readonly signal?: AbortSignal;
 }
 
@@ -33,6 +34,7 @@ export async function* retainRepositories(
     const plan = await inTurns(planRetention(rules, observed, times), { ...options, now: state.now });
     repositories.lastPulls.write();
     for (const step of stepsOf(plan)) {
+      options.signal?.throwIfAborted();
       const done = options.isDryRun === true ? step : applyStep(state, step);
       if (done.length > 0) yield done;
       await nextTurn();

@@ -85,6 +85,33 @@ test("the end waits for what is under way, and interrupts what is long", async (
   await expect(slow).rejects.toThrow();
 });
 
+test("whoever asked and goes away ends it between two steps, and nothing goes that they were not told of", async () => {
+  await using store = new RegistryStore();
+  const layer = await store.pushBlob(REPOSITORY, "layer");
+  const count = 250;
+  const push = (tag: string) => store.pushManifest(REPOSITORY, { layers: [layer], tags: [tag], note: tag });
+  await Promise.all(Array.from({ length: count }, (_, index) => push(String(index))));
+  store.nowMs += 2 * HOUR_MS;
+  const retention = [{ place: "retention[0]", repositories: ["**"], keep: [], keepTags: 1 }];
+  const config: UpkeepConfig = { ...DEFAULT_UPKEEP, retention };
+  const upkeep = new Upkeep({ ...store, state: store.state, config: () => config, warn: () => {} });
+  const files = store.files();
+  const told: string[] = [];
+  for (const verb of ["retain", "collect"] as const) {
+    const gone = new AbortController();
+    const tell = (line: string): void => {
+      told.push(line);
+      gone.abort();
+    };
+    await expect(upkeep[verb]({ signal: gone.signal, tell })).rejects.toThrow();
+  }
+  await upkeep[Symbol.asyncDispose]();
+  const untagged = told.filter((line) => line.startsWith("untag"));
+  expect(store.column("SELECT count(*) FROM repository_tags")).toEqual([String(count - untagged.length)]);
+  expect([untagged.length < count, store.files()]).toEqual([true, files]);
+  expect(upkeep.counters).toMatchObject({ collections: 0, collectionFailures: 0 });
+});
+
 test("a clock that was wrong and is put back hinders nothing: verifying is due, and no counter shrinks", async () => {
   await using store = new RegistryStore();
   await store.pushBlob(REPOSITORY, "a blob");

@@ -121,7 +121,7 @@ export class Upkeep implements AsyncDisposable {
     this.counters.pullsRecorded += this.#parts.repositories.lastPulls.write();
   }
 
-  /** Removes what the rules of retention name, and what nobody needs then. */
+  /** Removes what the rules of retention name, and what nobody needs then. @throws what `signal` says, between two steps */
   collect(options: UpkeepOptions = {}): Promise<CollectionOutcome> {
     const run = this.#collecting.then(() => this.#collect(options));
     this.#collecting = run.catch(() => undefined);
@@ -132,7 +132,7 @@ export class Upkeep implements AsyncDisposable {
     const { state, content } = this.#parts;
     const { isDryRun = false, tell, config = this.#parts.config() } = options;
     const startMs = state.now();
-    const { signal } = this.#ended;
+    const signal = this.#until(options.signal);
     try {
       await this.#retain(options);
       const { uploadsIdleMs } = config.collection;
@@ -161,15 +161,16 @@ export class Upkeep implements AsyncDisposable {
     counters.uploadsGivenUp += outcome.uploads;
   }
 
-  /** Takes away what the rules of retention name. */
+  /** Takes away what the rules of retention name. @throws what `signal` says, between two steps: what is gone was told */
   retain(options: UpkeepOptions = {}): Promise<RetentionOutcome> {
     const run = this.#collecting.then(() => this.#retain(options));
     this.#collecting = run.catch(() => undefined);
     return run;
   }
 
-  async #retain({ isDryRun = false, tell, config = this.#parts.config() }: UpkeepOptions): Promise<RetentionOutcome> {
-    const { signal } = this.#ended;
+  async #retain(options: UpkeepOptions): Promise<RetentionOutcome> {
+    const { isDryRun = false, tell, config = this.#parts.config() } = options;
+    const signal = this.#until(options.signal);
     const grace = formatDuration(this.#parts.repositories.graceMs());
     const outcome = { tags: 0, manifests: 0, grace };
     for await (const deletions of retainRepositories(this.#parts, config.retention, { isDryRun, signal })) {
@@ -204,7 +205,7 @@ export class Upkeep implements AsyncDisposable {
     const missing = [...missingBlobs(this.#parts)];
     await this.#scrubber.run({
       bytesPerSecond: bytesPerSecond ?? this.#parts.config().scrub.bytesPerSecond,
-      signal: signal === undefined ? this.#ended.signal : AbortSignal.any([signal, this.#ended.signal]),
+      signal: this.#until(signal),
       onProblem: onProblem ?? warn,
       onProgress: ({ blobs, bytes }) => {
         outcome.blobs += blobs;
@@ -229,6 +230,11 @@ export class Upkeep implements AsyncDisposable {
     return outcome;
   }
 
+  /** Says when to end what somebody asked for, who may have gone away since. */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#ended.signal : AbortSignal.any([signal, this.#ended.signal]);
+  }
+
   /** Ends what is under way; what was recorded in memory is written. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
@@ -245,6 +251,8 @@ export interface UpkeepOptions {
   readonly tell?: (line: string) => void;
   /** @default what is configured */
   readonly config?: UpkeepConfig;
+  /** Whoever asked wants no more of it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RetentionOutcome {
