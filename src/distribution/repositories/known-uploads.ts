@@ -61,14 +61,10 @@ export class KnownUploads {
   }
 
   /** Notes how far an upload is. The first time before its first byte is written. @throws `exhausted` */
-  note({ id, repository, algorithm, offsetBytes, user }: UploadSession): void {
-    this.#unfinished.note(id, {
-      repository,
-      algorithm,
-      sizeBytes: offsetBytes,
-      touchedMs: this.#state.now(),
-      user,
-    });
+  note(session: UploadSession): void {
+    const { id, repository, algorithm, offsetBytes: sizeBytes, user } = session;
+    session.touchedMs = this.#state.now();
+    this.#unfinished.note(id, { repository, algorithm, sizeBytes, touchedMs: session.touchedMs, user });
   }
 
   /** Its bytes are a blob now, or nothing: they count no more. In the transaction that is open, if one is; where that fails, to be called again. */
@@ -107,12 +103,19 @@ export class KnownUploads {
     return hasCome || this.#sessions.isUsedBy(user, repository, this.#state.now() - PAUSED_MS);
   }
 
-  /** Gives up what nobody has sent for a while in a repository: a client that lost its connection begins anew more often than it goes on. */
+  /**
+   * Gives up what nobody has sent for a while in a repository: a client that lost its connection begins anew more often than it goes on. Of a
+   * request that still waits for its client, which may be gone without a word, only the room for what has not come.
+   */
   giveUpPaused(repository: RepositoryName, except?: Claimant): void {
+    const oldest = this.#state.now() - PAUSED_MS;
+    for (const { id, touchedMs } of this.#sessions.in(repository)) {
+      if (id !== except && touchedMs <= oldest) this.pending.endClaim(id);
+    }
     for (const [id, { algorithm, touchedMs }] of this.#unfinished.in(repository)) {
       const session = this.#sessions.get(id);
       if (id === except || (session !== undefined && !isIdle(session))) continue;
-      if ((session?.touchedMs ?? touchedMs) > this.#state.now() - PAUSED_MS) continue;
+      if ((session?.touchedMs ?? touchedMs) > oldest) continue;
       if (session !== undefined) session.isOver = true;
       this.#unfinished.forget(id);
       // Not before: it would be taken up again from its file.

@@ -23,6 +23,10 @@ export class UploadSessions {
     return this.#sessions.repositories();
   }
 
+  in(repository: RepositoryName): Iterable<UploadSession> {
+    return this.#sessions.in(repository).values();
+  }
+
   /** Of many the oldest is forgotten that nobody uses. */
   remember(session: UploadSession): void {
     this.#sessions.set(session.id, session);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { OwnRegistry } from "../../../test/support/own-registry.ts";
 import { RegistryStore } from "../../../test/support/registry-store.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
+import { nextTurn } from "../../platform/next-turn.ts";
 import { RegistryError } from "./registry-error.ts";
 import { openRepositories } from "./repositories.ts";
 import { parseRepositoryName } from "./repository-name.ts";
@@ -123,6 +124,44 @@ test("uploads count until they are over, and those to which nothing comes any mo
   expect(uploads.known.pending.sum(everything)).toBe(10);
   expect(await refused(uploads.offset(repository, id))).toBe("BLOB_UPLOAD_UNKNOWN");
   expect(await uploads.offset(repository, other)).toBe(10);
+});
+
+test("who is silent for a while in the middle of a request keeps no room for what has not come, and asks anew when it goes on", async () => {
+  await using store = new RegistryStore();
+  const { uploads } = store.repositories;
+  const { pending } = uploads.known;
+  const everything = (): boolean => true;
+  const asked: number[] = [];
+  const admit = (sizeBytes: number): number => {
+    asked.push(sizeBytes);
+    return sizeBytes;
+  };
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  const id = uploads.begin(repository);
+  // It was begun long before anything is sent.
+  store.nowMs += 60_000;
+  const appending = uploads.append(repository, id, readable, { lengthBytes: 1000, admit });
+  while (asked.length === 0) await nextTurn();
+  uploads.known.giveUpPaused(repository);
+  expect(pending.sum(everything)).toBe(1000);
+  store.nowMs += 60_000;
+  uploads.known.giveUpPaused(repository, id);
+  expect(pending.sum(everything)).toBe(1000);
+  uploads.known.giveUpPaused(repository);
+  expect(pending.sum(everything)).toBe(0);
+  await writer.write(new Uint8Array(600));
+  while ((await uploads.offset(repository, id)) < 600) await nextTurn();
+  uploads.known.giveUpPaused(repository);
+  expect(pending.sum(everything)).toBe(1000);
+  store.nowMs += 60_000;
+  uploads.known.giveUpPaused(repository);
+  expect(pending.sum(everything)).toBe(600);
+  await writer.write(new Uint8Array(400));
+  await writer.close();
+  expect(await appending).toBe(1000);
+  expect(asked).toEqual([1000, 1000, 1000]);
+  expect(pending.sum(everything)).toBe(1000);
 });
 
 test("what an earlier process left counts at once, makes room like any other, and can be gone on with", async () => {

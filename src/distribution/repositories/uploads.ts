@@ -99,6 +99,7 @@ export class Uploads implements AsyncDisposable {
     const finished = Promise.withResolvers<void>();
     const abort = new AbortController();
     session.writing = { abort, done: finished.promise };
+    session.touchedMs = this.#parts.state.now();
     try {
       requireContinuation(session, options.startBytes);
       await this.#write(session, body, { ...options, signal: abort.signal });
@@ -129,7 +130,8 @@ export class Uploads implements AsyncDisposable {
     let file: FileHandle | undefined;
     try {
       for await (const chunk of body === undefined ? [] : readUntilAborted(body, options.signal)) {
-        this.#admit(session, session.offsetBytes + chunk.byteLength, options);
+        // The whole again, which may be nobody's any more, for more than the chunk may come with it.
+        this.#admit(session, Math.max(session.offsetBytes + chunk.byteLength, start + lengthBytes), options);
         const opened = file ?? (await openForWriting(session.path));
         file = opened;
         this.known.note(session);
