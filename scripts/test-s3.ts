@@ -7,7 +7,7 @@ import { inTestBucket } from "../test/support/bucket-root.ts";
 import { findS3Server, S3Server } from "../test/support/s3-server.ts";
 
 const root = join(import.meta.dir, "..");
-const FILES = ["src/doors/registry/", "src/distribution/repositories/uploads.test.ts", "test/s3/"];
+const FILES = ["src/doors/registry/", "src/distribution/repositories/uploads/uploads.test.ts", "test/s3/"];
 
 if (process.argv.includes("--install")) {
   const install = Bun.spawn(["sh", join(root, "scripts/install-s3-server.sh")], {

@@ -6,7 +6,7 @@ import { Manifests } from "./manifests.ts";
 import { RepositoryBlobs } from "./repository-blobs.ts";
 import { RepositoryOwners } from "./repository-owners.ts";
 import { StoreProof } from "./store-proof.ts";
-import { Uploads } from "./uploads.ts";
+import { Uploads } from "./uploads/uploads.ts";
 import { Usage } from "./usage.ts";
 
 export interface OpenRepositoriesOptions {

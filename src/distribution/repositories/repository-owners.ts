@@ -1,7 +1,7 @@
 import { nextTurn } from "../../platform/next-turn.ts";
 import type { State } from "../../state/state.ts";
-import type { KnownUploads } from "./known-uploads.ts";
 import type { RepositoryName } from "./repository-name.ts";
+import type { KnownUploads } from "./uploads/known-uploads.ts";
 import type { RepositoryUsage } from "./usage.ts";
 
 /** How many rows are looked at in one step. */

@@ -1,6 +1,6 @@
-import type { Claimant } from "../../distribution/repositories/pending-bytes.ts";
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
 import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
+import type { Claimant } from "../../distribution/repositories/uploads/pending-bytes.ts";
 import type { Decision, StorageUsage, Usage } from "../../identity/index.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 

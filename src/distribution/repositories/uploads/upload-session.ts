@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { diskError } from "../../errors/disk-error.ts";
-import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
-import { finishDigest } from "../../oci/hash-digest.ts";
-import type { BodyPlace } from "../../platform/http/body-receiver.ts";
-import { writeWhole } from "../../platform/write-whole.ts";
-import { RegistryError } from "./registry-error.ts";
-import type { RepositoryName } from "./repository-name.ts";
+import { diskError } from "../../../errors/disk-error.ts";
+import type { Digest, DigestAlgorithm } from "../../../oci/digest.ts";
+import { finishDigest } from "../../../oci/hash-digest.ts";
+import type { BodyPlace } from "../../../platform/http/body-receiver.ts";
+import { writeWhole } from "../../../platform/write-whole.ts";
+import { RegistryError } from "../registry-error.ts";
+import type { RepositoryName } from "../repository-name.ts";
 import type { RunningHash } from "./running-hash.ts";
 
 /** A blob on its way into a repository: a file, and what is known of it. */

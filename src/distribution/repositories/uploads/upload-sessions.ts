@@ -1,4 +1,4 @@
-import type { RepositoryName } from "./repository-name.ts";
+import type { RepositoryName } from "../repository-name.ts";
 import { UploadIndex } from "./upload-index.ts";
 import { isIdle, type UploadSession } from "./upload-session.ts";
 

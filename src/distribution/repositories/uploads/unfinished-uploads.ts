@@ -1,8 +1,8 @@
-import type { DigestAlgorithm } from "../../oci/digest.ts";
-import type { State } from "../../state/state.ts";
-import { withoutSync } from "../../state/without-sync.ts";
+import type { DigestAlgorithm } from "../../../oci/digest.ts";
+import type { State } from "../../../state/state.ts";
+import { withoutSync } from "../../../state/without-sync.ts";
+import type { RepositoryName } from "../repository-name.ts";
 import type { PendingBytes } from "./pending-bytes.ts";
-import type { RepositoryName } from "./repository-name.ts";
 import { UploadIndex } from "./upload-index.ts";
 
 /** Bytes of which nobody has said yet which blob they are. */

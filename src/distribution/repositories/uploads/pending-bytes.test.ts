@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { RepositoryName } from "../repository-name.ts";
 import { PendingBytes } from "./pending-bytes.ts";
-import type { RepositoryName } from "./repository-name.ts";
 
 const [ONE, TWO] = ["one", "two"] as RepositoryName[] as [RepositoryName, RepositoryName];
 

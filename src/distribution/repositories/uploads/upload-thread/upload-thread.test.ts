@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf } from "../../../oci/hash-digest.ts";
+import { digestOf } from "../../../../oci/hash-digest.ts";
 import { UploadThread } from "./upload-thread.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-upload-thread-"));

@@ -1,4 +1,4 @@
-import type { RepositoryName } from "./repository-name.ts";
+import type { RepositoryName } from "../repository-name.ts";
 
 /** What claims something: an upload by its id; a symbol for what has no name. */
 export type Claimant = string | symbol;

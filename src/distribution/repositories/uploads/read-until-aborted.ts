@@ -1,4 +1,4 @@
-import { RegistryError } from "./registry-error.ts";
+import { RegistryError } from "../registry-error.ts";
 
 /** The chunks of a body, until the signal says that nobody wants it any more: then it fails. */
 export async function* readUntilAborted(

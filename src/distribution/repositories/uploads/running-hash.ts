@@ -1,10 +1,10 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import type { Digest, DigestAlgorithm } from "../../oci/digest.ts";
-import { finishDigest } from "../../oci/hash-digest.ts";
-import type { BodyPlace } from "../../platform/http/body-receiver.ts";
-import { releaseBytes } from "../../platform/release-bytes.ts";
-import { writeWhole } from "../../platform/write-whole.ts";
+import type { Digest, DigestAlgorithm } from "../../../oci/digest.ts";
+import { finishDigest } from "../../../oci/hash-digest.ts";
+import type { BodyPlace } from "../../../platform/http/body-receiver.ts";
+import { releaseBytes } from "../../../platform/release-bytes.ts";
+import { writeWhole } from "../../../platform/write-whole.ts";
 
 /** The hash of what has been written of an upload. Chunks come one after the other. */
 export interface RunningHash {

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { DigestAlgorithm } from "../../../oci/digest.ts";
+import type { DigestAlgorithm } from "../../../../oci/digest.ts";
 import type { RunningHash } from "../running-hash.ts";
 import { UploadThread } from "./upload-thread.ts";
 

@@ -1,15 +1,15 @@
 import type { FileHandle } from "node:fs/promises";
-import type { ContentStore } from "../../content/content-store.ts";
-import type { StoredBlob } from "../../content/ingest.ts";
-import { diskError } from "../../errors/disk-error.ts";
-import { isGantryError } from "../../errors/gantry-error.ts";
-import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/digest.ts";
-import { type BodyPlace, receiverOf } from "../../platform/http/body-receiver.ts";
+import type { ContentStore } from "../../../content/content-store.ts";
+import type { StoredBlob } from "../../../content/ingest.ts";
+import { diskError } from "../../../errors/disk-error.ts";
+import { isGantryError } from "../../../errors/gantry-error.ts";
+import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../../oci/digest.ts";
+import { type BodyPlace, receiverOf } from "../../../platform/http/body-receiver.ts";
+import { RegistryError } from "../registry-error.ts";
+import type { RepositoryBlobs } from "../repository-blobs.ts";
+import type { RepositoryName } from "../repository-name.ts";
 import { KnownUploads, type KnownUploadsParts } from "./known-uploads.ts";
 import { readUntilAborted } from "./read-until-aborted.ts";
-import { RegistryError } from "./registry-error.ts";
-import type { RepositoryBlobs } from "./repository-blobs.ts";
-import type { RepositoryName } from "./repository-name.ts";
 import {
   digestOfSession,
   openForWriting,

@@ -1,4 +1,4 @@
-import type { RepositoryName } from "./repository-name.ts";
+import type { RepositoryName } from "../repository-name.ts";
 
 /**
  * Uploads by id, and by the repository that they go to: a question about one repository costs what is in that one, however many there are.

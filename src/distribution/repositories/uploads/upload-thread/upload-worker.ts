@@ -1,9 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
-import { ERRNO } from "../../../platform/errno.ts";
-import { SYS, syscall } from "../../../platform/libc.ts";
-import { releaseBytes } from "../../../platform/release-bytes.ts";
-import { workerPort } from "../../../platform/worker.ts";
-import { writeWholeSync } from "../../../platform/write-whole.ts";
+import { ERRNO } from "../../../../platform/errno.ts";
+import { SYS, syscall } from "../../../../platform/libc.ts";
+import { releaseBytes } from "../../../../platform/release-bytes.ts";
+import { workerPort } from "../../../../platform/worker.ts";
+import { writeWholeSync } from "../../../../platform/write-whole.ts";
 import type { UploadAnswer, UploadCall } from "./upload-protocol.ts";
 
 /** The entry point of a thread of `UploadThread`. */

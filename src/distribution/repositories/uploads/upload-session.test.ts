@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf } from "../../oci/hash-digest.ts";
-import type { BodyPlace } from "../../platform/http/body-receiver.ts";
-import { writeWhole } from "../../platform/write-whole.ts";
-import { parseRepositoryName } from "./repository-name.ts";
+import { digestOf } from "../../../oci/hash-digest.ts";
+import type { BodyPlace } from "../../../platform/http/body-receiver.ts";
+import { writeWhole } from "../../../platform/write-whole.ts";
+import { parseRepositoryName } from "../repository-name.ts";
 import { OwnHash } from "./running-hash.ts";
 import { digestOfSession, type UploadSession, writeAndHash } from "./upload-session.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { RepositoryName } from "./repository-name.ts";
+import type { RepositoryName } from "../repository-name.ts";
 import { UploadIndex } from "./upload-index.ts";
 
 const [A, B] = ["team/a", "team/b"] as RepositoryName[] as [RepositoryName, RepositoryName];

@@ -1,12 +1,12 @@
 import { mkdirSync, statSync } from "node:fs";
 import { readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { diskError } from "../../errors/disk-error.ts";
-import type { DigestAlgorithm } from "../../oci/digest.ts";
-import { digestOf } from "../../oci/hash-digest.ts";
-import type { State } from "../../state/state.ts";
+import { diskError } from "../../../errors/disk-error.ts";
+import type { DigestAlgorithm } from "../../../oci/digest.ts";
+import { digestOf } from "../../../oci/hash-digest.ts";
+import type { State } from "../../../state/state.ts";
+import type { RepositoryName } from "../repository-name.ts";
 import { type Claimant, PendingBytes } from "./pending-bytes.ts";
-import type { RepositoryName } from "./repository-name.ts";
 import { OwnHash, type RunningHash } from "./running-hash.ts";
 import { type UnfinishedUpload, UnfinishedUploads } from "./unfinished-uploads.ts";
 import { isIdle, requireOpen, type UploadSession, unknownUpload } from "./upload-session.ts";

@@ -1,13 +1,13 @@
 import type { FileHandle } from "node:fs/promises";
-import { GantryError } from "../../../errors/gantry-error.ts";
-import type { Digest, DigestAlgorithm } from "../../../oci/digest.ts";
-import type { BodyPlace } from "../../../platform/http/body-receiver.ts";
-import { startWorker, type WorkerThread } from "../../../platform/worker.ts";
+import { GantryError } from "../../../../errors/gantry-error.ts";
+import type { Digest, DigestAlgorithm } from "../../../../oci/digest.ts";
+import type { BodyPlace } from "../../../../platform/http/body-receiver.ts";
+import { startWorker, type WorkerThread } from "../../../../platform/worker.ts";
 import type { RunningHash } from "../running-hash.ts";
 import type { UploadAnswer, UploadCall } from "./upload-protocol.ts";
 
 /** Relative to the repository; listed in `scripts/worker-entrypoints.ts`. */
-const UPLOAD_WORKER_PATH = "src/distribution/repositories/upload-thread/upload-worker.ts";
+const UPLOAD_WORKER_PATH = "src/distribution/repositories/uploads/upload-thread/upload-worker.ts";
 
 /** The thread takes some ten megabytes: it ends when nobody has asked it for so long. What it hashed is then hashed anew from the files. */
 const IDLE_MS = 30_000;

@@ -1,5 +1,5 @@
-import type { DigestAlgorithm } from "../../../oci/digest.ts";
-import type { BodyPlace } from "../../../platform/http/body-receiver.ts";
+import type { DigestAlgorithm } from "../../../../oci/digest.ts";
+import type { BodyPlace } from "../../../../platform/http/body-receiver.ts";
 
 /** What the thread of uploads is told. Each call is answered once; `drop` is not. */
 export type UploadCall =
