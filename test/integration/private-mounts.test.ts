@@ -1,16 +1,17 @@
 import { afterAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PrivateMounts } from "../../src/linux/mount/private-mounts.ts";
 import { prepareRoot } from "../../src/runtime/criu/prepare-root.ts";
+import { hostMounts } from "../support/host-mounts.ts";
 import { runtimeSkipReason } from "../support/runtime-bundle.ts";
 
 const skip = runtimeSkipReason() !== undefined;
 const folder = mkdtempSync(join(tmpdir(), "gantry-mounts-"));
 const at = (name: string): string => join(folder, name);
-const mounted = (): string => readFileSync("/proc/thread-self/mountinfo", "utf8");
+const mounted = (): string => hostMounts(folder).join("\n");
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test.skipIf(skip)(

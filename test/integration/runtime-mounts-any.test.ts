@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { GantryError } from "../../src/errors/gantry-error.ts";
 import type { Mount, RootfsPropagation } from "../../src/oci/runtime-spec.ts";
 import { mountOptionNames } from "../../src/runtime/plan/index.ts";
-import { hostMounts, sh } from "./runtime-mounts-fixture.ts";
+import { hostMounts } from "../support/host-mounts.ts";
+import { sh } from "./runtime-mounts-fixture.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
 const RUNS = Number(process.env.GANTRY_FUZZ_RUNS ?? 50);
@@ -83,7 +84,7 @@ const ORDINARY: typeof spec extends fc.Arbitrary<infer T> ? T : never = {
 };
 
 test("any mounts make a container or one error of ours, and nothing of the host's changes", async () => {
-  const before = hostMounts(fixture);
+  const before = hostMounts(fixture.directory);
   let started = 0;
   await fc.assert(
     fc.asyncProperty(spec, async (tried) => {
@@ -116,7 +117,7 @@ test("any mounts make a container or one error of ours, and nothing of the host'
         if (!(error instanceof GantryError)) throw error;
         expect(error.message).not.toContain("internal");
       }
-      expect(hostMounts(fixture)).toEqual(before);
+      expect(hostMounts(fixture.directory)).toEqual(before);
       expect(readdirSync(fixture.path("outside"))).toEqual([]);
     }),
     // Chance alone has been seen to make none that starts.

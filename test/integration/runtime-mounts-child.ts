@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
-import { HostMounts, hostMounts, parseMountInfo, type TrialOptions, tryMounts } from "./runtime-mounts-fixture.ts";
+import { hostMounts } from "../support/host-mounts.ts";
+import { HostMounts, parseMountInfo, type TrialOptions, tryMounts } from "./runtime-mounts-fixture.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
 /**
@@ -16,7 +17,7 @@ host.mount(fixture.path("lower"), "--bind", fixture.path("lower"));
 mkdirSync(fixture.path("lower/below"));
 host.mount(fixture.path("lower/below"), "-t", "tmpfs", "tmpfs");
 const list = (): string[] =>
-  parseMountInfo(hostMounts(fixture).join("\n")).map(
+  parseMountInfo(hostMounts(fixture.directory).join("\n")).map(
     ({ path, propagation }) => `${path.replace(fixture.directory, "")} ${propagation}`,
   );
 const before = list();

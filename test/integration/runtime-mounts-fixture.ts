@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import type { Linux, Mount, RuntimeSpec } from "../../src/oci/runtime-spec.ts";
 import type { ContainerPlanOptions } from "../../src/runtime/plan/index.ts";
 import type { Fixture } from "./supervise-fixture.ts";
@@ -67,13 +66,6 @@ export async function tryMounts(
 /** The mounts that a container with these has, by their place. */
 export async function mountsOf(fixture: Fixture, options: TrialOptions): Promise<MountLine[]> {
   return parseMountInfo((await tryMounts(fixture, "cat /proc/self/mountinfo", options)).stdout);
-}
-
-/** The host's mounts, without what other tests have at the same time. */
-export function hostMounts(fixture: Fixture): string[] {
-  return readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .filter((line) => line.includes(fixture.directory) || !/ (\/tmp|\/run|\/var)\//.test(line));
 }
 
 /** Mounts on the host, undone at the end of the test, the last one first. */

@@ -14,7 +14,8 @@ import {
 } from "node:fs";
 import type { Mount } from "../../src/oci/runtime-spec.ts";
 import { findKernelMounts } from "../../src/runtime/plan/index.ts";
-import { HostMounts, hostMounts, mountsOf, parseMountInfo, sh, tryMounts } from "./runtime-mounts-fixture.ts";
+import { hostMounts } from "../support/host-mounts.ts";
+import { HostMounts, mountsOf, parseMountInfo, sh, tryMounts } from "./runtime-mounts-fixture.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
 let fixture: Fixture;
@@ -306,7 +307,7 @@ describe("the root", () => {
   test("is changed without pivot_root, and the host's /proc and /sys are gone", async () => {
     const withoutPivot = findKernelMounts(readFileSync("/proc/self/mountinfo", "utf8"), fixture.path("lower"));
     expect(withoutPivot).toEqual(expect.arrayContaining(["/proc", "/sys"]));
-    const before = hostMounts(fixture);
+    const before = hostMounts(fixture.directory);
     // The kernel lets a user namespace have a proc file system where there is a whole one already: what is masked in the
     // container's own would be open in it, if the host's were still below (runc: libcontainer/rootfs_linux.go, msMoveRoot).
     const script = `ls -d /bin/sh; test -e ${fixture.path("lower")} || echo inside; cd /; cd ..; pwd
@@ -316,7 +317,7 @@ describe("the root", () => {
     expect(stderr).toBe("");
     // /proc, /proc/sys (read-only) and /sys: those of the container alone
     expect(stdout).toMatch(/^\/bin\/sh\ninside\n\/\n3\n(mount: permission denied|unshare: .*Operation not permitted)/);
-    expect(hostMounts(fixture)).toEqual(before);
+    expect(hostMounts(fixture.directory)).toEqual(before);
   });
 
   test("can be the host's own, read-only", async () => {

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, cpSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { chownSync, cpSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readMovableLink } from "../../src/linux/netlink/movable-link.ts";
 import { NetlinkSocket } from "../../src/linux/netlink/netlink-socket.ts";
 import type { Linux, Namespace, NamespaceType, RuntimeSpec } from "../../src/oci/runtime-spec.ts";
 import { planExec } from "../../src/runtime/plan/index.ts";
+import { hostMounts } from "../support/host-mounts.ts";
 import { Fixture } from "./supervise-fixture.ts";
 
 const HOST_ID = 300_000;
@@ -37,14 +38,6 @@ function rootfs(name: string) {
   cpSync(fixture.path("lower"), path, { recursive: true, verbatimSymlinks: true });
   for (const folder of ["", "dev", "proc", "sys", "tmp", "etc"]) chownSync(join(path, folder), HOST_ID, HOST_ID);
   return { path, rootfs: { type: "bind", path } as const };
-}
-
-/** What is mounted here, but for what other tests mount in their own folders meanwhile. */
-function mountsHere(): string[] {
-  const pointOf = (line: string): string => line.split(" ")[4] ?? "";
-  const isOthers = (path: string): boolean => /^\/(tmp|run|var)\//.test(path) && !path.startsWith(fixture.directory);
-  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  return lines.filter((line) => !isOthers(pointOf(line)));
 }
 
 /** Starts a container that stays until its end is wanted. */
@@ -256,12 +249,12 @@ describe("other namespaces", () => {
       const own = readlinkSync("/proc/self/ns/mnt");
       expect(joined).not.toBe(own);
       const namespaces = KINDS.map((type) => (type === "mount" ? { type, path } : { type }));
-      const mounts = mountsHere();
+      const mounts = hostMounts(fixture.directory);
       const { stdout } = await fixture.run(
         fixture.plan(fixture.spec(sh("readlink /proc/self/ns/mnt; ls -d /bin/busybox"), { linux: { namespaces } })),
       );
       expect(stdout).toBe(`${joined}\n/bin/busybox\n`);
-      expect(mountsHere()).toEqual(mounts);
+      expect(hostMounts(fixture.directory)).toEqual(mounts);
     } finally {
       other.kill("SIGKILL");
     }
@@ -269,10 +262,10 @@ describe("other namespaces", () => {
 
   test("a mount namespace that is the host's own is left alone", async () => {
     const namespaces = KINDS.map((type) => (type === "mount" ? { type, path: "/proc/self/ns/mnt" } : { type }));
-    const mounts = mountsHere();
+    const mounts = hostMounts(fixture.directory);
     const run = fixture.run(fixture.plan(fixture.spec(["true"], { linux: { namespaces } })));
     await expect(run).rejects.toThrow("cannot join the mount namespace /proc/self/ns/mnt: it is the one of the caller");
-    expect(mountsHere()).toEqual(mounts);
+    expect(hostMounts(fixture.directory)).toEqual(mounts);
 
     // Whatever a plan says: no step changes mounts where init is in its parent's.
     const plan = fixture.plan(fixture.spec(["true"]));
@@ -286,6 +279,6 @@ describe("other namespaces", () => {
         "no mount namespace of the container's own",
       );
     }
-    expect(mountsHere()).toEqual(mounts);
+    expect(hostMounts(fixture.directory)).toEqual(mounts);
   });
 });
