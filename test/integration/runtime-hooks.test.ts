@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hook, Hooks } from "../../src/oci/runtime-spec.ts";
 import { RuntimeBundle, runtimeSkipReason } from "../support/runtime-bundle.ts";
@@ -60,8 +60,11 @@ describe.skipIf(skip !== undefined)("hooks", () => {
 
   test("poststart may print megabytes, and leave a daemon that keeps its streams", () => {
     using bundle = new RuntimeBundle();
-    const script = "head -c 3000000 /dev/zero; sleep 3 & exit 0";
-    const hook: Hook = { path: "/bin/sh", args: ["sh", "-c", script], env: ["PATH=/usr/bin:/bin"], timeout: 2 };
+    using left = new DisposableStack();
+    const pid = join(bundle.folder, "pid");
+    left.defer(() => existsSync(pid) && process.kill(Number(readFileSync(pid, "utf8")), "SIGKILL"));
+    const script = `head -c 3000000 /dev/zero; sleep 1000 & echo $! >${pid}`;
+    const hook: Hook = { path: "/bin/sh", args: ["sh", "-c", script], env: ["PATH=/usr/bin:/bin"], timeout: 20 };
     bundle.write({ process: { args: ["sleep", "1000"] }, hooks: { poststart: [hook] } });
     expect(bundle.run("create", id("prints"))).toEqual({ status: 0, stdout: "", stderr: "" });
     expect(bundle.run("start", id("prints"))).toEqual({ status: 0, stdout: "", stderr: "" });
