@@ -1,7 +1,7 @@
-import { UserAccounts } from "../identity/user-accounts.ts";
+import { UserAccounts } from "../identity/rules/user-accounts.ts";
 
-export type { User } from "../identity/access-rules.ts";
-export type { UserAccounts } from "../identity/user-accounts.ts";
+export type { User } from "../identity/rules/access-rules.ts";
+export type { UserAccounts } from "../identity/rules/user-accounts.ts";
 
 /** How long a command waits for another one that changes the same file. */
 const WAIT_MS = 10_000;

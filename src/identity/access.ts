@@ -1,10 +1,10 @@
 import type { State } from "../state/state.ts";
 import type { AuditSink } from "./audit.ts";
 import type { StorageUsage } from "./decide-storage.ts";
-import type { ChallengeOptions } from "./format-challenge.ts";
-import type { TokenAnswer, TokenRequest } from "./grant-token.ts";
 import type { AskedBy, Decision, Identity } from "./identity.ts";
+import type { ChallengeOptions } from "./login/format-challenge.ts";
 import type { RepositoryAction, Scope } from "./scope.ts";
+import type { TokenAnswer, TokenRequest } from "./tokens/grant-token.ts";
 
 /** Who may do what with a registry. Every decision is told to the audit. */
 export interface Access {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { decideStorage, type StorageUsage, type Usage } from "./decide-storage.ts";
-import { parseAccessRules } from "./parse-access-rules.ts";
+import { parseAccessRules } from "./rules/parse-access-rules.ts";
 
 const NAMES = ["alice", "bob", "carol", "dave"];
 const { rules } = parseAccessRules(

@@ -1,6 +1,6 @@
-import { type AccessRules, includes, type Quota } from "./access-rules.ts";
 import type { Decision, Identity } from "./identity.ts";
-import { commonBeginning, matchesRepository } from "./repository-pattern.ts";
+import { type AccessRules, includes, type Quota } from "./rules/access-rules.ts";
+import { commonBeginning, matchesRepository } from "./rules/repository-pattern.ts";
 
 export interface Usage {
   readonly bytes: number;

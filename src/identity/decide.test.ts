@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type AccessRules, NO_RULES, type Right } from "./access-rules.ts";
 import { decide, decideCatalog } from "./decide.ts";
-import type { RepositoryPattern } from "./repository-pattern.ts";
+import { type AccessRules, NO_RULES, type Right } from "./rules/access-rules.ts";
+import type { RepositoryPattern } from "./rules/repository-pattern.ts";
 import { REPOSITORY_ACTIONS, type RepositoryAction } from "./scope.ts";
 
 const NAMES = ["alice", "bob", "carol"];

@@ -1,6 +1,6 @@
-import { type AccessRules, includes, isOpen, type Right } from "./access-rules.ts";
 import type { Decision, Identity } from "./identity.ts";
-import { matchesRepository } from "./repository-pattern.ts";
+import { type AccessRules, includes, isOpen, type Right } from "./rules/access-rules.ts";
+import { matchesRepository } from "./rules/repository-pattern.ts";
 import { type RepositoryAction, scopesInclude } from "./scope.ts";
 
 type Asking = Pick<Identity, "name" | "groups" | "scopes">;

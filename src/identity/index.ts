@@ -1,10 +1,10 @@
 export type { Access, MayStoreOptions, OpenAccessOptions } from "./access.ts";
 export { TooManyRequests, WrongCredentials } from "./access-problem.ts";
 export type { AuditSink } from "./audit.ts";
-export { type PeerCertificate, readPeerCertificate } from "./client-certificate.ts";
 export type { StorageUsage, Usage } from "./decide-storage.ts";
-export type { TokenAnswer, TokenRequest } from "./grant-token.ts";
 export type { AskedBy, ClientCertificate, Decision, Identity } from "./identity.ts";
 export { IDENTITY_MIGRATIONS } from "./identity-migrations.ts";
+export { type PeerCertificate, readPeerCertificate } from "./login/client-certificate.ts";
 export { openAccess } from "./open-access.ts";
 export type { RepositoryAction, RepositoryScope, Scope } from "./scope.ts";
+export type { TokenAnswer, TokenRequest } from "./tokens/grant-token.ts";

@@ -3,23 +3,23 @@ import { join } from "node:path";
 import { isGantryError } from "../errors/gantry-error.ts";
 import type { Access, MayStoreOptions, OpenAccessOptions } from "./access.ts";
 import { TooManyRequests, WrongCredentials } from "./access-problem.ts";
-import { includes, isOpen, type RateLimit } from "./access-rules.ts";
 import { type AuditRecord, formatAuditRecord } from "./audit.ts";
-import { authenticate } from "./authenticate.ts";
-import { clientOf } from "./client-address.ts";
 import { decide, decideCatalog, type RepositoryRequest } from "./decide.ts";
 import { decideStorage } from "./decide-storage.ts";
-import { type ChallengeOptions, formatChallenge } from "./format-challenge.ts";
-import { grantToken, type TokenAnswer, type TokenRequest } from "./grant-token.ts";
 import type { AskedBy, Decision, Identity } from "./identity.ts";
-import { PasswordCheck } from "./password-check.ts";
+import { authenticate } from "./login/authenticate.ts";
+import { clientOf } from "./login/client-address.ts";
+import { type ChallengeOptions, formatChallenge } from "./login/format-challenge.ts";
+import { PasswordCheck } from "./login/password-check.ts";
 import { RateLimiter } from "./rate-limiter.ts";
-import { RefreshTokens } from "./refresh-tokens.ts";
-import { matchesRepository } from "./repository-pattern.ts";
-import { RulesFile } from "./rules-file.ts";
+import { includes, isOpen, type RateLimit } from "./rules/access-rules.ts";
+import { matchesRepository } from "./rules/repository-pattern.ts";
+import { RulesFile } from "./rules/rules-file.ts";
 import type { RepositoryAction, Scope } from "./scope.ts";
-import { TokenKeys } from "./token-keys.ts";
-import { TokenService } from "./token-service.ts";
+import { grantToken, type TokenAnswer, type TokenRequest } from "./tokens/grant-token.ts";
+import { RefreshTokens } from "./tokens/refresh-tokens.ts";
+import { TokenKeys } from "./tokens/token-keys.ts";
+import { TokenService } from "./tokens/token-service.ts";
 
 /** The access rules of a registry, put together of their parts. */
 export class RegistryAccess implements Access {

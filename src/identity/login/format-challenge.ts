@@ -1,4 +1,4 @@
-import { formatScope, type Scope } from "./scope.ts";
+import { formatScope, type Scope } from "../scope.ts";
 
 export interface ChallengeOptions {
   /** The address of the token service, as the client reaches it. */

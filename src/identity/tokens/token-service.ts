@@ -1,8 +1,8 @@
 import { jwtVerify, SignJWT } from "jose";
-import { WrongCredentials } from "./access-problem.ts";
+import { WrongCredentials } from "../access-problem.ts";
+import { RecentMap } from "../recent-map.ts";
+import { decodeAccess, encodeAccess, type Scope } from "../scope.ts";
 import type { LoginNote } from "./login-mark.ts";
-import { RecentMap } from "./recent-map.ts";
-import { decodeAccess, encodeAccess, type Scope } from "./scope.ts";
 import { TOKEN_ALGORITHM, type TokenKeys } from "./token-keys.ts";
 
 /** How long a token is good: the specification wants a minute at least. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { NO_RULES } from "./access-rules.ts";
+import { NO_RULES } from "../rules/access-rules.ts";
 import { findCertificateUser, readPeerCertificate } from "./client-certificate.ts";
 
 describe("readPeerCertificate", () => {

@@ -1,5 +1,5 @@
-import { GantryError } from "../errors/gantry-error.ts";
-import { type TomlTableRange, tomlTableRanges } from "../toml/toml-table-ranges.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { type TomlTableRange, tomlTableRanges } from "../../toml/toml-table-ranges.ts";
 
 /** A user as they are written into `access.toml`. */
 export interface NewUser {

@@ -1,5 +1,5 @@
+import type { RepositoryAction } from "../scope.ts";
 import type { RepositoryPattern } from "./repository-pattern.ts";
-import type { RepositoryAction } from "./scope.ts";
 
 /** Somebody who has a name. */
 export interface User {

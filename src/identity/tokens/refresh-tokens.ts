@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { isGantryError } from "../errors/gantry-error.ts";
-import type { State } from "../state/state.ts";
-import type { User } from "./access-rules.ts";
+import { isGantryError } from "../../errors/gantry-error.ts";
+import type { State } from "../../state/state.ts";
+import type { User } from "../rules/access-rules.ts";
 import { isStillGood, loginMarkOf } from "./login-mark.ts";
 
 const DAY_MS = 86_400_000;

@@ -11,11 +11,11 @@ import {
   HASH,
   RULES,
   START_MS,
-} from "../../test/support/access-fixture.ts";
-import { hashBcrypt } from "../platform/password.ts";
-import type { Access } from "./access.ts";
-import { WrongCredentials } from "./access-problem.ts";
-import { UserAccounts } from "./user-accounts.ts";
+} from "../../../test/support/access-fixture.ts";
+import { hashBcrypt } from "../../platform/password.ts";
+import type { Access } from "../access.ts";
+import { WrongCredentials } from "../access-problem.ts";
+import { UserAccounts } from "../rules/user-accounts.ts";
 
 const fixture = AccessFixture.forEachTest();
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { TooManyRequests } from "./access-problem.ts";
+import { TooManyRequests } from "../access-problem.ts";
 import { AttemptLimiter } from "./attempt-limiter.ts";
 
 function setUp() {

@@ -1,17 +1,17 @@
 import { mkdirSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { GantryError } from "../errors/gantry-error.ts";
-import { isPathComponent } from "../oci/reference.ts";
-import { FileLock } from "../platform/file-lock.ts";
-import { BCRYPT_BYTES_MAX, hashBcrypt } from "../platform/password.ts";
-import { joinProblems } from "../toml/toml-problems.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { isPathComponent } from "../../oci/reference.ts";
+import { FileLock } from "../../platform/file-lock.ts";
+import { BCRYPT_BYTES_MAX, hashBcrypt } from "../../platform/password.ts";
+import { joinProblems } from "../../toml/toml-problems.ts";
+import { decide } from "../decide.ts";
+import type { Decision } from "../identity.ts";
+import { replaceFile } from "../replace-file.ts";
+import { isRepositoryAction } from "../scope.ts";
 import type { AccessRules, User } from "./access-rules.ts";
-import { decide } from "./decide.ts";
 import { addUser, changePassword, type NewUser, removeUser, revokeTokens } from "./edit-access.ts";
-import type { Decision } from "./identity.ts";
-import { replaceFile } from "./replace-file.ts";
 import { parseRulesOf, type ReadRules, readRules } from "./rules-file.ts";
-import { isRepositoryAction } from "./scope.ts";
 import { isUserName, USER_NAME_RULE } from "./user-name.ts";
 
 /** A twentieth of a second on today's machines, which a client pays once a minute. */

@@ -1,6 +1,8 @@
-import { formatError } from "../errors/gantry-error.ts";
-import { parseToml } from "../toml/parse-toml.ts";
-import { quoteTomlText } from "../toml/toml-path.ts";
+import { formatError } from "../../errors/gantry-error.ts";
+import { parseToml } from "../../toml/parse-toml.ts";
+import { quoteTomlText } from "../../toml/toml-path.ts";
+import { describeBadHash } from "../login/password-hash.ts";
+import { isRepositoryAction, REPOSITORY_ACTIONS } from "../scope.ts";
 import {
   type AccessRules,
   NO_RULES,
@@ -11,10 +13,8 @@ import {
   type Who,
 } from "./access-rules.ts";
 import { parseHtpasswd } from "./parse-htpasswd.ts";
-import { describeBadHash } from "./password-hash.ts";
 import { parseRepositoryPattern, type RepositoryPattern } from "./repository-pattern.ts";
 import { RulesReader } from "./rules-reader.ts";
-import { isRepositoryAction, REPOSITORY_ACTIONS } from "./scope.ts";
 import { isUserName, USER_NAME_RULE } from "./user-name.ts";
 
 export interface ParseAccessOptions {

@@ -120,7 +120,7 @@ burst = 1.5
   });
 
   test("the example of the project is understood", () => {
-    const { rules, problems } = parse(readFileSync(join(import.meta.dir, "../../examples/access.toml"), "utf8"));
+    const { rules, problems } = parse(readFileSync(join(import.meta.dir, "../../../examples/access.toml"), "utf8"));
     expect(problems).toEqual([]);
     expect([rules.users.size, rules.rights.length, rules.quotas.length, rules.limits.length]).toEqual([2, 3, 2, 1]);
   });

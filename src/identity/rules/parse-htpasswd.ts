@@ -1,5 +1,5 @@
-import { quoteTomlText } from "../toml/toml-path.ts";
-import { describeBadHash } from "./password-hash.ts";
+import { quoteTomlText } from "../../toml/toml-path.ts";
+import { describeBadHash } from "../login/password-hash.ts";
 import { isUserName, USER_NAME_RULE } from "./user-name.ts";
 
 export interface HtpasswdEntry {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { TooManyRequests } from "./access-problem.ts";
-import type { User } from "./access-rules.ts";
+import { TooManyRequests } from "../access-problem.ts";
+import type { User } from "../rules/access-rules.ts";
 import { PasswordCheck } from "./password-check.ts";
 import { bcryptCost } from "./password-hash.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { User } from "./access-rules.ts";
+import type { User } from "../rules/access-rules.ts";
 
 /** Changes with everything that a user logs in with. */
 export function loginMarkOf({ passwordHash, certificates }: User): string {

@@ -1,11 +1,11 @@
-import { WrongCredentials } from "./access-problem.ts";
-import { type AccessRules, isOpen } from "./access-rules.ts";
+import { WrongCredentials } from "../access-problem.ts";
+import type { AskedBy, Identity } from "../identity.ts";
+import { type AccessRules, isOpen } from "../rules/access-rules.ts";
+import { isStillGood } from "../tokens/login-mark.ts";
+import type { TokenService } from "../tokens/token-service.ts";
 import { findCertificateUser } from "./client-certificate.ts";
-import type { AskedBy, Identity } from "./identity.ts";
-import { isStillGood } from "./login-mark.ts";
 import { type Credentials, parseAuthorization } from "./parse-authorization.ts";
 import type { PasswordCheck } from "./password-check.ts";
-import type { TokenService } from "./token-service.ts";
 
 export interface AuthenticateParts {
   readonly rules: AccessRules;

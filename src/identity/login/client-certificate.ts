@@ -1,6 +1,6 @@
-import { WrongCredentials } from "./access-problem.ts";
-import type { AccessRules } from "./access-rules.ts";
-import type { ClientCertificate } from "./identity.ts";
+import { WrongCredentials } from "../access-problem.ts";
+import type { ClientCertificate } from "../identity.ts";
+import type { AccessRules } from "../rules/access-rules.ts";
 
 /** The part of node:tls' `PeerCertificate` that is used. */
 export interface PeerCertificate {

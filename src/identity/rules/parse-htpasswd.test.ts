@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { verifyBcrypt } from "../platform/password.ts";
+import { verifyBcrypt } from "../../platform/password.ts";
 import { parseHtpasswd } from "./parse-htpasswd.ts";
 
 /** Printed by Apache's `htpasswd -nbB`, 2.4; the second cuts its 80 letters at 72, as all bcrypt does. */

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { verifyBcrypt } from "../platform/password.ts";
+import { verifyBcrypt } from "../../platform/password.ts";
 import { UserAccounts } from "./user-accounts.ts";
 
 let folder: string;

@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { lstatSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { formatError } from "../errors/gantry-error.ts";
-import { fileStamp } from "../platform/text-file.ts";
+import { formatError } from "../../errors/gantry-error.ts";
+import { fileStamp } from "../../platform/text-file.ts";
 import { RulesFile, readRules } from "./rules-file.ts";
 import { UserAccounts } from "./user-accounts.ts";
 

@@ -1,6 +1,6 @@
-import { TooManyRequests } from "./access-problem.ts";
+import { TooManyRequests } from "../access-problem.ts";
+import { RecentMap } from "../recent-map.ts";
 import { clientOf } from "./client-address.ts";
-import { RecentMap } from "./recent-map.ts";
 
 /** Failures that cost nothing: of one name from one client, of all names from one client. */
 const NAME_FAILURES_FREE = 5;

@@ -1,7 +1,7 @@
-import { findTomlLine, tomlLines } from "../toml/toml-lines.ts";
-import { tomlListLines } from "../toml/toml-list-lines.ts";
-import { formatTomlPath, quoteTomlText } from "../toml/toml-path.ts";
-import { notKnown } from "../toml/toml-tables.ts";
+import { findTomlLine, tomlLines } from "../../toml/toml-lines.ts";
+import { tomlListLines } from "../../toml/toml-list-lines.ts";
+import { formatTomlPath, quoteTomlText } from "../../toml/toml-path.ts";
+import { notKnown } from "../../toml/toml-tables.ts";
 
 type Path = readonly (string | number)[];
 type Table = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { basename, dirname, resolve } from "node:path";
-import { formatError, GantryError } from "../errors/gantry-error.ts";
-import { fileStamp, isPathTaken, readTextFile } from "../platform/text-file.ts";
-import { joinProblems } from "../toml/toml-problems.ts";
+import { formatError, GantryError } from "../../errors/gantry-error.ts";
+import { fileStamp, isPathTaken, readTextFile } from "../../platform/text-file.ts";
+import { joinProblems } from "../../toml/toml-problems.ts";
 import { type AccessRules, isOpen, NO_RULES } from "./access-rules.ts";
 import { type ParsedAccess, parseAccessRules } from "./parse-access-rules.ts";
 

@@ -1,10 +1,10 @@
-import { GantryError } from "../errors/gantry-error.ts";
-import { WrongCredentials } from "./access-problem.ts";
-import type { AccessRules, User } from "./access-rules.ts";
-import type { AskedBy, Identity } from "./identity.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { WrongCredentials } from "../access-problem.ts";
+import type { AskedBy, Identity } from "../identity.ts";
+import type { AccessRules, User } from "../rules/access-rules.ts";
+import { formatScope, parseScopes, SCOPES_MAX, type Scope } from "../scope.ts";
 import { loginMarkOf } from "./login-mark.ts";
 import type { RefreshTokens } from "./refresh-tokens.ts";
-import { formatScope, parseScopes, SCOPES_MAX, type Scope } from "./scope.ts";
 import { TOKEN_LIFE_SECONDS, type TokenService } from "./token-service.ts";
 
 /** How much of what a client sent is told back to it. */

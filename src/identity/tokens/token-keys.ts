@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
-import { diskError } from "../errors/disk-error.ts";
-import { GantryError } from "../errors/gantry-error.ts";
-import { replaceFile } from "./replace-file.ts";
+import { diskError } from "../../errors/disk-error.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
+import { replaceFile } from "../replace-file.ts";
 
 export const TOKEN_ALGORITHM = "EdDSA";
 

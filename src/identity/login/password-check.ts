@@ -1,11 +1,11 @@
 import { createHmac } from "node:crypto";
-import { verifyBcrypt } from "../platform/password.ts";
-import { TooManyRequests } from "./access-problem.ts";
-import type { User } from "./access-rules.ts";
+import { verifyBcrypt } from "../../platform/password.ts";
+import { TooManyRequests } from "../access-problem.ts";
+import { RecentMap } from "../recent-map.ts";
+import type { User } from "../rules/access-rules.ts";
 import { AttemptLimiter } from "./attempt-limiter.ts";
 import { clientOf } from "./client-address.ts";
 import { bcryptCost } from "./password-hash.ts";
-import { RecentMap } from "./recent-map.ts";
 
 const KNOWN_MAX = 1024;
 const KNOWN_FOR_MS = 60_000;
