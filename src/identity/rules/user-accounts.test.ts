@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -11,7 +13,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { checkoutProgram } from "../../../test/support/daemon.ts";
 import { verifyBcrypt } from "../../platform/password.ts";
+import { TEXT_FILE_BYTES_MAX } from "../../platform/text-file.ts";
 import { UserAccounts } from "./user-accounts.ts";
 
 let folder: string;
@@ -125,6 +129,75 @@ test("a link to the file stays a link, and the password file is the one beside i
       .list()
       .map(({ name }) => name),
   ).toEqual(["alice", "bob", "carol"]);
+});
+
+test("whoever may read the file may read it when it was changed, too: a registry of another user does by its group", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret" });
+  chmodSync(path, 0o640);
+  await accounts.revoke("alice");
+  expect(statSync(path).mode & 0o7777).toBe(0o640);
+});
+
+test("what an editor saves while a command changes the file is kept", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret" });
+  const saved = `${readFileSync(path, "utf8")}# saved meanwhile\n`;
+  let isSaved = false;
+  const slow = new UserAccounts({
+    path,
+    deadlineMs: performance.now() + 10_000,
+    now() {
+      if (!isSaved) writeFileSync(path, saved);
+      isSaved = true;
+      return 5000;
+    },
+  });
+  await slow.revoke("alice");
+  const text = readFileSync(path, "utf8");
+  expect([text.includes("# saved meanwhile"), text.includes("tokens_since = 1970-01-01T00:00:05.000Z")]).toEqual([
+    true,
+    true,
+  ]);
+  expect(readdirSync(join(folder, "registry")).sort()).toEqual(["access.toml", "access.toml.lock"]);
+});
+
+test("a file of another encoding is refused, with its line: written as text, its comments would be others", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret" });
+  const latin = Buffer.concat([readFileSync(path), Buffer.from("# f\u00fcr alle\n", "latin1")]);
+  writeFileSync(path, latin);
+  const line = latin.toString("latin1").split("\n").length - 1;
+  await expect(accounts.revoke("alice")).rejects.toThrow(`cannot change ${path}: line ${line} is not UTF-8`);
+  expect(readFileSync(path)).toEqual(latin);
+  const replaced = Buffer.concat([latin.subarray(0, latin.lastIndexOf("#")), Buffer.from("# \ufffd\n")]);
+  writeFileSync(path, replaced);
+  await accounts.revoke("alice");
+  expect(readFileSync(path, "utf8")).toEndWith("# \ufffd\n");
+});
+
+test("nobody is added to a file that could not be read then", async () => {
+  await accounts.add("alice", { ...NONE, certificates: ["CN=a"] });
+  const text = readFileSync(path, "utf8");
+  const long = `${text}#${"x".repeat(TEXT_FILE_BYTES_MAX - text.length - 2)}\n`;
+  writeFileSync(path, long);
+  await expect(accounts.add("bob", { ...NONE, certificates: ["CN=b"] })).rejects.toThrow(
+    `cannot change ${path}: then it is larger than ${TEXT_FILE_BYTES_MAX} bytes`,
+  );
+  expect(readFileSync(path, "utf8") === long).toBe(true);
+});
+
+test("what cannot be written is told in words, and leaves the file as it was and nothing beside it", async () => {
+  await accounts.add("alice", { ...NONE, certificates: ["CN=a"] });
+  const before = readFileSync(path);
+  // A write fails as on a full disk, and ends nobody.
+  const limited = ["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh", ...checkoutProgram];
+  const root = join(folder, "registry");
+  const command = spawnSync("sh", [...limited, "registry", "user", "revoke", "alice", "--root", root]);
+  expect([command.status, command.stderr.toString()]).toEqual([
+    1,
+    expect.stringContaining(
+      `gantry: cannot change ${path}: it is larger than its file system, or the limit of files, allows`,
+    ),
+  ]);
+  expect([readFileSync(path), readdirSync(root).sort()]).toEqual([before, ["access.toml", "access.toml.lock"]]);
 });
 
 test("what is no TOML is told with its line, and nothing is changed", async () => {

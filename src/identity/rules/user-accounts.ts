@@ -1,9 +1,12 @@
+import { isUtf8 } from "node:buffer";
 import { mkdirSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { diskError } from "../../errors/disk-error.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
 import { isPathComponent } from "../../oci/reference.ts";
 import { FileLock } from "../../platform/file-lock.ts";
 import { BCRYPT_BYTES_MAX, hashBcrypt } from "../../platform/password.ts";
+import { fileStamp, readRegularBytes, TEXT_FILE_BYTES_MAX } from "../../platform/text-file.ts";
 import { joinProblems } from "../../toml/toml-problems.ts";
 import { decide } from "../decide.ts";
 import type { Decision } from "../identity.ts";
@@ -156,23 +159,52 @@ export class UserAccounts {
     });
   }
 
-  /** @returns what holds from then on. */
+  /** @returns what holds from then on. @throws what `edit` throws; `invalid-argument`, `exhausted`, `unavailable`, `permission-denied` */
   async #change(edit: (file: ReadRules) => string): Promise<AccessRules> {
     const { path, deadlineMs } = this.#options;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
-    const target = followLink(path);
-    using _lock = await FileLock.take(`${target}.lock`, { deadlineMs });
-    const owner = statSync(target, { throwIfNoEntry: false });
-    const changed = edit(this.#read());
-    const { rules, problems } = parseRulesOf(path, changed);
-    if (problems.length > 0) {
-      throw new GantryError("invalid-argument", `cannot change ${target}: then ${joinProblems(problems)}`, {
-        hint: "the file is as it was",
-      });
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+      const target = followLink(path);
+      using _lock = await FileLock.take(`${target}.lock`, { deadlineMs });
+      for (;;) {
+        const rules = this.#changeOnce(target, edit);
+        if (rules !== undefined) return rules;
+      }
+    } catch (cause) {
+      throw diskError(`cannot change ${path}`, cause);
     }
-    replaceFile(target, changed, owner);
-    return rules;
   }
+
+  /** @returns undefined, and has changed nothing, if somebody else did meanwhile: an editor asks for no lock */
+  #changeOnce(target: string, edit: (file: ReadRules) => string): AccessRules | undefined {
+    const as = statSync(target, { throwIfNoEntry: false });
+    const stamp = fileStamp(target);
+    const file = this.#read();
+    requireUtf8(target, file);
+    const changed = edit(file);
+    const { rules, problems } = parseRulesOf(this.#options.path, changed);
+    if (Buffer.byteLength(changed) > TEXT_FILE_BYTES_MAX) {
+      throw cannotChange(target, `then it is larger than ${TEXT_FILE_BYTES_MAX} bytes`);
+    }
+    if (problems.length > 0) throw cannotChange(target, `then ${joinProblems(problems)}`);
+    const isWanted = (): boolean => fileStamp(target) === stamp;
+    return replaceFile(target, changed, { isWanted, ...(as === undefined ? {} : { as }) }) ? rules : undefined;
+  }
+}
+
+function cannotChange(target: string, why: string): GantryError {
+  return new GantryError("invalid-argument", `cannot change ${target}: ${why}`, { hint: "the file is as it was" });
+}
+
+/** What is read as text and is none has other bytes when it is written. */
+function requireUtf8(target: string, { text }: ReadRules): void {
+  const at = text.indexOf("\ufffd");
+  if (at < 0 || isUtf8(readRegularBytes(target))) return;
+  throw new GantryError(
+    "invalid-argument",
+    `cannot change ${target}: line ${text.slice(0, at).split("\n").length} is not UTF-8`,
+    { hint: "save the file as UTF-8 with an editor" },
+  );
 }
 
 function requireName(name: string): void {
