@@ -1,6 +1,6 @@
-import type { TargetProblem } from "../request-target.ts";
 import type { HttpPeer } from "./http-peer.ts";
 import type { LingerLimits } from "./linger.ts";
+import type { TargetProblem } from "./request-target.ts";
 import type { ServerTls } from "./server-tls.ts";
 
 export interface HttpServerOptions {

@@ -3,7 +3,6 @@ import { type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { nextTurn } from "../next-turn.ts";
 import { releaseBytes } from "../release-bytes.ts";
-import { parseTarget, type TargetProblem } from "../request-target.ts";
 import { ConnectionDescriptor } from "./connection-descriptor.ts";
 import { spanOf } from "./file-body.ts";
 import type { HttpPeer } from "./http-peer.ts";
@@ -11,6 +10,7 @@ import type { HttpServerOptions } from "./http-server-options.ts";
 import { hasBody, type IncomingBody } from "./incoming-body.ts";
 import { LINGER, linger } from "./linger.ts";
 import type { OpenConnections } from "./open-connections.ts";
+import { parseTarget, type TargetProblem } from "./request-target.ts";
 
 /** A request as node:http has it, and where its answer goes. */
 export interface NodeExchange {
