@@ -7,11 +7,11 @@ import type { EventSource } from "../distribution/notifications/format-envelope.
 import type { Repositories } from "../distribution/repositories/repositories.ts";
 import type { UpkeepCounters } from "../distribution/upkeep/counters.ts";
 import { UpstreamCache } from "../distribution/upstream/upstream-cache.ts";
-import { formatListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
-import { formatAccessLine } from "../doors/registry/observation.ts";
+import { formatAccessLine } from "../doors/registry/format-access-line.ts";
+import { formatListenAddress, parseListenAddress } from "../doors/registry/listen/listen-address.ts";
+import { serveMetrics } from "../doors/registry/listen/serve-metrics.ts";
+import { serveRegistry } from "../doors/registry/listen/serve-registry.ts";
 import { RegistryMetrics } from "../doors/registry/registry-metrics.ts";
-import { serveMetrics } from "../doors/registry/serve-metrics.ts";
-import { serveRegistry } from "../doors/registry/serve-registry.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { type Access, type Identity, openAccess } from "../identity/index.ts";
 import { releaseMemory } from "../platform/release-memory.ts";

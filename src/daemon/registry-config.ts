@@ -4,8 +4,8 @@ import { readUpkeep, UPKEEP_KEYS, type UpkeepConfig } from "../distribution/upke
 import { parseUpstreams } from "../distribution/upstream/parse-upstreams.ts";
 import { findLoginProblems } from "../distribution/upstream/upstream-login.ts";
 import type { UpstreamRule } from "../distribution/upstream/upstream-rule.ts";
-import { type ListenAddress, parseListenAddress } from "../doors/registry/listen-address.ts";
-import type { TlsFiles } from "../doors/registry/tls-files.ts";
+import { type ListenAddress, parseListenAddress } from "../doors/registry/listen/listen-address.ts";
+import type { TlsFiles } from "../doors/registry/listen/tls-files.ts";
 import { formatError, GantryError } from "../errors/gantry-error.ts";
 import { readTextFile } from "../platform/text-file.ts";
 import { parseToml, type TomlTable } from "../toml/parse-toml.ts";

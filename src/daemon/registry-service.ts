@@ -16,7 +16,7 @@ import { repairFromUpstream } from "../distribution/upkeep/repair-from-upstream.
 import { Upkeep } from "../distribution/upkeep/upkeep.ts";
 import { DEFAULT_UPKEEP, type UpkeepConfig } from "../distribution/upkeep/upkeep-config.ts";
 import type { UpstreamCache } from "../distribution/upstream/upstream-cache.ts";
-import { parseListenAddress } from "../doors/registry/listen-address.ts";
+import { parseListenAddress } from "../doors/registry/listen/listen-address.ts";
 import { GantryError } from "../errors/gantry-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";

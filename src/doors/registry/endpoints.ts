@@ -1,11 +1,11 @@
 import { RegistryError } from "../../distribution/repositories/registry-error.ts";
-import { deleteBlob, getBlob } from "./blob-routes.ts";
 import { jsonResponse } from "./json-response.ts";
-import { listReferrers, listRepositories, listTags } from "./listing-routes.ts";
-import { deleteManifest, getManifest, putManifest } from "./manifest-routes.ts";
 import type { RegistryExchange } from "./registry-exchange.ts";
 import type { RegistryRoute } from "./registry-route.ts";
-import { beginUpload, deleteUpload, getUpload, patchUpload, putUpload } from "./upload-routes.ts";
+import { deleteBlob, getBlob } from "./routes/blob-routes.ts";
+import { listReferrers, listRepositories, listTags } from "./routes/listing-routes.ts";
+import { deleteManifest, getManifest, putManifest } from "./routes/manifest-routes.ts";
+import { beginUpload, deleteUpload, getUpload, patchUpload, putUpload } from "./routes/upload-routes.ts";
 
 type Handler<K extends RegistryRoute["kind"]> = (
   exchange: RegistryExchange,

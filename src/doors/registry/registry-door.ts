@@ -16,8 +16,8 @@ import { answerPage } from "./page/page-route.ts";
 import type { RegistrySettings } from "./registry-exchange.ts";
 import { parseRegistryRoute, type RegistryRoute } from "./registry-route.ts";
 import { requiredScope } from "./required-scope.ts";
+import { answerToken, TOKEN_PATH } from "./routes/token-routes.ts";
 import { eventTeller } from "./tell-event.ts";
-import { answerToken, TOKEN_PATH } from "./token-routes.ts";
 
 export interface RegistryDoorOptions {
   readonly repositories: Repositories;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { ManifestFixture } from "../../../test/support/manifest-fixture.ts";
-import { makeImage, pushImage, putManifest, refusal } from "../../../test/support/push-content.ts";
+import { ManifestFixture } from "../../../../test/support/manifest-fixture.ts";
+import { makeImage, pushImage, putManifest, refusal } from "../../../../test/support/push-content.ts";
 
 const fixture = ManifestFixture.forThisFile();
 

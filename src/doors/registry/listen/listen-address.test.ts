@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isGantryError } from "../../errors/gantry-error.ts";
+import { isGantryError } from "../../../errors/gantry-error.ts";
 import { formatListenAddress, parseListenAddress } from "./listen-address.ts";
 
 test.each([

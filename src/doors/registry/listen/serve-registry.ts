@@ -1,15 +1,15 @@
-import { RegistryError } from "../../distribution/repositories/registry-error.ts";
-import { diskError } from "../../errors/disk-error.ts";
-import { formatError } from "../../errors/gantry-error.ts";
-import type { HttpPeer } from "../../platform/http/http-peer.ts";
-import { type HttpServer, serveHttp } from "../../platform/http/http-server.ts";
-import type { TargetProblem } from "../../platform/http/request-target.ts";
-import type { ServerTls } from "../../platform/http/server-tls.ts";
-import { addCommonHeaders } from "./common-headers.ts";
-import { errorResponse } from "./error-response.ts";
+import { RegistryError } from "../../../distribution/repositories/registry-error.ts";
+import { diskError } from "../../../errors/disk-error.ts";
+import { formatError } from "../../../errors/gantry-error.ts";
+import type { HttpPeer } from "../../../platform/http/http-peer.ts";
+import { type HttpServer, serveHttp } from "../../../platform/http/http-server.ts";
+import type { ServerTls } from "../../../platform/http/server-tls.ts";
+import type { TargetProblem } from "../../../platform/http/request-target.ts";
+import { addCommonHeaders } from "../common-headers.ts";
+import { errorResponse } from "../error-response.ts";
+import { answerRegistry, type RegistryDoorOptions } from "../registry-door.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { listenOn } from "./listen-on.ts";
-import { answerRegistry, type RegistryDoorOptions } from "./registry-door.ts";
 import { findLapse, readTlsFiles, stampOfTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 export interface ServeRegistryOptions extends RegistryDoorOptions {

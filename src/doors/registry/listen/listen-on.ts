@@ -1,5 +1,5 @@
-import { GantryError } from "../../errors/gantry-error.ts";
-import type { HttpServer } from "../../platform/http/http-server.ts";
+import { GantryError } from "../../../errors/gantry-error.ts";
+import type { HttpServer } from "../../../platform/http/http-server.ts";
 import { formatListenAddress, type ListenAddress } from "./listen-address.ts";
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { OwnRegistry } from "../../../test/support/own-registry.ts";
-import { pushBlob, refusal } from "../../../test/support/push-content.ts";
-import { RawHttp, rawRequest } from "../../../test/support/raw-http.ts";
-import type { Digest } from "../../oci/digest.ts";
-import { digestOf } from "../../oci/hash-digest.ts";
+import { OwnRegistry } from "../../../../test/support/own-registry.ts";
+import { pushBlob, refusal } from "../../../../test/support/push-content.ts";
+import { RawHttp, rawRequest } from "../../../../test/support/raw-http.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { digestOf } from "../../../oci/hash-digest.ts";
 
 let registry: OwnRegistry;
 let repository: string;

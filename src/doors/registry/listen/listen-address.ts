@@ -1,4 +1,4 @@
-import { GantryError } from "../../errors/gantry-error.ts";
+import { GantryError } from "../../../errors/gantry-error.ts";
 
 /** Where a server listens. */
 export interface ListenAddress {

@@ -1,13 +1,13 @@
-import type { BlobSpan } from "../../content/blob-storage.ts";
-import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
-import type { BlobDownload } from "../../distribution/upstream/blob-download.ts";
-import { formatError, isGantryError } from "../../errors/gantry-error.ts";
-import type { Digest } from "../../oci/digest.ts";
-import { madeBody } from "../../platform/http/made-body.ts";
-import { parseRange } from "./byte-range.ts";
-import { entityTag, isNotModified, requireMatch } from "./http-conditions.ts";
-import type { RegistryExchange } from "./registry-exchange.ts";
-import { BLOB_TYPE } from "./tell-event.ts";
+import type { BlobSpan } from "../../../content/blob-storage.ts";
+import type { RepositoryName } from "../../../distribution/repositories/repository-name.ts";
+import type { BlobDownload } from "../../../distribution/upstream/blob-download.ts";
+import { formatError, isGantryError } from "../../../errors/gantry-error.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { madeBody } from "../../../platform/http/made-body.ts";
+import { parseRange } from "../byte-range.ts";
+import { entityTag, isNotModified, requireMatch } from "../http-conditions.ts";
+import type { RegistryExchange } from "../registry-exchange.ts";
+import { BLOB_TYPE } from "../tell-event.ts";
 
 interface BlobTarget {
   readonly repository: RepositoryName;

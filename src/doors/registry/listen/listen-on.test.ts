@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { formatError } from "../../errors/gantry-error.ts";
-import { serveHttp } from "../../platform/http/http-server.ts";
+import { formatError } from "../../../errors/gantry-error.ts";
+import { serveHttp } from "../../../platform/http/http-server.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { listenOn } from "./listen-on.ts";
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { GantryError } from "../../errors/gantry-error.ts";
-import type { ServerTls } from "../../platform/http/server-tls.ts";
-import { fileStamp, readTextFile } from "../../platform/text-file.ts";
+import { GantryError } from "../../../errors/gantry-error.ts";
+import type { ServerTls } from "../../../platform/http/server-tls.ts";
+import { fileStamp, readTextFile } from "../../../platform/text-file.ts";
 
 /** Where a server's certificate is. */
 export interface TlsFiles {

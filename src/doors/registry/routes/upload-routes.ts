@@ -1,11 +1,11 @@
-import { RegistryError } from "../../distribution/repositories/registry-error.ts";
-import { parseDigest, type RepositoryName } from "../../distribution/repositories/repository-name.ts";
-import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/digest.ts";
-import { parseContentRange } from "./byte-range.ts";
-import { mountBlob } from "./mount-blob.ts";
-import type { RegistryExchange } from "./registry-exchange.ts";
-import { admitUpload, requireRoom } from "./require-room.ts";
-import { BLOB_TYPE } from "./tell-event.ts";
+import { RegistryError } from "../../../distribution/repositories/registry-error.ts";
+import { parseDigest, type RepositoryName } from "../../../distribution/repositories/repository-name.ts";
+import { type Digest, type DigestAlgorithm, digestAlgorithm } from "../../../oci/digest.ts";
+import { parseContentRange } from "../byte-range.ts";
+import { mountBlob } from "../mount-blob.ts";
+import type { RegistryExchange } from "../registry-exchange.ts";
+import { admitUpload, requireRoom } from "../require-room.ts";
+import { BLOB_TYPE } from "../tell-event.ts";
 
 interface UploadTarget {
   readonly repository: RepositoryName;

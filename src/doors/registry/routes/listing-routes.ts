@@ -1,12 +1,12 @@
-import type { Page, PageOptions } from "../../distribution/repositories/listings.ts";
-import { unknownRepository } from "../../distribution/repositories/manifests.ts";
-import type { RepositoryName } from "../../distribution/repositories/repository-name.ts";
-import type { Digest } from "../../oci/digest.ts";
-import type { Descriptor } from "../../oci/image.ts";
-import { MEDIA_TYPES } from "../../oci/media-types.ts";
-import { jsonResponse } from "./json-response.ts";
-import { nextPage, parsePage } from "./page-query.ts";
-import type { RegistryExchange } from "./registry-exchange.ts";
+import type { Page, PageOptions } from "../../../distribution/repositories/listings.ts";
+import { unknownRepository } from "../../../distribution/repositories/manifests.ts";
+import type { RepositoryName } from "../../../distribution/repositories/repository-name.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import type { Descriptor } from "../../../oci/image.ts";
+import { MEDIA_TYPES } from "../../../oci/media-types.ts";
+import { jsonResponse } from "../json-response.ts";
+import { nextPage, parsePage } from "../page-query.ts";
+import type { RegistryExchange } from "../registry-exchange.ts";
 
 /** GET /v2/_catalog, as Docker's registry has it. */
 export async function listRepositories({ query, parts, access, identity }: RegistryExchange): Promise<Response> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { ManifestFixture } from "../../../test/support/manifest-fixture.ts";
+import { ManifestFixture } from "../../../../test/support/manifest-fixture.ts";
 import {
   describeBytes,
   encodeManifest,
@@ -8,10 +8,10 @@ import {
   pushBlob,
   putManifest,
   refusal,
-} from "../../../test/support/push-content.ts";
-import { rawRequest } from "../../../test/support/raw-http.ts";
-import { digestOf } from "../../oci/hash-digest.ts";
-import { MEDIA_TYPES } from "../../oci/media-types.ts";
+} from "../../../../test/support/push-content.ts";
+import { rawRequest } from "../../../../test/support/raw-http.ts";
+import { digestOf } from "../../../oci/hash-digest.ts";
+import { MEDIA_TYPES } from "../../../oci/media-types.ts";
 
 const fixture = ManifestFixture.forThisFile();
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { ManifestFixture } from "../../../test/support/manifest-fixture.ts";
-import { OwnRegistry } from "../../../test/support/own-registry.ts";
+import { ManifestFixture } from "../../../../test/support/manifest-fixture.ts";
+import { OwnRegistry } from "../../../../test/support/own-registry.ts";
 import {
   describeBytes,
   encodeManifest,
@@ -9,9 +9,9 @@ import {
   pushImage,
   putManifest,
   refusal,
-} from "../../../test/support/push-content.ts";
-import { digestOf } from "../../oci/hash-digest.ts";
-import { MEDIA_TYPES } from "../../oci/media-types.ts";
+} from "../../../../test/support/push-content.ts";
+import { digestOf } from "../../../oci/hash-digest.ts";
+import { MEDIA_TYPES } from "../../../oci/media-types.ts";
 
 const fixture = ManifestFixture.forThisFile();
 

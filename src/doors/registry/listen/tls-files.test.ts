@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { formatError } from "../../errors/gantry-error.ts";
+import { formatError } from "../../../errors/gantry-error.ts";
 import { readTlsFiles, stampOfTlsFiles } from "./tls-files.ts";
 
 test("certificates that cannot be looked at any more do not end the registry", () => {

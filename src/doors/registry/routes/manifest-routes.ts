@@ -1,11 +1,11 @@
-import type { ManifestRecord } from "../../distribution/repositories/manifests.ts";
-import { RegistryError } from "../../distribution/repositories/registry-error.ts";
-import { isTag, type RepositoryName, type Tag } from "../../distribution/repositories/repository-name.ts";
-import type { Digest } from "../../oci/digest.ts";
-import { MANIFEST_BYTES_MAX } from "../../oci/manifest.ts";
-import { entityTag, isNotModified, requireConditions, requireMatch } from "./http-conditions.ts";
-import type { RegistryExchange } from "./registry-exchange.ts";
-import { keepRoom, requireRoom } from "./require-room.ts";
+import type { ManifestRecord } from "../../../distribution/repositories/manifests.ts";
+import { RegistryError } from "../../../distribution/repositories/registry-error.ts";
+import { isTag, type RepositoryName, type Tag } from "../../../distribution/repositories/repository-name.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { MANIFEST_BYTES_MAX } from "../../../oci/manifest.ts";
+import { entityTag, isNotModified, requireConditions, requireMatch } from "../http-conditions.ts";
+import type { RegistryExchange } from "../registry-exchange.ts";
+import { keepRoom, requireRoom } from "../require-room.ts";
 
 interface ManifestTarget {
   readonly repository: RepositoryName;

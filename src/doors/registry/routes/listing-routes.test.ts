@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { OwnRegistry } from "../../../test/support/own-registry.ts";
+import { OwnRegistry } from "../../../../test/support/own-registry.ts";
 import {
   describeBytes,
   encodeManifest,
@@ -7,8 +7,8 @@ import {
   pushImage,
   putManifest,
   refusal,
-} from "../../../test/support/push-content.ts";
-import { MEDIA_TYPES } from "../../oci/media-types.ts";
+} from "../../../../test/support/push-content.ts";
+import { MEDIA_TYPES } from "../../../oci/media-types.ts";
 
 let registry: OwnRegistry;
 let repository: string;

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { OwnRegistry } from "../../../test/support/own-registry.ts";
-import { RawHttp, type RawResponse } from "../../../test/support/raw-http.ts";
-import { digestOf } from "../../oci/hash-digest.ts";
+import { OwnRegistry } from "../../../../test/support/own-registry.ts";
+import { RawHttp, type RawResponse } from "../../../../test/support/raw-http.ts";
+import { digestOf } from "../../../oci/hash-digest.ts";
 
 // Bodies that are long enough for threads that take them from their connections (`BodyReceiver`).
 const SIZE_BYTES = 9_000_001;

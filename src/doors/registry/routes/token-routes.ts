@@ -1,7 +1,7 @@
-import { RegistryError } from "../../distribution/repositories/registry-error.ts";
-import { type Access, type AskedBy, WrongCredentials } from "../../identity/index.ts";
-import { tooMany } from "./admission.ts";
-import { jsonResponse } from "./json-response.ts";
+import { RegistryError } from "../../../distribution/repositories/registry-error.ts";
+import { type Access, type AskedBy, WrongCredentials } from "../../../identity/index.ts";
+import { tooMany } from "../admission.ts";
+import { jsonResponse } from "../json-response.ts";
 
 /** Where the token service is. */
 export const TOKEN_PATH = "/token";

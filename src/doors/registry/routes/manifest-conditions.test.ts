@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { ManifestFixture } from "../../../test/support/manifest-fixture.ts";
-import { makeImage, type PushedManifest, pushImage, putManifest } from "../../../test/support/push-content.ts";
+import { ManifestFixture } from "../../../../test/support/manifest-fixture.ts";
+import { makeImage, type PushedManifest, pushImage, putManifest } from "../../../../test/support/push-content.ts";
 
 const fixture = ManifestFixture.forThisFile();
 

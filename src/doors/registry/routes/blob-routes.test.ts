@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { OwnRegistry } from "../../../test/support/own-registry.ts";
-import { pushBlob, putManifest, refusal } from "../../../test/support/push-content.ts";
-import type { Digest } from "../../oci/digest.ts";
-import { digestOf } from "../../oci/hash-digest.ts";
+import { OwnRegistry } from "../../../../test/support/own-registry.ts";
+import { pushBlob, putManifest, refusal } from "../../../../test/support/push-content.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { digestOf } from "../../../oci/hash-digest.ts";
 
 describe.each(["sha256", "sha512"] as const)("a blob by %s", (algorithm) => {
   let registry: OwnRegistry;

@@ -1,7 +1,7 @@
-import { serveHttp } from "../../platform/http/http-server.ts";
+import { serveHttp } from "../../../platform/http/http-server.ts";
+import type { RegistryMetrics } from "../registry-metrics.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { listenOn } from "./listen-on.ts";
-import type { RegistryMetrics } from "./registry-metrics.ts";
 
 export interface ServeMetricsOptions {
   readonly listen: ListenAddress;
