@@ -32,3 +32,31 @@ test("those end first that have been idle longest, and none on which something i
   expect(left()).toEqual([]);
   server.close();
 });
+
+test.each([true, false])(
+  "one that was ended before its client had read its answer is waited for at the end, if the client reads: %p",
+  async (isRead) => {
+    const connections = new OpenConnections(60_000);
+    const server = createServer((socket) => connections.add(socket)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { readonly port: number };
+    const client = connect(port, "127.0.0.1").pause();
+    const [socket] = (await once(server, "connection")) as [Socket];
+    const answer = Buffer.alloc(16 << 20);
+    socket.write(answer);
+    for (const rest of [true, false]) expect(connections.endOlderHalf()).toBe(rest);
+    let readBytes = 0;
+    if (isRead) {
+      client.on("data", (chunk: Buffer) => {
+        readBytes += chunk.byteLength;
+      });
+      client.resume();
+    }
+    const ended = isRead ? once(client, "end") : undefined;
+    await connections.end(isRead ? 20_000 : 10);
+    await ended;
+    expect([readBytes, socket.destroyed]).toEqual([isRead ? answer.byteLength : 0, true]);
+    client.on("error", () => {}).destroy();
+    server.close();
+  },
+);

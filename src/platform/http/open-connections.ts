@@ -8,6 +8,8 @@ export class OpenConnections {
   /** The one that has been idle longest comes first. */
   readonly #idle = new Set<Socket>();
   readonly #busy = new Set<Socket>();
+  /** Those that were ended, and whose clients have not taken all of their answers. */
+  readonly #leaving = new Set<Socket>();
   /** Once the server ends: resolves when none is open. */
   #ended: PromiseWithResolvers<void> | undefined;
 
@@ -26,6 +28,7 @@ export class OpenConnections {
     socket.once("close", () => {
       this.#idle.delete(socket);
       this.#busy.delete(socket);
+      this.#leaving.delete(socket);
       this.#tellEnd();
     });
     this.rest(socket);
@@ -48,7 +51,7 @@ export class OpenConnections {
 
   /**
    * Ends the half of the idle ones that have been so longest: who has just come may be in the middle of a handshake. Their descriptors are
-   * free in the next turn of the event loop.
+   * free in the next turn of the event loop, but for those whose clients have yet to read an answer.
    *
    * @returns false if there are none
    */
@@ -56,6 +59,7 @@ export class OpenConnections {
     const older = [...this.#idle].slice(0, Math.ceil(this.#idle.size / 2));
     for (const socket of older) {
       this.#idle.delete(socket);
+      this.#leaving.add(socket);
       socket.destroySoon();
     }
     return older.length > 0;
@@ -72,10 +76,10 @@ export class OpenConnections {
     for (const socket of this.#idle) socket.destroySoon();
     this.#tellEnd();
     await Promise.race([this.#ended.promise, setTimeout(lastAnswersMs, undefined, { ref: false })]);
-    for (const socket of [...this.#idle, ...this.#busy]) socket.destroy();
+    for (const socket of [...this.#idle, ...this.#busy, ...this.#leaving]) socket.destroy();
   }
 
   #tellEnd(): void {
-    if (this.#idle.size + this.#busy.size === 0) this.#ended?.resolve();
+    if (this.#idle.size + this.#busy.size + this.#leaving.size === 0) this.#ended?.resolve();
   }
 }
