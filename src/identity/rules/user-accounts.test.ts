@@ -2,7 +2,9 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -12,7 +14,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { skipReason } from "../../../test/support/command.ts";
 import { checkoutProgram } from "../../../test/support/daemon.ts";
 import { verifyBcrypt } from "../../platform/password.ts";
 import { TEXT_FILE_BYTES_MAX } from "../../platform/text-file.ts";
@@ -137,6 +140,21 @@ test("whoever may read the file may read it when it was changed, too: a registry
   await accounts.revoke("alice");
   expect(statSync(path).mode & 0o7777).toBe(0o640);
 });
+
+const skip = skipReason({ root: true });
+if (skip !== undefined) console.log(`skipped: ${skip}`);
+
+test.skipIf(skip !== undefined)(
+  "the first user's file is the registry's, whoever adds them: one that it could not read would leave it open",
+  async () => {
+    const own = join(folder, "own", "access.toml");
+    mkdirSync(dirname(own));
+    chownSync(dirname(own), 12_345, 12_346);
+    await accountsAt(own).add("alice", { ...NONE, certificates: ["CN=a"] });
+    const { uid, gid, mode } = statSync(own);
+    expect([uid, gid, mode & 0o777]).toEqual([12_345, 12_346, 0o600]);
+  },
+);
 
 test("what an editor saves while a command changes the file is kept", async () => {
   await accounts.add("alice", { ...NONE, password: "secret" });

@@ -10,7 +10,7 @@ import { fileStamp, readRegularBytes, TEXT_FILE_BYTES_MAX } from "../../platform
 import { joinProblems } from "../../toml/toml-problems.ts";
 import { decide } from "../decide.ts";
 import type { Decision } from "../identity.ts";
-import { replaceFile } from "../replace-file.ts";
+import { type ReplaceFileOptions, replaceFile } from "../replace-file.ts";
 import { isRepositoryAction } from "../scope.ts";
 import type { AccessRules, User } from "./access-rules.ts";
 import { addUser, changePassword, type NewUser, removeUser, revokeTokens } from "./edit-access.ts";
@@ -177,7 +177,7 @@ export class UserAccounts {
 
   /** @returns undefined, and has changed nothing, if somebody else did meanwhile: an editor asks for no lock */
   #changeOnce(target: string, edit: (file: ReadRules) => string): AccessRules | undefined {
-    const as = statSync(target, { throwIfNoEntry: false });
+    const as = statSync(target, { throwIfNoEntry: false }) ?? ownerOfNew(target);
     const stamp = fileStamp(target);
     const file = this.#read();
     requireUtf8(target, file);
@@ -190,6 +190,18 @@ export class UserAccounts {
     const isWanted = (): boolean => fileStamp(target) === stamp;
     return replaceFile(target, changed, { isWanted, ...(as === undefined ? {} : { as }) }) ? rules : undefined;
   }
+}
+
+/**
+ * The registry may run as another user, whose its root is then, and reads the file that root makes. It goes on under the rules before, where it
+ * cannot: without a file everybody may do everything.
+ *
+ * @returns undefined for who may give nothing away
+ */
+function ownerOfNew(target: string): ReplaceFileOptions["as"] {
+  if (process.geteuid?.() !== 0) return undefined;
+  const { uid, gid } = statSync(dirname(target));
+  return { uid, gid, mode: 0o600 };
 }
 
 function cannotChange(target: string, why: string): GantryError {
