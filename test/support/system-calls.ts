@@ -13,7 +13,8 @@ export interface SystemCall {
 export function readSystemCalls(path: string): readonly SystemCall[] {
   const calls: SystemCall[] = [];
   const unfinished = new Map<string, { readonly name: string; readonly text: string; readonly start: number }>();
-  for (const [line, text] of readFileSync(path, "utf8").split("\n").entries()) {
+  // A last line without an end is half of one that is being written: it would be found a second time, whole, by who counts lines.
+  for (const [line, text] of readFileSync(path, "utf8").split("\n").slice(0, -1).entries()) {
     const [, pid = "", rest = ""] = /^(\d+) +(.*)$/.exec(text) ?? [];
     const [, resumed] = /^<\.\.\. (\w+) resumed>/.exec(rest) ?? [];
     if (resumed !== undefined) {
