@@ -131,21 +131,24 @@ async function startDaemon(
     detached: true,
     stdio: ["ignore", log, log],
   });
-  let ending: string | undefined;
+  const lastWords = (): string => {
+    const said = readFileSync(locations.logPath).subarray(logStart).toString("utf8").trim();
+    return said.split("\n").at(-1) || "it ended without a word";
+  };
+  let ending: (() => string) | undefined;
   const deadlineOfRival = Math.min(deadline, performance.now() + RIVAL_MS);
   child.on("error", (error) => {
-    ending = error.message;
+    ending = () => error.message;
   });
   child.on("exit", () => {
-    const said = readFileSync(locations.logPath).subarray(logStart).toString("utf8").trim();
-    ending = said.split("\n").at(-1) || "it ended without a word";
+    ending = lastWords;
   });
   child.unref();
   for (;;) {
     const answer = await tryConnect(locations.socketPath);
     if (typeof answer !== "string") return answer;
     if (ending !== undefined && !(performance.now() < deadlineOfRival && (await isOwned(locations.root)))) {
-      throw new GantryError("unavailable", `cannot start the daemon: ${ending.replace(/^gantry: /, "")}`);
+      throw new GantryError("unavailable", `cannot start the daemon: ${ending().replace(/^gantry: /, "")}`);
     }
     if (performance.now() > deadline) {
       throw new GantryError("unavailable", `the daemon does not answer at ${locations.socketPath}`, {

@@ -5,19 +5,30 @@ import { readRawText } from "./raw-file.ts";
  * When a process started, in clock ticks since boot: with its number it names one process of this boot, which a
  * number alone does not (proc_pid_stat(5), field 22).
  *
- * @returns undefined if there is no such process.
+ * @returns undefined if there is no such process, or only what its parent has not asked about.
  */
 export function readStartTime(pid: number): number | undefined {
   const stat = readRawText(`/proc/${pid}/stat`);
   if (typeof stat === "number") return undefined;
   // The second field is the program's name in parentheses and may hold anything, parentheses and blanks included.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" ? undefined : Number(fields[19]);
+  return hasEnded(fields) ? undefined : Number(fields[19]);
 }
 
 const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const NIL = /^[0-]*$/;
+
+/**
+ * A process of several threads is a zombie as soon as its first one has ended: until the others have, it runs, and holds its files and
+ * locks.
+ *
+ * @param fields of /proc/<pid>/stat, from the third on
+ */
+export function hasEnded(fields: readonly string[]): boolean {
+  const [state] = fields;
+  return state === "X" || (state === "Z" && Number(fields[17]) <= 1);
+}
 
 /** The number that this boot of the machine has (random(4)). @throws Error if it is not told */
 export function readBootId(): string {

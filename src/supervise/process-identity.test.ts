@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { spawnHeadless } from "../../test/support/headless-process.ts";
 import { isAlive, parseStartTime, sendSignal } from "./process-identity.ts";
 
 const bootId = "boot";
@@ -24,6 +25,17 @@ describe("a process's identity", () => {
     ]).toEqual([true, false, false]);
     expect(sendSignal({ ...identity, startTime: 1 }, 9, bootId)).toBe(false);
     const ended = once(child, "exit");
+    expect(sendSignal(identity, 9, bootId)).toBe(true);
+    await ended;
+    expect(isAlive(identity, bootId)).toBe(false);
+  });
+
+  test("is that of one whose first thread has ended and others have not, which is signalled too", async () => {
+    using child = await spawnHeadless("sleep 1000");
+    const pid = child.pid ?? 0;
+    const identity = { bootId, pid, startTime: parseStartTime(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? 0 };
+    const ended = once(child, "exit");
+    expect(isAlive(identity, bootId)).toBe(true);
     expect(sendSignal(identity, 9, bootId)).toBe(true);
     await ended;
     expect(isAlive(identity, bootId)).toBe(false);

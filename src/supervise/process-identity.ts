@@ -1,6 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
+import { hasEnded } from "../platform/process-identity.ts";
 
 /** What tells a process from every other one that ever has its pid. */
 export interface ProcessIdentity {
@@ -20,8 +21,7 @@ export function parseStartTime(stat: string): number | undefined {
 function isSame(identity: ProcessIdentity): boolean {
   try {
     const stat = readFileSync(`/proc/${identity.pid}/stat`, "utf8");
-    const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
-    return parseStartTime(stat) === identity.startTime && state !== "Z" && state !== "X";
+    return parseStartTime(stat) === identity.startTime && !hasEnded(stat.slice(stat.lastIndexOf(")") + 2).split(" "));
   } catch {
     return false;
   }

@@ -1,13 +1,14 @@
 import { expect, test } from "bun:test";
-import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeAnnouncement } from "../../src/daemon/announcement.ts";
 import { ensureDaemon } from "../../src/daemon/ensure-daemon.ts";
 import { resolveLocations } from "../../src/daemon/locations.ts";
 import { currentBuildId } from "../../src/platform/build-id.ts";
-import { readStartTime } from "../../src/platform/process-identity.ts";
+import { parseStartTime } from "../../src/supervise/index.ts";
+import { spawnHeadless } from "../support/headless-process.ts";
 
 /** Stands for a daemon: refuses, as one does whose root is locked, while the process of the argument lives; else it serves. */
 const FAKE_DAEMON = `
@@ -43,15 +44,13 @@ test("who may start none is told that there is none, and nothing is made", async
   rmSync(state, { recursive: true });
 });
 
-test("a daemon that closes its socket before it lets go of its root is waited for", async () => {
-  const state = mkdtempSync(join(tmpdir(), "gantry-ensure-"));
+/** Commands that come while a daemon ends: it has no socket any more, and has the root still. */
+async function expectNextAfter(old: ChildProcess, state: string): Promise<void> {
   const locations = resolveLocations({ root: join(state, "root"), state }, {});
   mkdirSync(locations.root);
-  // It has no socket any more when the command comes, and takes a moment to end.
-  const old = spawn("sh", ["-c", 'until [ -e "$1/start.lock" ]; do :; done; sleep 0.3', "sh", state]);
   try {
     const pid = old.pid ?? 0;
-    const startTime = readStartTime(pid) ?? 0;
+    const startTime = startTimeOf(pid);
     writeAnnouncement(locations.announcementPath, { pid, startTime, buildId: currentBuildId(), isSelfStarted: true });
     const selfCommand = (): [string, ...string[]] => [process.execPath, "-e", FAKE_DAEMON, String(pid)];
     const connection = await ensureDaemon(locations, { selfCommand, userId: 0 });
@@ -61,4 +60,21 @@ test("a daemon that closes its socket before it lets go of its root is waited fo
     old.kill("SIGKILL");
     rmSync(state, { recursive: true, force: true });
   }
+}
+
+function startTimeOf(pid: number): number {
+  return parseStartTime(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? 0;
+}
+
+test("a daemon that closes its socket before it lets go of its root is waited for", async () => {
+  const state = mkdtempSync(join(tmpdir(), "gantry-ensure-"));
+  const script = 'until [ -e "$1/start.lock" ]; do :; done; sleep 0.3';
+  await expectNextAfter(spawn("sh", ["-c", script, "sh", state]), state);
+});
+
+test("so is one whose first thread has ended: its others hold the root until they have", async () => {
+  const state = mkdtempSync(join(tmpdir(), "gantry-ensure-"));
+  const work = 'select(undef, undef, undef, 0.01) until -e "$ARGV[0]/start.lock"; select(undef, undef, undef, 0.3)';
+  using old = await spawnHeadless(work, state);
+  await expectNextAfter(old, state);
 });
