@@ -4,7 +4,10 @@ import { join } from "node:path";
 const root = join(import.meta.dir, "..");
 const checks = [
   { name: "types", command: ["node_modules/.bin/tsc"] },
-  { name: "lint", command: ["node_modules/.bin/biome", "check", "--error-on-warnings", "."] },
+  {
+    name: "lint and format (`npm run format` mends what it can)",
+    command: ["node_modules/.bin/biome", "check", "--error-on-warnings", "."],
+  },
 ];
 
 const failed: string[] = [];
