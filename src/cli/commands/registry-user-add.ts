@@ -22,10 +22,11 @@ export const command = defineCommand({
     const password = isAsked || isFromStdin ? { password: await askPassword(terminal, { isFromStdin }) } : {};
     const added = await accounts.add(name, { groups: flags.group, certificates: flags.certificate, ...password });
     await terminal.stdout.write(`${name}\n`);
-    if (added.isFileMade) {
+    if (added.isFirst) {
+      const done = added.isFileMade ? `made ${accounts.path}` : `wrote the first right into ${accounts.path}`;
       // Which one it is: a registry with another root is as open as before.
       await terminal.stderr.write(
-        `gantry: made ${accounts.path}: whoever logs in may do everything there, everybody else nothing, until its [[rights]] say otherwise\n`,
+        `gantry: ${done}: whoever logs in may do everything there, everybody else nothing, until its [[rights]] say otherwise\n`,
       );
     }
     if (!added.isPathComponent) {

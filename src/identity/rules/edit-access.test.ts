@@ -72,6 +72,8 @@ describe("editing access.toml", () => {
 
   test("the first user makes a file that says what it lets them do", () => {
     expect(addUser("", BOB)).toContain('[[rights]]\nusers = ["*"]\nrepositories = ["**"]');
+    const text = "# Nobody yet.\n[[quotas]]\nusers = ['*']\nmax_bytes = 1";
+    expect(addUser(text, BOB, { isFirst: true })).toBe(`${text}\n\n${addUser("", BOB)}`);
   });
 
   test("a key is found however it is written, and beside a value of any length", () => {

@@ -74,11 +74,15 @@ function tableEnd(text: string, { header, pairs }: TomlTableRange): number {
 }
 
 /**
- * `text` with one user more, after the other users or at its end; everything else stays as it is, comments and order too. An empty
- * text begins with a rule that lets every user do everything.
+ * `text` with one user more, after the other users or at its end; everything else stays as it is, comments and order too.
+ *
+ * @param options.isFirst nobody and no right is named there, so that everybody may do everything: then a rule lets every user do so still. Of an
+ *   empty text that is clear.
  */
-export function addUser(text: string, user: NewUser): string {
-  return text.trim() === "" ? `${FIRST_LINES}\n${formatUser(user)}` : insertTable(text, formatUser(user));
+export function addUser(text: string, user: NewUser, { isFirst = false }: { readonly isFirst?: boolean } = {}): string {
+  const table = formatUser(user);
+  if (text.trim() === "") return `${FIRST_LINES}\n${table}`;
+  return isFirst ? insertTable(text, `${FIRST_LINES}\n${table}`) : insertTable(text, table);
 }
 
 function insertTable(text: string, table: string): string {

@@ -156,6 +156,18 @@ test.skipIf(skip !== undefined)(
   },
 );
 
+test("the first user of a file that let everybody do everything may do so still, and others nothing", async () => {
+  await accounts.add("alice", { ...NONE, password: "secret" });
+  writeFileSync(path, "# Nobody yet.\n[[quotas]]\nusers = ['*']\nmax_bytes = 1\n");
+  const certificates = (name: string) => ({ ...NONE, certificates: [`CN=${name}`] });
+  const first = { isFileMade: false, isFirst: true, isPathComponent: true };
+  expect(await accounts.add("bob", certificates("bob"))).toEqual(first);
+  const may = (name?: string): boolean => accounts.check(name, "push", "app").isAllowed;
+  expect([may("bob"), may()]).toEqual([true, false]);
+  expect(await accounts.add("carol", certificates("carol"))).toEqual({ ...first, isFirst: false });
+  expect(readFileSync(path, "utf8").match(/^\[\[rights\]\]$/gm)?.length).toBe(1);
+});
+
 test("what an editor saves while a command changes the file is kept", async () => {
   await accounts.add("alice", { ...NONE, password: "secret" });
   const saved = `${readFileSync(path, "utf8")}# saved meanwhile\n`;

@@ -12,7 +12,7 @@ import { decide } from "../decide.ts";
 import type { Decision } from "../identity.ts";
 import { type ReplaceFileOptions, replaceFile } from "../replace-file.ts";
 import { isRepositoryAction } from "../scope.ts";
-import type { AccessRules, User } from "./access-rules.ts";
+import { type AccessRules, isOpen, type User } from "./access-rules.ts";
 import { addUser, changePassword, type NewUser, removeUser, revokeTokens } from "./edit-access.ts";
 import { parseRulesOf, type ReadRules, readRules } from "./rules-file.ts";
 import { isUserName, USER_NAME_RULE } from "./user-name.ts";
@@ -37,8 +37,10 @@ export interface AddUserOptions {
 }
 
 export interface AddedUser {
-  /** True for the first one: from then on what nobody gives is denied. */
+  /** True where there was none. */
   readonly isFileMade: boolean;
+  /** True if nobody and no right was named before, so that everybody could do everything: then a rule lets all users do that, and nobody else. */
+  readonly isFirst: boolean;
   /** False where no repository is ever named so: what a rule says of `{user}/**` holds for none of theirs. */
   readonly isPathComponent: boolean;
 }
@@ -83,12 +85,14 @@ export class UserAccounts {
       ...(password === undefined ? {} : { passwordHash: await hash(password) }),
     };
     let isFileMade = false;
+    let isFirst = false;
     await this.#change((file) => {
       this.#requireNobody(file, name);
       isFileMade = file.text.trim() === "";
-      return addUser(file.text, user);
+      isFirst = isOpen(file.rules);
+      return addUser(file.text, user, { isFirst });
     });
-    return { isFileMade, isPathComponent: isPathComponent(name) };
+    return { isFileMade, isFirst, isPathComponent: isPathComponent(name) };
   }
 
   /** @returns the rules that still name them, for whoever gets that name next. @throws `not-found`, `unsupported` */
