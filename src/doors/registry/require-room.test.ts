@@ -73,6 +73,18 @@ function uploadedBytes(): number {
     .reduce((sum, size) => sum + size, 0);
 }
 
+test("a manifest that is there needs no room, by whichever tag or digest it comes again", async () => {
+  const push = async (name: string, body = "{}"): Promise<number> => {
+    const headers = { "content-type": "application/x.note+json" };
+    const url = `${registry.url}/v2/${repository}/manifests/${name}`;
+    return (await fetch(url, { method: "PUT", headers, body })).status;
+  };
+  expect([await push("one"), await patch(QUOTA_BYTES - 2)]).toEqual([201, 202]);
+  expect([await push("two", "[]"), await push("two"), await push("one"), await push(digestOf("{}"))]).toEqual([
+    403, 201, 201, 201,
+  ]);
+});
+
 describe("room that was given to one upload is not given to another", () => {
   test("which says how long it is, before it has come, and is there again once its connection broke", async () => {
     const path = await begin();

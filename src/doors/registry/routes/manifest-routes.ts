@@ -2,6 +2,7 @@ import type { ManifestRecord } from "../../../distribution/repositories/manifest
 import { RegistryError } from "../../../distribution/repositories/registry-error.ts";
 import { isTag, type RepositoryName, type Tag } from "../../../distribution/repositories/repository-name.ts";
 import type { Digest } from "../../../oci/digest.ts";
+import { digestOf } from "../../../oci/hash-digest.ts";
 import { MANIFEST_BYTES_MAX } from "../../../oci/manifest.ts";
 import { entityTag, isNotModified, requireConditions, requireMatch } from "../http-conditions.ts";
 import type { RegistryExchange } from "../registry-exchange.ts";
@@ -49,7 +50,10 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
   const { repository, named } = target;
   const tags = "tag" in named ? [named.tag] : readTags(query);
   const bytes = await readManifestBody(request);
-  using room = keepRoom(exchange, repository, bytes.byteLength);
+  const digest = "digest" in named ? named.digest : digestOf(bytes);
+  /** One that is there takes no more room, whatever tag is to name it. */
+  const neededBytes = (): number => (parts.manifests.find(repository, { digest }) === undefined ? bytes.byteLength : 0);
+  using room = keepRoom(exchange, repository, neededBytes());
   const stored = await parts.manifests.put(repository, bytes, {
     ...("digest" in named ? { digest: named.digest } : {}),
     tags,
@@ -58,7 +62,7 @@ export async function putManifest(exchange: RegistryExchange, target: ManifestTa
     condition: (current) => {
       requireConditions(request.headers, current);
       // The rules may have changed meanwhile.
-      requireRoom(exchange, repository, { bytes: bytes.byteLength, except: room.claimant });
+      requireRoom(exchange, repository, { bytes: neededBytes(), except: room.claimant });
     },
     also: (manifest) => {
       room[Symbol.dispose]();
