@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { parse } from "smol-toml";
 import { addUser, changePassword, removeUser, revokeTokens } from "./edit-access.ts";
 
 const BOB = { name: "bob", passwordHash: "$2b$10$y", groups: ["team"], certificates: [], tokensSinceMs: 0 };
@@ -97,4 +99,87 @@ describe("editing access.toml", () => {
       expect(() => revokeTokens(text, "alice", { untilMs: 0, isWrittenHere: true })).toThrow("not written as a table");
     }
   });
+});
+
+/** Every way to write a text, each of which has what ends other ones. */
+const written = (text: string): fc.Arbitrary<string> =>
+  fc.constantFrom(
+    JSON.stringify(text),
+    `'${text}'`,
+    `"""\n${text}"""`,
+    `'''${text}'''`,
+    `"""\\\n  ${text}"""`,
+    `"${[...text].map((character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}"`,
+  );
+const key = (text: string): fc.Arbitrary<string> =>
+  written(text).map((name) => (/^("""|''')/.test(name) ? JSON.stringify(text) : name));
+const space = fc.constantFrom("", " ", "\t");
+const comment = fc.constantFrom("", " # [users.evil]", " #\"\"\" '''", "\t# password = 'x'", " #]}\\", " # \u2028 é");
+const between = fc.constantFrom(
+  "",
+  "\n",
+  "# [users.bob]\n",
+  "#'''\n\n",
+  "[[rights]]\nusers = [ # ]\n  '[users.x]', # '\n]\n",
+);
+
+function pair(name: string, value: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc
+    .tuple(space, key(name), space, space, value, comment)
+    .map(([before, left, one, two, right, after]) => `${before}${left}${one}=${two}${right}${after}\n`);
+}
+
+const groups = fc
+  .tuple(written("team"), comment)
+  .map(([team, after]) => `[${after === "" ? "" : `${after}\n`} ${team}, # ]\n  "b]", ]`);
+const date = fc.constantFrom("2024-01-01 00:00:00Z", "2024-01-01T00:00:00.5+02:00");
+
+function table(name: string): fc.Arbitrary<string> {
+  const pairs = fc.tuple(
+    pair("password", fc.oneof(written("hash"), fc.constant('"\\" [x] \\\\"'))),
+    pair("groups", groups),
+    pair("tokens_since", date),
+  );
+  return fc
+    .tuple(space, key("users"), key(name), comment, pairs, fc.subarray([0, 1, 2]), fc.boolean())
+    .map(([gap, users, user, after, all, chosen, isTurned]) => {
+      const order = isTurned ? chosen.toReversed() : chosen;
+      return `${gap}[${gap}${users}${gap}.${gap}${user}${gap}]${after}\n${order.map((at) => all[at]).join("")}`;
+    });
+}
+
+test("however a file is written, an edit changes what it is for and nothing else", () => {
+  const names = ["alice", "b.o@b", "constructor", "true"];
+  const file = fc
+    .tuple(fc.tuple(...names.map(table)), fc.array(between, { minLength: 4, maxLength: 4 }), fc.boolean(), fc.boolean())
+    .map(([tables, gaps, isOpenEnded, isWindows]) => {
+      const text = `\uFEFF# "\n${tables.map((one, at) => `${gaps[at]}${one}`).join("")}`;
+      const ended = isOpenEnded ? text.trimEnd() : text;
+      return isWindows ? ended.replaceAll("\n", "\r\n") : ended;
+    });
+  type File = { users: Record<string, Record<string, unknown>>; rights?: unknown };
+  const read = (text: string): File => structuredClone(parse(text)) as unknown as File;
+  fc.assert(
+    fc.property(file, fc.constantFrom(...names), (text, name) => {
+      const { users, rights } = read(text);
+      const { [name]: own, ...others } = users;
+      const untilMs = 1_700_000_000_000;
+      const tokens = parse("at = 2023-11-14T22:13:20.000Z").at;
+      expect(read(removeUser(text, name))).toEqual({ users: others, ...(rights === undefined ? {} : { rights }) });
+      for (const [edited, expected] of [
+        [addUser(text, BOB), { ...users, bob: { password: BOB.passwordHash, groups: BOB.groups } }],
+        [changePassword(text, name, "new"), { ...users, [name]: { ...own, password: "new" } }],
+        [
+          revokeTokens(text, name, { untilMs, isWrittenHere: true }),
+          { ...users, [name]: { ...own, tokens_since: tokens } },
+        ],
+      ] as const) {
+        expect(JSON.parse(JSON.stringify(read(edited)))).toEqual(
+          JSON.parse(JSON.stringify({ users: expected, ...(rights === undefined ? {} : { rights }) })),
+        );
+        // Of comments none is gone, and none was made.
+        expect(edited.match(/#/g)?.length).toBe(text.match(/#/g)?.length);
+      }
+    }),
+  );
 });
