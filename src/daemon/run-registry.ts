@@ -21,6 +21,7 @@ import { openRegistryConnections } from "./open-registry-connections.ts";
 import { keepOffProxies } from "./proxies.ts";
 import { readRegistryConfig } from "./registry-config.ts";
 import { RegistryService, registryConfigOf } from "./registry-service.ts";
+import { requireOwnRoot } from "./require-own-root.ts";
 import type { StorageConfig } from "./storage-config.ts";
 
 export interface RunRegistryOptions {
@@ -104,6 +105,7 @@ async function withRegistry(
 ): Promise<boolean> {
   keepOffProxies();
   if (isRootLocked(root)) return false;
+  requireOwnRoot(root, DATABASE);
   using _root = lockRoot(root);
   using state = State.open(join(root, DATABASE), { migrations: MIGRATIONS, now: Date.now });
   const parts = { root, state, environment, warn, signal, randomId: randomUUID };
