@@ -149,6 +149,7 @@ describe("registry.toml", () => {
     ['access = "a\\u0000b"', "line 1: access is not a text on one line, without control characters"],
     ['[tls]\nkey = "k"\ncertificate = "a\\n"', "line 3: tls.certificate is not a text on one line"],
     ["metrics = 1979-05-27", "/r.toml:1 is no TOML: metrics is a date"],
+    ['[storage.s3]\nbucket = "x"', "line 2: storage.s3.bucket is no name of a bucket: 2 to 63 letters, digits and ._-"],
     ['[storage.s3]\nbucket = "bbb"\nendpoint = "http://[x"', "line 3: storage.s3.endpoint is no address"],
     ['[[upstream]]\nregistry = ".."', "line 2: upstream[0].registry is no HOST or HOST:PORT"],
     ['[[upstream]]\nregistry = "--help"', "line 2: upstream[0].registry is no HOST or HOST:PORT"],

@@ -86,7 +86,7 @@ export function parseStorage(
     return item === true;
   };
   if (s3.bucket === undefined) problems.push("storage.s3 needs a bucket");
-  const bucket = text("bucket", (item) => BUCKET.test(item), "name of a bucket");
+  const bucket = text("bucket", (item) => BUCKET.test(item), "name of a bucket: 2 to 63 letters, digits and ._-");
   const endpoint = text("endpoint", isBareAddress, "address without a path, as https://s3.example.org");
   const region = text("region", isRegion, "name of a region, as eu-central-1");
   const prefix = text("prefix", (item) => PREFIX.test(item), "prefix of letters, digits and ._-/, as registry/") ?? "";

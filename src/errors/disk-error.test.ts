@@ -23,6 +23,9 @@ test("what the disk refuses is said in words, with what to do", () => {
     "unavailable",
     expect.stringMatching(/its disk fails, or is read-only/),
   ]);
-  expect(sayOf("EACCES")[0]).toBe("permission-denied");
+  expect(sayOf("EACCES")).toEqual([
+    "permission-denied",
+    "cannot write an upload: EACCES: it failed, open '/x' (run it as the user whom that belongs to, or name another place)",
+  ]);
   expect(sayOf("EIO")).toEqual(["internal", "cannot write an upload: EIO: it failed, open '/x'"]);
 });

@@ -50,7 +50,11 @@ export function diskError(doing: string, cause: unknown): GantryError {
   if (reason !== undefined) {
     return new GantryError(reason.code, `${doing}: ${reason.words}`, { hint: reason.hint, cause });
   }
-  return new GantryError(code === "EACCES" || code === "EPERM" ? "permission-denied" : "internal", doing, { cause });
+  if (code !== "EACCES" && code !== "EPERM") return new GantryError("internal", doing, { cause });
+  return new GantryError("permission-denied", doing, {
+    hint: "run it as the user whom that belongs to, or name another place",
+    cause,
+  });
 }
 
 /** True for the database's errors that are its disk's: full, failing, read-only. */

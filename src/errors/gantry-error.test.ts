@@ -33,6 +33,19 @@ describe("formatError", () => {
     );
   });
 
+  test("says the reason of a system call once", () => {
+    const cause = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+      code: "ENOSPC",
+      syscall: "write",
+    });
+    expect(formatError(new GantryError("exhausted", "cannot change x: no space left on device", { cause }))).toBe(
+      "cannot change x: no space left on device",
+    );
+    expect(formatError(new GantryError("exhausted", "cannot change x", { cause }))).toBe(
+      "cannot change x: ENOSPC: no space left on device, write",
+    );
+  });
+
   test("accepts what is not an error", () => {
     expect(formatError("plain")).toBe("plain");
   });

@@ -76,6 +76,9 @@ function wordsOf(error: Error, said: readonly string[]): string {
   const call = `, ${syscall} '${path}'`;
   if (path !== undefined && message.endsWith(call) && said.some((part) => part.includes(path)))
     return message.slice(0, -call.length);
+  // The sentence has the reason in words already: its code and the call add nothing.
+  const [, reason] = path === undefined ? (new RegExp(`^${code}: (.+), ${syscall}$`).exec(message) ?? []) : [];
+  if (reason !== undefined && said.some((part) => part.includes(reason))) return reason;
   // Some errors of runtimes have a name and no words (AggregateError): never an empty line.
   return message || error.name;
 }

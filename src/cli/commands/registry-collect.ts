@@ -14,7 +14,7 @@ export const command = defineCommand({
     await context.terminal.stdout.write(
       isDryRun
         ? // What repositories have yet to cease to hold is not counted among what nothing needs.
-          `would unlink ${links} blobs from their repositories, remove ${blobs} of ${freedBytes} bytes that nothing needs, and ${uploads} idle uploads\n`
+          `would unlink ${links} blobs from their repositories, remove ${blobs} blobs of ${freedBytes} bytes that nothing needs, and ${uploads} idle uploads\n`
         : `removed ${blobs} blobs of ${freedBytes} bytes, and ${uploads} idle uploads\n`,
     );
     return 0;

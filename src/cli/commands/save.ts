@@ -11,7 +11,11 @@ async function writeFile(path: string, archive: AsyncIterable<Uint8Array>, nowMs
     throw fileFailure(path, error);
   });
   try {
-    for await (const bytes of archive) await file.write(bytes);
+    for await (const bytes of archive) {
+      await file.write(bytes).catch((error: unknown) => {
+        throw fileFailure(path, error, "write");
+      });
+    }
     await file.close();
     await rename(temporary, path);
   } catch (error) {

@@ -23,6 +23,9 @@ export async function connectToOwner(
     daemonRoot = (await api.info()).DockerRootDir;
     if (placeOf(root) === placeOf(daemonRoot)) return api;
   } catch (cause) {
+    // Without the rights to ask a daemon nobody can tell if it is the owner: that another process is, is what has to be known first.
+    if (isGantryError(cause, "permission-denied"))
+      throw await inUse(root, "if that is a daemon, only root may use it", hint);
     if (!isGantryError(cause, "unavailable")) throw cause;
     throw await inUse(root, cause.message, hint);
   }

@@ -6,6 +6,7 @@ import { fakeApi, fakeTerminal, runMain } from "../../../test/support/cli-double
 import { holdRoot, storeBlobs } from "../../../test/support/registry-store.ts";
 import type { RegistryUpkeepNotice, RegistryUpkeepRequest } from "../../api/registry.ts";
 import type { InfoResponse } from "../../api/system.ts";
+import { GantryError } from "../../errors/gantry-error.ts";
 import { digestOf } from "../../oci/hash-digest.ts";
 import { commandLine } from "../command-line.ts";
 
@@ -28,7 +29,7 @@ describe("upkeep of a root that nobody serves", () => {
       .sort()
       .join("");
     const would =
-      "would unlink 0 blobs from their repositories, remove 2 of 6 bytes that nothing needs, and 0 idle uploads\n";
+      "would unlink 0 blobs from their repositories, remove 2 blobs of 6 bytes that nothing needs, and 0 idle uploads\n";
     expect(await gantry("collect --dry-run")).toEqual({ status: 0, stdout: lines + would, stderr: "" });
     const stdout = `${lines}removed 2 blobs of 6 bytes, and 0 idle uploads\n`;
     expect(await gantry("collect")).toEqual({ status: 0, stdout, stderr: "" });
@@ -128,7 +129,7 @@ describe("upkeep of what a daemon has", () => {
     });
     const left = await ask("collect --dry-run", [line, collected]);
     expect(left.stdout).toBe(
-      `${line.line}\nwould unlink 1 blobs from their repositories, remove 1 of 5 bytes that nothing needs, and 2 idle uploads\n`,
+      `${line.line}\nwould unlink 1 blobs from their repositories, remove 1 blobs of 5 bytes that nothing needs, and 2 idle uploads\n`,
     );
     const retained = { kind: "retained", tags: 2, manifests: 1, grace: "1h" } as const;
     const kept = "2 tags and 1 manifests; what was pushed or pulled within 1h stays\n";
@@ -183,6 +184,22 @@ describe("upkeep of a root that is in use", () => {
     }
     const sentence = `${root} is in use by process ${process.pid}, and no daemon answers at ${state}/gantry.sock`;
     expect(terminal.printed.stderr.split(sentence)).toHaveLength(3);
+  });
+
+  test("is told to whom may not ask a daemon whether it is the owner", async () => {
+    using _lock = holdRoot(root);
+    const api = fakeApi({
+      info: async () => {
+        throw new GantryError("permission-denied", "cannot use the daemon: only root may");
+      },
+    });
+    const { status, stderr } = await runMain(["registry", "serve", "--root", root], { api });
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining(
+        `${root} is in use by process ${process.pid}, and if that is a daemon, only root may use it (`,
+      ),
+    ]);
   });
 
   test("is the daemon's to do that has it, and is not done to the root of another one", async () => {

@@ -28,6 +28,9 @@ test("save and --cidfile name the file that cannot be made, and no other", async
   expect((await runMain(["save", "-o", "/proc/nowhere/file", "busybox"], { api })).stderr).toBe(
     "open /proc/nowhere/file: no such file or directory\n",
   );
+  expect(fileFailure("my file", Object.assign(new Error("x"), { code: "ENOSPC" }), "write")).toMatchObject({
+    message: "write my file: no space left on device",
+  });
   const run = await runMain(["run", "--cidfile", "/proc/nowhere/id", "busybox"], { api });
   expect(run.status).toBe(125);
   expect(run.stderr).toStartWith(

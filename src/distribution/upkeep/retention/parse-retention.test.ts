@@ -46,7 +46,7 @@ describe("parseRetention", () => {
       'retention[0].repositories is missing: "**" means all',
       "retention[0] takes no tag away: add keep-tags, keep-pushed-within or keep-pulled-within",
       'retention[1].repositories is not a pattern such as "v*", or a list of them',
-      "retention[1].keep-tags is not a whole number",
+      "retention[1].keep-tags is not a whole number from 0 on",
       'retention[1].keep-pulled-within is not a duration such as "12h" or "30d"',
       "retention[1] takes no tag away: add keep-tags, keep-pushed-within or keep-pulled-within",
       "retention[2] is not a table",

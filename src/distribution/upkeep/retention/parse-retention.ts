@@ -91,7 +91,7 @@ function readCount({ table, place, problems }: Reader, key: Key): number | undef
   const value = table[key];
   if (value === undefined) return undefined;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
-  problems.push(`${place}.${key} is not a whole number`);
+  problems.push(`${place}.${key} is not a whole number from 0 on`);
   return undefined;
 }
 

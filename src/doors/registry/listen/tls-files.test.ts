@@ -14,6 +14,23 @@ test("certificates that cannot be looked at any more do not end the registry", (
   rmSync(folder, { recursive: true });
 });
 
+test("a file that cannot be read is named, with what names it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "gantry-tls-"));
+  const [certificate, key] = [join(folder, "registry.pem"), join(folder, "registry.key")];
+  writeFileSync(certificate, "");
+  let failure: unknown;
+  try {
+    readTlsFiles({ certificate, key });
+  } catch (error) {
+    failure = error;
+  }
+  expect(formatError(failure)).toBe(
+    `cannot read ${key}: ENOENT: no such file or directory (registry.toml names it as the key of [tls]: ` +
+      "the user that the registry runs as has to be able to read it)",
+  );
+  rmSync(folder, { recursive: true });
+});
+
 test("a file that is no certificate is named, with what belongs there", () => {
   const folder = mkdtempSync(join(tmpdir(), "gantry-tls-"));
   const [certificate, key] = [join(folder, "registry.pem"), join(folder, "registry.key")];

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { GantryError } from "../../../errors/gantry-error.ts";
+import { GantryError, isGantryError } from "../../../errors/gantry-error.ts";
 import type { ServerTls } from "../../../platform/http/server-tls.ts";
 import { fileStamp, readTextFile } from "../../../platform/text-file.ts";
 
@@ -18,8 +18,8 @@ export interface TlsFiles {
  * @throws `invalid-argument` naming the file
  */
 export function readTlsFiles(files: TlsFiles): ServerTls {
-  const cert = readTextFile(files.certificate);
-  const key = readTextFile(files.key);
+  const cert = read(files.certificate, "certificate");
+  const key = read(files.key, "key");
   const leaf = parse(files.certificate, "certificate", () => new X509Certificate(cert));
   const privateKey = parse(files.key, "private key", () => createPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) {
@@ -29,7 +29,7 @@ export function readTlsFiles(files: TlsFiles): ServerTls {
     );
   }
   if (files.clientAuthority === undefined) return { cert, key };
-  const clientAuthority = readTextFile(files.clientAuthority);
+  const clientAuthority = read(files.clientAuthority, "client-authority");
   parse(files.clientAuthority, "certificate", () => new X509Certificate(clientAuthority));
   return { cert, key, clientAuthority };
 }
@@ -45,6 +45,18 @@ export function findLapse({ cert }: Pick<ServerTls, "cert">, nowMs: number): str
 /** Changes when one of the files does. */
 export function stampOfTlsFiles({ certificate, key, clientAuthority }: TlsFiles): string {
   return [certificate, key, ...(clientAuthority === undefined ? [] : [clientAuthority])].map(fileStamp).join(",");
+}
+
+function read(path: string, key: "certificate" | "key" | "client-authority"): string {
+  try {
+    return readTextFile(path);
+  } catch (error) {
+    if (!isGantryError(error)) throw error;
+    throw new GantryError(error.code, error.message, {
+      hint: `registry.toml names it as the ${key} of [tls]: the user that the registry runs as has to be able to read it`,
+      cause: error.cause,
+    });
+  }
 }
 
 function parse<T>(path: string, what: "certificate" | "private key", work: () => T): T {
