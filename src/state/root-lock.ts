@@ -30,7 +30,8 @@ export function rootOwner(root: string): string {
 /**
  * Takes a root for this process, until it is disposed or the process ends, however it ends (flock(2)). The file says who has it.
  *
- * @throws `conflict` if another process has it, naming that; `permission-denied`, `unavailable` if it cannot be written in
+ * @throws `conflict` if another process has it, naming that; `permission-denied`, `unavailable` if it cannot be written in;
+ * `invalid-argument` if it is no folder
  */
 export function lockRoot(root: string): Disposable {
   return lockFolder(root, "one daemon owns a root: use that one, or another --root");
@@ -76,6 +77,11 @@ function openLock(folder: string, path: string): number {
     mkdirSync(folder, { recursive: true, mode: 0o711 });
     return openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
   } catch (cause) {
+    if (cause instanceof Error && "code" in cause && (cause.code === "EEXIST" || cause.code === "ENOTDIR")) {
+      throw new GantryError("invalid-argument", `cannot use ${folder}: a file is in the place of a folder`, {
+        hint: "name another folder, or remove that file",
+      });
+    }
     throw diskError(`cannot use ${folder}`, cause);
   }
 }

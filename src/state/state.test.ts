@@ -156,4 +156,11 @@ describe("lockRoot", () => {
     using again = lockRoot(root);
     expect(again).toBeDefined();
   });
+
+  test("says that a file is no root", () => {
+    const file = join(scratch, "file");
+    writeFileSync(file, "");
+    for (const root of [file, join(file, "below")])
+      expect(() => lockRoot(root)).toThrow(`cannot use ${root}: a file is in the place of a folder`);
+  });
 });

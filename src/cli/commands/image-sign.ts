@@ -24,7 +24,7 @@ export const command = defineCommand({
     const { key: keyName, certificate } = flags;
     if (keyName === undefined) {
       throw new GantryError("invalid-argument", "signing needs a private key: --key FILE", {
-        hint: "keyless signing (Fulcio) is not there yet",
+        hint: "keyless signing, by Fulcio, is not there yet",
       });
     }
     const key = readKey(keyName, resolveHostPath(keyName, terminal));

@@ -41,7 +41,7 @@ describe("gantry registry user", () => {
     expect(readFileSync(file, "utf8")).toMatch(/^\[users\.alice\]\ntokens_since = 20\d\d-\S+Z$/m);
     expect(await gantry("user revoke nobody")).toMatchObject({
       status: 1,
-      stderr: `gantry: there is no user nobody in ${file} (\`gantry registry user list\` shows who is there)\n`,
+      stderr: `gantry: there is no user nobody in ${file} (\`gantry registry user list --access ${file}\` shows who is there)\n`,
     });
     expect(await gantry("user rm alice")).toEqual({ status: 0, stdout: "alice\n", stderr: "" });
     expect((await gantry("user ls -q")).stdout).toBe("build\n");
@@ -82,11 +82,11 @@ describe("gantry registry user", () => {
     expect(await typed("user password nobody")).toEqual({
       status: 1,
       stdout: "",
-      stderr: `gantry: there is no user nobody in ${file} (\`gantry registry user list\` shows who is there)\n`,
+      stderr: `gantry: there is no user nobody in ${file} (\`gantry registry user list --access ${file}\` shows who is there)\n`,
     });
     await typed("user add alice");
     expect((await typed("user add alice")).stderr).toBe(
-      `gantry: there is a user alice in ${file} already (\`gantry registry user password\` gives them another password)\n`,
+      `gantry: there is a user alice in ${file} already (\`gantry registry user password --access ${file} alice\` gives them another password)\n`,
     );
     expect((await typed("user add a:b")).stderr).toStartWith('gantry: "a:b" is no name of a user');
     writeFileSync(join(root, "passwords"), `bob:$2y$05$${"a".repeat(53)}\n`);

@@ -152,14 +152,14 @@ export class UserAccounts {
   #requireNobody({ rules }: ReadRules, name: string): void {
     if (!rules.users.has(name)) return;
     throw new GantryError("already-exists", `there is a user ${name} in ${this.#options.path} already`, {
-      hint: "`gantry registry user password` gives them another password",
+      hint: `\`gantry registry user password --access ${this.#options.path} ${name}\` gives them another password`,
     });
   }
 
   #requireUser({ rules }: ReadRules, name: string): void {
     if (rules.users.has(name)) return;
     throw new GantryError("not-found", `there is no user ${name} in ${this.#options.path}`, {
-      hint: "`gantry registry user list` shows who is there",
+      hint: `\`gantry registry user list --access ${this.#options.path}\` shows who is there`,
     });
   }
 
