@@ -72,6 +72,12 @@ export const NO_RULES: AccessRules = {
   limits: [],
 };
 
+/** Nobody may do anything: there is a right, and it is nobody's. */
+export const CLOSED_RULES: AccessRules = {
+  ...NO_RULES,
+  rights: [{ place: "nowhere", who: { users: [], groups: [], isAnonymous: false }, repositories: [], actions: [] }],
+};
+
 /** True if everybody may do everything: nobody was named and no right was given. */
 export function isOpen(rules: AccessRules): boolean {
   return rules.users.size === 0 && rules.rights.length === 0;

@@ -5,11 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatError } from "../../errors/gantry-error.ts";
 import { fileStamp } from "../../platform/text-file.ts";
+import { decide } from "../decide.ts";
+import { isOpen } from "./access-rules.ts";
 import { RulesFile, readRules } from "./rules-file.ts";
 import { UserAccounts } from "./user-accounts.ts";
 
 const HASH = `$2b$04$${".".repeat(53)}`;
 const ALICE = `[users.alice]\npassword = "${HASH}"\n`;
+
+const NOBODY = { name: undefined, groups: [] };
 
 let folder: string;
 let path: string;
@@ -61,6 +65,19 @@ describe.each(OBSTACLES)("in the place of the rules %s", (_what, make, why) => {
     rmSync(path);
     writeFileSync(path, ALICE.replace("alice", "carol"));
     expect(users(file)).toEqual(["carol"]);
+  });
+
+  test("lets nobody do anything where everybody could do everything, until it can be read", () => {
+    const file = open();
+    expect(isOpen(file.current())).toBe(true);
+    make();
+    for (const rules of [file.current(), file.current(), file.latest]) {
+      expect(isOpen(rules)).toBe(false);
+      expect(decide(rules, NOBODY, { action: "pull", repository: "team/app" }).isAllowed).toBe(false);
+    }
+    expect(warnings).toEqual([expect.stringMatching(new RegExp(`${why}.*; until then nobody may do anything$`))]);
+    rmSync(path);
+    expect(isOpen(file.current())).toBe(true);
   });
 
   test("gets no user, and stays what it is", async () => {

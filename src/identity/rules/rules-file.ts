@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from "node:path";
 import { formatError, GantryError } from "../../errors/gantry-error.ts";
 import { fileStamp, isPathTaken, readTextFile } from "../../platform/text-file.ts";
 import { joinProblems } from "../../toml/toml-problems.ts";
-import { type AccessRules, isOpen, NO_RULES } from "./access-rules.ts";
+import { type AccessRules, CLOSED_RULES, isOpen, NO_RULES } from "./access-rules.ts";
 import { type ParsedAccess, parseAccessRules } from "./parse-access-rules.ts";
 
 export interface RulesFileOptions {
@@ -55,6 +55,8 @@ export function parseRulesOf(path: string, text: string, stamps: Stamps = new Ma
 export class RulesFile {
   readonly #options: RulesFileOptions;
   #rules: AccessRules;
+  /** The file as it is now cannot be used. */
+  #isUnusable = false;
   #stamps: Stamps = new Map();
 
   /** @throws as `readRules`: a registry does not begin with rules that nobody understands. */
@@ -65,17 +67,19 @@ export class RulesFile {
 
   /** What held when it was last looked at. */
   get latest(): AccessRules {
-    return this.#rules;
+    // Whoever writes such a file, however badly, does not want everybody in.
+    return this.#isUnusable && isOpen(this.#rules) ? CLOSED_RULES : this.#rules;
   }
 
   /**
-   * What holds now. A file that cannot be used leaves the rules as they were, and so does one that names nobody any more while
-   * there were users: an editor that writes in two steps must not open the registry to everybody for a moment.
+   * What holds now. A file that cannot be used leaves the rules as they were, or lets nobody do anything where there were none. Rules stay, too, if
+   * it names nobody any more while there were users: an editor that writes in two steps must not open the registry to everybody for a moment.
    */
   current(): AccessRules {
     const { path } = this.#options;
-    if ([...this.#stamps].every(([file, stamp]) => fileStamp(file) === stamp)) return this.#rules;
+    if ([...this.#stamps].every(([file, stamp]) => fileStamp(file) === stamp)) return this.latest;
     this.#stamps = new Map();
+    this.#isUnusable = false;
     try {
       const { rules } = readRules(path, this.#stamps);
       if (isOpen(rules) && !isOpen(this.#rules)) {
@@ -84,12 +88,15 @@ export class RulesFile {
         );
       } else this.#rules = rules;
     } catch (error) {
+      this.#isUnusable = true;
       this.#warn(formatError(error));
     }
-    return this.#rules;
+    return this.latest;
   }
 
   #warn(why: string): void {
-    this.#options.warn(`${why}; until then the rules before hold`);
+    this.#options.warn(
+      `${why}; until then ${isOpen(this.#rules) ? "nobody may do anything" : "the rules before hold"}`,
+    );
   }
 }

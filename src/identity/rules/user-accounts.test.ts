@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -145,16 +146,28 @@ const skip = skipReason({ root: true });
 if (skip !== undefined) console.log(`skipped: ${skip}`);
 
 test.skipIf(skip !== undefined)(
-  "the first user's file is the registry's, whoever adds them: one that it could not read would leave it open",
+  "the first user's file is the registry's, whoever adds them, which reads and changes it",
   async () => {
     const own = join(folder, "own", "access.toml");
     mkdirSync(dirname(own));
     chownSync(dirname(own), 12_345, 12_346);
     await accountsAt(own).add("alice", { ...NONE, certificates: ["CN=a"] });
-    const { uid, gid, mode } = statSync(own);
-    expect([uid, gid, mode & 0o777]).toEqual([12_345, 12_346, 0o600]);
+    for (const name of ["access.toml", "access.toml.lock"]) {
+      const { uid, gid, mode } = statSync(join(dirname(own), name));
+      expect([name, uid, gid, mode & 0o777]).toEqual([name, 12_345, 12_346, 0o600]);
+    }
   },
 );
+
+test("no lock is taken through a link, which would make or give away a file elsewhere", async () => {
+  mkdirSync(dirname(path), { recursive: true });
+  const elsewhere = join(folder, "elsewhere");
+  symlinkSync(elsewhere, `${path}.lock`);
+  const added = accounts.add("alice", { ...NONE, certificates: ["CN=a"] });
+  await expect(added).rejects.toThrow(`the lock ${path}.lock is a link`);
+  expect(existsSync(elsewhere)).toBe(false);
+  expect(existsSync(path)).toBe(false);
+});
 
 test("the first user of a file that let everybody do everything may do so still, and others nothing", async () => {
   await accounts.add("alice", { ...NONE, password: "secret" });

@@ -169,7 +169,7 @@ export class UserAccounts {
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
       const target = followLink(path);
-      using _lock = await FileLock.take(`${target}.lock`, { deadlineMs });
+      using _lock = await FileLock.take(`${target}.lock`, { deadlineMs, owner: ownerOfNew(target) });
       for (;;) {
         const rules = this.#changeOnce(target, edit);
         if (rules !== undefined) return rules;
@@ -197,8 +197,7 @@ export class UserAccounts {
 }
 
 /**
- * The registry may run as another user, whose its root is then, and reads the file that root makes. It goes on under the rules before, where it
- * cannot: without a file everybody may do everything.
+ * The registry may run as another user, whose its root is then, who reads the file that root makes, and changes it.
  *
  * @returns undefined for who may give nothing away
  */
