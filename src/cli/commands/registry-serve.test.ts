@@ -17,3 +17,15 @@ test("a daemon that ends while it serves a registry is told as that, with what t
       "gantry: the registry serves no more: the daemon that served it has ended (the same command serves it again)\n",
   });
 });
+
+test("who may not use the daemon learns that a root of their own needs none", async () => {
+  const api = new GantryError("permission-denied", "cannot use the daemon: only root may", {
+    hint: "run it with sudo",
+  });
+  expect(await runMain(["registry", "serve"], { api })).toEqual({
+    status: 1,
+    stdout: "",
+    stderr:
+      "gantry: cannot use the daemon: only root may (run it with sudo, or serve a folder of your own with --root, which needs no daemon)\n",
+  });
+});

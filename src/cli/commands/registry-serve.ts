@@ -1,6 +1,6 @@
 import type { EngineApi } from "../../api/engine-api.ts";
 import type { ServeRegistryRequest } from "../../api/registry.ts";
-import { GantryError } from "../../errors/gantry-error.ts";
+import { GantryError, isGantryError } from "../../errors/gantry-error.ts";
 import { isDaemonGone } from "../across-restarts.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { switchFlag, textFlag } from "../flags/flag.ts";
@@ -13,7 +13,7 @@ export const command = defineCommand({
   flags: {
     config: textFlag("The registry.toml that says how to serve"),
     listen: textFlag("Where to listen, HOST:PORT (default 127.0.0.1:5000)", { short: "l" }),
-    root: textFlag("Serve what is here, without an engine, if no daemon owns it"),
+    root: textFlag("Serve this folder, without a daemon and the rights of root, if no daemon owns it"),
     access: textFlag("The file of users and rights (default access.toml in the root)"),
     "external-url": textFlag("Where clients reach it, if not by its address: https://registry.example.org"),
     "allow-sparse": switchFlag("Take manifests whose blobs or manifests are missing"),
@@ -38,13 +38,26 @@ export const command = defineCommand({
     const given = flags.root ?? context.settings.root;
     const root = given === undefined ? undefined : resolveHostPath(given, context.terminal);
     if (root === undefined || !(await serveAlone(context, root, request, ended.signal))) {
-      await askDaemon(context, await connectToOwner(context, root, HINT), { request, signal: ended.signal });
+      await askDaemon(context, await findDaemon(context, root), { request, signal: ended.signal });
     }
     return 0;
   },
 });
 
 const HINT = "a registry that is served looks after its root by itself; for anything else end it first";
+
+/** @throws as `connectToOwner`; who may not use the daemon learns of the way without one */
+async function findDaemon(context: CommandContext, root: string | undefined): Promise<EngineApi> {
+  try {
+    return await connectToOwner(context, root, HINT);
+  } catch (error) {
+    if (root !== undefined || !isGantryError(error, "permission-denied") || error.hint === undefined) throw error;
+    throw new GantryError(error.code, error.message, {
+      hint: `${error.hint}, or serve a folder of your own with --root, which needs no daemon`,
+      cause: error.cause,
+    });
+  }
+}
 
 /** @returns false if a process has the root */
 async function serveAlone(
