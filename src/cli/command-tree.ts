@@ -84,7 +84,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("port, container port", "Show the published ports of a container", () => import("./commands/port.ts")),
   entry(
     "registry access check",
-    "Say whether a user may do something, and by which rule",
+    "Say whether a user, or - for anonymous, may do something, and by which rule",
     () => import("./commands/registry-access-check.ts"),
   ),
   entry("registry user add", "Add a user", () => import("./commands/registry-user-add.ts")),
@@ -96,9 +96,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     "End a user's tokens: clients that keep one have to log in again",
     () => import("./commands/registry-user-revoke.ts"),
   ),
-  entry("registry collect", "Remove what a registry keeps for nobody", () => import("./commands/registry-collect.ts")),
-  entry("registry retention", "Carry out the rules of retention", () => import("./commands/registry-retention.ts")),
-  entry("registry scrub", "Verify what a registry keeps", () => import("./commands/registry-scrub.ts")),
+  entry(
+    "registry collect",
+    "Remove blobs that nothing in a registry needs any more",
+    () => import("./commands/registry-collect.ts"),
+  ),
+  entry(
+    "registry retention",
+    "Remove tags and manifests by the rules of retention",
+    () => import("./commands/registry-retention.ts"),
+  ),
+  entry(
+    "registry scrub",
+    "Read every blob of a registry and verify its digest",
+    () => import("./commands/registry-scrub.ts"),
+  ),
   entry("registry serve", "Serve the images here to others", () => import("./commands/registry-serve.ts")),
   entry("rename, container rename", "Give a container another name", () => import("./commands/rename.ts")),
   entry("restart, container restart", "Stop and start containers", () => import("./commands/restart.ts")),

@@ -6,7 +6,7 @@ import { resolveHostPath } from "../values/host-path.ts";
 /** Which file of rules a command works on. */
 export const ACCESS_FLAGS = {
   access: textFlag("The file of users and rights (default access.toml in the root)"),
-  root: textFlag("The root of the registry"),
+  root: textFlag("The registry's root (default GANTRY_ROOT, else /var/lib/gantry)"),
 } as const;
 
 /** The users in that file. */

@@ -11,7 +11,7 @@ import { connectToOwner } from "./connect-to-owner.ts";
 
 /** Of every command that looks after what a registry keeps. */
 export const UPKEEP_FLAGS = {
-  config: textFlag("The registry.toml that holds (default that of the registry that is served)"),
+  config: textFlag("The registry.toml to go by (default that of the registry that is served)"),
   root: textFlag("The registry's root: who serves it is asked; where nobody does, it is done here"),
 } as const;
 
