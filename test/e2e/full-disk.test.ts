@@ -65,19 +65,27 @@ class SmallDisk implements AsyncDisposable {
   }
 }
 
-test.skipIf(reason !== undefined)("on a full disk containers can be looked into, stopped and removed", async () => {
-  await using disk = await SmallDisk.open(24);
-  const { daemon } = disk;
-  const shout = "while :; do echo hello; sleep 0.01; done";
-  for (const name of ["one", "two"]) {
-    expect((await daemon.gantry(["run", "-d", "--name", name, "busybox", "sh", "-c", shout])).status).toBe(0);
-  }
-  disk.fill();
-  expect(await daemon.gantry(["exec", "one", "echo", "inside"])).toMatchObject({ status: 0, stdout: "inside\n" });
-  expect(await daemon.gantry(["stop", "-t", "0", "one"])).toMatchObject({ status: 0, stdout: "one\n" });
-  expect(await daemon.gantry(["rm", "-f", "one", "two"])).toMatchObject({ status: 0, stdout: "one\ntwo\n" });
-  await until("nothing of them is left", () => daemon.leftovers().length === 0);
-});
+test.skipIf(reason !== undefined)(
+  "on a full disk containers can be looked into, stopped and removed, and a file that does not fit is named",
+  async () => {
+    await using disk = await SmallDisk.open(24);
+    const { daemon } = disk;
+    const shout = "while :; do echo hello; sleep 0.01; done";
+    for (const name of ["one", "two"]) {
+      expect((await daemon.gantry(["run", "-d", "--name", name, "busybox", "sh", "-c", shout])).status).toBe(0);
+    }
+    disk.fill();
+    const archive = join(daemon.root, "archive.tar");
+    expect(await daemon.gantry(["save", "-o", archive, "busybox"])).toMatchObject({
+      status: 1,
+      stderr: `write ${archive}: no space left on device\n`,
+    });
+    expect(await daemon.gantry(["exec", "one", "echo", "inside"])).toMatchObject({ status: 0, stdout: "inside\n" });
+    expect(await daemon.gantry(["stop", "-t", "0", "one"])).toMatchObject({ status: 0, stdout: "one\n" });
+    expect(await daemon.gantry(["rm", "-f", "one", "two"])).toMatchObject({ status: 0, stdout: "one\ntwo\n" });
+    await until("nothing of them is left", () => daemon.leftovers().length === 0);
+  },
+);
 
 test.skipIf(reason !== undefined)("an exit code survives a full disk and a daemon that was away", async () => {
   await using disk = await SmallDisk.open(24);
