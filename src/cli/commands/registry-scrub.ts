@@ -17,10 +17,9 @@ export const command = defineCommand({
     const result = await runUpkeep(context, { Task: "scrub", ...rate }, flags);
     if (result.kind !== "verified") return 0;
     const { blobs, bytes, damaged, repaired, missing } = result;
+    const found = damaged === 0 ? "none is damaged" : `${damaged} were damaged, ${repaired} of them repaired`;
     const before = missing === 0 ? "" : `; ${missing} of before are still missing`;
-    await context.terminal.stdout.write(
-      `verified ${blobs} blobs of ${bytes} bytes: ${damaged} were damaged, ${repaired} of them repaired${before}\n`,
-    );
+    await context.terminal.stdout.write(`verified ${blobs} blobs of ${bytes} bytes: ${found}${before}\n`);
     return damaged > repaired || missing > 0 ? 1 : 0;
   },
 });

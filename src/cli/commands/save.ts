@@ -1,4 +1,5 @@
 import { open, rename, unlink } from "node:fs/promises";
+import { writeWhole } from "../../platform/write-whole.ts";
 import { defineCommand } from "../command.ts";
 import { textFlag } from "../flags/flag.ts";
 import { fileFailure } from "../values/file-failure.ts";
@@ -11,10 +12,12 @@ async function writeFile(path: string, archive: AsyncIterable<Uint8Array>, nowMs
     throw fileFailure(path, error);
   });
   try {
+    let position = 0;
     for await (const bytes of archive) {
-      await file.write(bytes).catch((error: unknown) => {
+      await writeWhole(file.fd, bytes, position).catch((error: unknown) => {
         throw fileFailure(path, error, "write");
       });
+      position += bytes.byteLength;
     }
     await file.close();
     await rename(temporary, path);
