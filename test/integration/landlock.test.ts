@@ -61,7 +61,9 @@ describe.if(isThere)("Landlock", () => {
   });
 
   test("ports are bound and connected to by number", async () => {
-    const script = `ip link set lo up; nc -l -p 8080 -w 1 </dev/null & sleep 0.2; nc -w 1 127.0.0.1 8080 </dev/null && echo reached
+    const script = `ip link set lo up; nc -l -p 8080 -w 20 </dev/null &
+      tries=0; until nc -w 1 127.0.0.1 8080 </dev/null 2>/dev/null || [ $tries = 200 ]; do tries=$((tries+1)); sleep 0.05; done
+      [ $tries = 200 ] || echo reached
       nc -w 1 127.0.0.1 8081 </dev/null; nc -l -p 8081 -w 1 </dev/null; wait`;
     const { stdout, stderr } = await run({ "tcp.bind": "8080", "tcp.connect": "8080" }, script, {
       capabilities: { bounding: ["CAP_NET_ADMIN"], permitted: ["CAP_NET_ADMIN"], effective: ["CAP_NET_ADMIN"] },

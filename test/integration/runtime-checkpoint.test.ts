@@ -225,10 +225,16 @@ describe.skipIf(skip !== undefined)("checkpoint and restore", () => {
     for (const [{ status, stderr }, words] of failures)
       expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(words) });
     // A connection is dumped only where that is asked for.
-    const talk = "sleep 1000 | nc -l -p 5000 & while ! sleep 1000 | nc 127.0.0.1 5000; do sleep 0.1; done &";
-    expect(one.run("exec", name, "sh", "-c", `(${talk}) >/dev/null 2>&1`).status).toBe(0);
-    const isConnected = (): boolean => one.run("exec", name, "netstat", "-tn").stdout.includes("ESTABLISHED");
-    await until(isConnected, "a connection");
+    const isThere = (state: string): boolean => one.run("exec", name, "netstat", "-tan").stdout.includes(state);
+    const isConnected = (): boolean => isThere("ESTABLISHED");
+    // One that comes too early is refused, and its `sleep` keeps it from coming again.
+    for (const [nc, state] of [
+      ["nc -l -p 5000", "LISTEN"],
+      ["nc 127.0.0.1 5000", "ESTABLISHED"],
+    ] as const) {
+      expect(one.run("exec", name, "sh", "-c", `(sleep 1000 | ${nc}) >/dev/null 2>&1 &`).status).toBe(0);
+      await until(() => isThere(state), `a connection: ${state}`);
+    }
     const { status, stderr } = one.run("checkpoint", "--image-path", one.path("images"), name);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining("criu failed: Error (") });
     expect(stderr).toContain(`its log is ${one.path("images/dump.log")}`);
