@@ -102,7 +102,8 @@ describe("a guest", () => {
     expect(stderr).toStartWith("vm: no end within 5 seconds; its console, processors and tasks:\n");
     expect(stderr).toMatch(/^task:bash .*: .*\bdo_wait\b/m);
     expect(stderr).toMatch(/^task:sleep .*: .*\bhrtimer_nanosleep\b/m);
-    expect(stderr).not.toContain("kworker");
+    // One may be what a processor does just then.
+    expect(stderr).not.toMatch(/^task:kworker/m);
   });
 
   test("says at a timeout when its kernel does not answer any more", async () => {
