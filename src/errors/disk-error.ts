@@ -1,3 +1,4 @@
+import { errorCode } from "../platform/errno.ts";
 import { type ErrorCode, GantryError } from "./gantry-error.ts";
 
 interface DiskReason {
@@ -45,7 +46,7 @@ const REASONS: readonly DiskReason[] = [
 /** Says what failed on disk: what people look for in those words, everything else by its cause. */
 export function diskError(doing: string, cause: unknown): GantryError {
   if (cause instanceof GantryError) return cause;
-  const code = codeOf(cause);
+  const code = errorCode(cause) ?? "";
   const reason = REASONS.find(({ codes }) => codes.test(code));
   if (reason !== undefined) {
     return new GantryError(reason.code, `${doing}: ${reason.words}`, { hint: reason.hint, cause });
@@ -59,14 +60,12 @@ export function diskError(doing: string, cause: unknown): GantryError {
 
 /** True for the database's errors that are its disk's: full, failing, read-only. */
 export function isDatabaseDiskError(error: unknown): boolean {
-  return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(codeOf(error));
+  return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(errorCode(error) ?? "");
 }
 
 /** True if a disk cannot be written that is not full: somebody has to look after it. */
 export function isDiskFailure(error: unknown): boolean {
-  return error instanceof GantryError && /^(EROFS$|EIO$|SQLITE_(IOERR|READONLY|CANTOPEN))/.test(codeOf(error.cause));
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+  return (
+    error instanceof GantryError && /^(EROFS$|EIO$|SQLITE_(IOERR|READONLY|CANTOPEN))/.test(errorCode(error.cause) ?? "")
+  );
 }

@@ -1,9 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { GantryError } from "../errors/gantry-error.ts";
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
+import { errorCode } from "../platform/errno.ts";
 
 /**
  * Sets a kernel parameter of the calling thread's network namespace, if it is not so already.

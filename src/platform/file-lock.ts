@@ -1,6 +1,6 @@
 import { closeSync, constants, fchownSync, openSync } from "node:fs";
 import { GantryError } from "../errors/gantry-error.ts";
-import { describeErrno, ERRNO } from "./errno.ts";
+import { describeErrno, ERRNO, errorCode } from "./errno.ts";
 import { SYS, syscall } from "./libc.ts";
 
 const LOCK_EX = 2;
@@ -65,16 +65,12 @@ function openLock(path: string, { owner }: FileLockOptions): number {
     if (owner !== undefined) fchownSync(made, owner.uid, owner.gid);
     return made;
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
+    if (errorCode(error) !== "EEXIST") throw error;
   }
   try {
     return openSync(path, flags);
   } catch (error) {
-    if (codeOf(error) !== "ELOOP") throw error;
+    if (errorCode(error) !== "ELOOP") throw error;
     throw new GantryError("conflict", `the lock ${path} is a link`, { hint: "remove it: a lock is a file of its own" });
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }

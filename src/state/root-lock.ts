@@ -2,7 +2,7 @@ import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync,
 import { join } from "node:path";
 import { diskError } from "../errors/disk-error.ts";
 import { GantryError, isGantryError } from "../errors/gantry-error.ts";
-import { ERRNO } from "../platform/errno.ts";
+import { ERRNO, errorCode } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
 
 // Without it a monitor that outlives the daemon would keep the folder.
@@ -77,7 +77,8 @@ function openLock(folder: string, path: string): number {
     mkdirSync(folder, { recursive: true, mode: 0o711 });
     return openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && (cause.code === "EEXIST" || cause.code === "ENOTDIR")) {
+    const code = errorCode(cause);
+    if (code === "EEXIST" || code === "ENOTDIR") {
       throw new GantryError("invalid-argument", `cannot use ${folder}: a file is in the place of a folder`, {
         hint: "name another folder, or remove that file",
       });
@@ -92,6 +93,6 @@ function writeOwner(fd: number): void {
     ftruncateSync(fd, 0);
     writeSync(fd, `${process.pid}\n`, 0);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
+    if (errorCode(error) !== "ENOSPC") throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { GantryError } from "../../errors/gantry-error.ts";
+import { errorCode } from "../../platform/errno.ts";
 import { trustedAuthorities } from "../../platform/trusted-authorities.ts";
 
 /** A request to a registry, or to where it redirects. */
@@ -78,15 +79,11 @@ const FAILURES: Readonly<Record<string, readonly [string, string | undefined, bo
 
 /** What happened to a connection, in words; undefined for what is not known by its code. */
 export function networkReason(cause: unknown): string | undefined {
-  return FAILURES[codeOf(cause)]?.[0];
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return FAILURES[errorCode(cause) ?? ""]?.[0];
 }
 
 function describeFailure(url: URL, cause: unknown): HttpResult {
-  const code = codeOf(cause);
+  const code = errorCode(cause) ?? "";
   const [what, hint, isTransient] = FAILURES[code] ?? ["the connection broke", undefined, true];
   const failure = new GantryError("unavailable", `cannot reach registry ${url.host}: ${what}`, {
     ...(hint === undefined ? {} : { hint }),

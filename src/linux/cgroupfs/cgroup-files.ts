@@ -1,9 +1,5 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
-
-/** The error number's name of a failed file operation, `ENOENT`; undefined for anything else. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
+import { errorCode } from "../../platform/errno.ts";
 
 /** A cgroup file's text, or undefined when the file (or its group) is not there. */
 export function readIfThere(path: string): string | undefined {

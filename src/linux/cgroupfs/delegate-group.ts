@@ -1,6 +1,7 @@
 import { chownSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode, readIfThere } from "./cgroup-files.ts";
+import { errorCode } from "../../platform/errno.ts";
+import { readIfThere } from "./cgroup-files.ts";
 
 /** What kernels before 4.15, which do not tell, let a group's owner write (cgroups(7)). */
 const ALWAYS = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];

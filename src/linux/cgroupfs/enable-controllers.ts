@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { errorCode, readIfThere, writeExisting } from "./cgroup-files.ts";
+import { errorCode } from "../../platform/errno.ts";
+import { readIfThere, writeExisting } from "./cgroup-files.ts";
 import type { CgroupMount } from "./cgroup-host.ts";
 
 /** The group for the processes that were in a folder which now has to hand out controllers. */

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { errorCode } from "../../platform/errno.ts";
 import { attachDeviceFilter } from "../bpf/attach-device-filter.ts";
-import { errorCode, readIfThere, writeExisting } from "./cgroup-files.ts";
+import { readIfThere, writeExisting } from "./cgroup-files.ts";
 import type { CgroupFolders, CgroupStats } from "./cgroup-stats.ts";
 import type { CgroupFileWrite, CgroupWrite } from "./cgroup-write.ts";
 import { requireFolder } from "./require-folder.ts";

@@ -1,11 +1,8 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GantryError } from "../../errors/gantry-error.ts";
+import { errorCode } from "../../platform/errno.ts";
 import { STATE_FILE, stateFolder } from "./state-folder.ts";
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
-}
 
 function cannotMake(folder: string, error: unknown): GantryError {
   const reason = error instanceof Error ? error.message : String(error);
@@ -29,9 +26,9 @@ export function makeStateFolder(root: string, id: string): string {
   try {
     mkdirSync(folder, { mode: 0o711 });
   } catch (error) {
-    if (codeOf(error) === "EEXIST")
+    if (errorCode(error) === "EEXIST")
       throw new GantryError("already-exists", `container with given ID already exists: ${id}`);
-    if (codeOf(error) !== "ENOENT") throw cannotMake(folder, error);
+    if (errorCode(error) !== "ENOENT") throw cannotMake(folder, error);
     makeRoot(root);
     return makeStateFolder(root, id);
   }
@@ -54,7 +51,7 @@ export function listIds(root: string): readonly string[] {
       .map(({ name }) => name)
       .sort();
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return [];
+    if (errorCode(error) === "ENOENT") return [];
     throw error;
   }
 }
