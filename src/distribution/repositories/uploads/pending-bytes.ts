@@ -79,11 +79,6 @@ export class PendingBytes {
     return left !== undefined && matches(left.repository) ? bytes - countedBytes(left) : bytes;
   }
 
-  /** True if there are any in a repository. */
-  has(repository: RepositoryName): boolean {
-    return this.#repositories.has(repository);
-  }
-
   /** Those that have any. */
   repositories(): Iterable<RepositoryName> {
     return this.#repositories.keys();
