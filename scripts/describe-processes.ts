@@ -1,5 +1,6 @@
 /** Where processes stand, for the report of a test that does not end. */
 import { readdirSync, readFileSync } from "node:fs";
+import { statFields } from "../src/platform/process-identity.ts";
 
 export interface FoundProcess {
   readonly pid: number;
@@ -38,8 +39,7 @@ export function listProcesses(): readonly FoundProcess[] {
     .flatMap((name) => {
       const stat = read(`/proc/${name}/stat`);
       if (stat === undefined) return [];
-      // The name, in parentheses, may hold anything.
-      const [state = "", parent, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      const [state = "", parent, ...rest] = statFields(stat);
       const command = (read(`/proc/${name}/cmdline`) ?? "").replaceAll("\0", " ").trim();
       const shown = command.slice(0, COMMAND_LENGTH_MAX) || stat.slice(stat.indexOf("("), stat.lastIndexOf(")") + 1);
       return [{ pid: Number(name), parent: Number(parent), state, startTime: Number(rest[17]), command: shown }];

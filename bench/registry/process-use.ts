@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { statFields } from "../../src/platform/process-identity.ts";
 
 /** Seconds of processors that a process has used, all of its threads together (proc(5), stat). Linux counts in hundredths. */
 export function processorSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(stat);
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 

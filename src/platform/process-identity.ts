@@ -10,8 +10,7 @@ import { readRawText } from "./raw-file.ts";
 export function readStartTime(pid: number): number | undefined {
   const stat = readRawText(`/proc/${pid}/stat`);
   if (typeof stat === "number") return undefined;
-  // The second field is the program's name in parentheses and may hold anything, parentheses and blanks included.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(stat);
   return hasEnded(fields) ? undefined : Number(fields[19]);
 }
 
@@ -20,10 +19,18 @@ const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const NIL = /^[0-]*$/;
 
 /**
+ * What the text of /proc/<pid>/stat says, from its third field on. The second is the program's name in parentheses and may hold anything,
+ * parentheses and blanks included.
+ */
+export function statFields(stat: string): readonly string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/**
  * A process of several threads is a zombie as soon as its first one has ended: until the others have, it runs, and holds its files and
  * locks.
  *
- * @param fields of /proc/<pid>/stat, from the third on
+ * @param fields as `statFields` gives them
  */
 export function hasEnded(fields: readonly string[]): boolean {
   const [state] = fields;

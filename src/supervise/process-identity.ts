@@ -1,7 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
-import { hasEnded } from "../platform/process-identity.ts";
+import { hasEnded, statFields } from "../platform/process-identity.ts";
 
 /** What tells a process from every other one that ever has its pid. */
 export interface ProcessIdentity {
@@ -11,17 +11,16 @@ export interface ProcessIdentity {
   readonly startTime: number;
 }
 
-/** The start time in the text of /proc/<pid>/stat. The name (field 2) may hold spaces and parentheses: count from its end. */
+/** The start time in the text of /proc/<pid>/stat. */
 export function parseStartTime(stat: string): number | undefined {
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const startTime = Number(fields[19]);
+  const startTime = Number(statFields(stat)[19]);
   return stat.includes(")") && Number.isSafeInteger(startTime) && startTime > 0 ? startTime : undefined;
 }
 
 function isSame(identity: ProcessIdentity): boolean {
   try {
     const stat = readFileSync(`/proc/${identity.pid}/stat`, "utf8");
-    return parseStartTime(stat) === identity.startTime && !hasEnded(stat.slice(stat.lastIndexOf(")") + 2).split(" "));
+    return parseStartTime(stat) === identity.startTime && !hasEnded(statFields(stat));
   } catch {
     return false;
   }
