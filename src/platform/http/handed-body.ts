@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { hasBody, type IncomingBody } from "./incoming-body.ts";
+import { BodyEnd } from "./body-end.ts";
+import type { IncomingBody } from "./incoming-body.ts";
 
 /** The most of a body that waits for its reader. */
 const UNREAD_BYTES_MAX = 256 * 1024;
@@ -10,6 +11,7 @@ const UNREAD_BYTES_MAX = 256 * 1024;
  */
 export function readHandedBody(incoming: IncomingMessage): IncomingBody {
   const { socket } = incoming;
+  const end = new BodyEnd(incoming);
   const hold = (): void => void (incoming.readableLength >= UNREAD_BYTES_MAX && socket.pause());
   const release = (): void => {
     socket.off("data", hold);
@@ -31,32 +33,20 @@ export function readHandedBody(incoming: IncomingMessage): IncomingBody {
     },
     { highWaterMark: 0 },
   );
-  let isEnded = !hasBody(incoming);
-  const whole = new Promise<void>((resolve) => incoming.once("end", resolve));
-  void whole.then(() => {
-    isEnded = true;
-  });
-  const closed = new Promise<void>((resolve) => incoming.once("close", resolve));
-  let tellDropped: (bytes: number) => void = () => {};
   const drain = (): void => {
-    for (let chunk = incoming.read(); chunk !== null; chunk = incoming.read()) tellDropped(chunk.byteLength);
+    for (let chunk = incoming.read(); chunk !== null; chunk = incoming.read()) end.dropped(chunk.byteLength);
   };
-  let isDiscarded = false;
-  const discard = async (onDropped = tellDropped): Promise<void> => {
-    tellDropped = onDropped;
-    if (!isDiscarded) {
-      isDiscarded = true;
-      release();
-      incoming.on("readable", drain);
-      drain();
-    }
-    await Promise.race([whole, closed]);
+  const begin = async (): Promise<void> => {
+    release();
+    incoming.on("readable", drain);
+    drain();
   };
+  const discard: IncomingBody["discard"] = (onDropped) => end.discard({ begin, whole: end.ended }, onDropped);
   return {
     stream,
-    whole,
+    whole: end.ended,
     get isWhole() {
-      return isEnded;
+      return end.isEnded;
     },
     isBypassed: false,
     discard,

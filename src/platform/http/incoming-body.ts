@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { releaseBytes } from "../release-bytes.ts";
 import type { Slots } from "../slots.ts";
+import { BodyEnd } from "./body-end.ts";
 import { BodyReceiver, setReceiver } from "./body-receiver.ts";
 
 /** The body of a request of node:http as it comes, no faster than it is read. */
@@ -14,11 +15,6 @@ export interface IncomingBody {
   readonly isBypassed: boolean;
   /** Nobody reads the rest. Resolves when it has come, or never will. @param onDropped told how many bytes of it came; replaces the one before */
   readonly discard: (onDropped?: (bytes: number) => void) => Promise<void>;
-}
-
-/** True if a request has a body (RFC 9112, section 6.3). */
-export function hasBody({ headers }: Pick<IncomingMessage, "headers">): boolean {
-  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
 /** Bodies from this size on can be had from the connection itself: for less it costs more to find the descriptor. */
@@ -44,9 +40,8 @@ function receiverFor(incoming: IncomingMessage, isEncrypted: boolean): BodyRecei
 /** A body whose connection is held back while no chunk is asked for: half a megabyte of it is in memory then. */
 export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: ReadOptions): IncomingBody {
   const receiver = receiverFor(incoming, isEncrypted);
+  const end = new BodyEnd(incoming);
   let isDiscarded = false;
-  let tellDropped: (bytes: number) => void = () => {};
-  let isEnded = !hasBody(incoming);
   let isFirst = true;
   let slot: Disposable | undefined;
   let change = Promise.withResolvers<void>();
@@ -85,17 +80,12 @@ export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: R
   };
   const dropUnread = (): void => {
     for (let chunk = read(); chunk !== null; chunk = read()) {
-      tellDropped(chunk.byteLength);
+      end.dropped(chunk.byteLength);
       releaseBytes(chunk);
     }
   };
-  const closed = new Promise<void>((resolve) => incoming.once("close", resolve));
-  const ended = new Promise<void>((resolve) => incoming.once("end", resolve));
-  void ended.then(() => {
-    isEnded = true;
-  });
-  const whole = receiver === undefined ? ended : Promise.race([receiver.whole, ended]);
-  const beginDiscarding = async (): Promise<void> => {
+  const whole = receiver === undefined ? end.ended : Promise.race([receiver.whole, end.ended]);
+  const begin = async (): Promise<void> => {
     isDiscarded = true;
     giveBack();
     onChange();
@@ -107,13 +97,7 @@ export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: R
     dropUnread();
     incoming.socket.resume();
   };
-  let discarding: Promise<void> | undefined;
-  const discard = async (onDropped = tellDropped): Promise<void> => {
-    tellDropped = onDropped;
-    discarding ??= beginDiscarding();
-    await discarding;
-    await Promise.race([whole, closed]);
-  };
+  const discard: IncomingBody["discard"] = (onDropped) => end.discard({ begin, whole }, onDropped);
   // What the kernel still had of a connection that broke comes at once, megabytes of it, though nobody asks for it.
   incoming.once("close", () => {
     giveBack();
@@ -138,7 +122,7 @@ export function readByChunk(incoming: IncomingMessage, { slots, isEncrypted }: R
     stream,
     whole,
     get isWhole() {
-      return isEnded || receiver?.leftBytes === 0;
+      return end.isEnded || receiver?.leftBytes === 0;
     },
     get isBypassed() {
       return receiver?.isBypassed ?? false;
