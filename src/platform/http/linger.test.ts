@@ -1,14 +1,13 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect as connectTcp, type Socket } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect as connectTls } from "node:tls";
-import { canMakeCertificates, makeAuthority } from "../../../test/support/certificates.ts";
+import { canMakeCertificates } from "../../../test/support/certificates.ts";
+import { openOfKind, pause, SERVER_KINDS, tlsOfKind } from "../../../test/support/http-clients.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";
 import { LINGER, type LingerLimits } from "./linger.ts";
-import type { ServerTls } from "./server-tls.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-linger-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -17,18 +16,9 @@ const MIB = 1 << 20;
 /** Longer than a test may take: what ends a connection is the other limit. */
 const LONG_MS = 600_000;
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients' certificates"])(
+describe.skipIf(!canMakeCertificates()).each(SERVER_KINDS)(
   "a server, %s, that has answered before it read a body",
   (kind) => {
-    const tls = (): { readonly tls?: ServerTls } => {
-      if (kind === "plain") return {};
-      const { certificate, key } = makeAuthority(folder);
-      const cert = readFileSync(certificate, "utf8");
-      const pair = { cert, key: readFileSync(key, "utf8") };
-      return { tls: kind === "with TLS" ? pair : { ...pair, clientAuthority: cert } };
-    };
     const refusing = async (
       linger: Partial<LingerLimits> = {},
       headers: Record<string, string> = {},
@@ -36,20 +26,11 @@ describe.skipIf(!canMakeCertificates()).each(["plain", "with TLS", "for clients'
       const server = await serveHttp({
         hostname: "127.0.0.1",
         port: 0,
-        ...tls(),
+        ...tlsOfKind(kind, folder),
         linger: { ...LINGER, ...linger },
         handle: async () => new Response("no", { status: 403, headers }),
       });
-      const { port } = server;
-      const socket =
-        kind === "plain"
-          ? connectTcp(port, "127.0.0.1")
-          : connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
-      await once(
-        socket.on("error", () => {}),
-        kind === "plain" ? "connect" : "secureConnect",
-      );
-      return { server, socket };
+      return { server, socket: await openOfKind(kind, server) };
     };
     const put = "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
 
