@@ -1,4 +1,4 @@
-import { errorCode } from "../platform/errno.ts";
+import { errorCode } from "./error-code.ts";
 import { type ErrorCode, GantryError } from "./gantry-error.ts";
 
 interface DiskReason {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { errorCode } from "../errors/error-code.ts";
 import { GantryError } from "../errors/gantry-error.ts";
-import { errorCode } from "../platform/errno.ts";
 
 /**
  * Sets a kernel parameter of the calling thread's network namespace, if it is not so already.

@@ -1,6 +1,7 @@
 import { closeSync, constants, fchownSync, openSync } from "node:fs";
+import { errorCode } from "../errors/error-code.ts";
 import { GantryError } from "../errors/gantry-error.ts";
-import { describeErrno, ERRNO, errorCode } from "./errno.ts";
+import { describeErrno, ERRNO } from "./errno.ts";
 import { SYS, syscall } from "./libc.ts";
 
 const LOCK_EX = 2;

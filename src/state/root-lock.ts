@@ -1,8 +1,9 @@
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { diskError } from "../errors/disk-error.ts";
+import { errorCode } from "../errors/error-code.ts";
 import { GantryError, isGantryError } from "../errors/gantry-error.ts";
-import { ERRNO, errorCode } from "../platform/errno.ts";
+import { ERRNO } from "../platform/errno.ts";
 import { SYS, syscall } from "../platform/libc.ts";
 
 // Without it a monitor that outlives the daemon would keep the folder.

@@ -1,5 +1,5 @@
+import { errorCode } from "../../errors/error-code.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { errorCode } from "../../platform/errno.ts";
 import { trustedAuthorities } from "../../platform/trusted-authorities.ts";
 
 /** A request to a registry, or to where it redirects. */

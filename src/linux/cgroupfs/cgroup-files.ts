@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
-import { errorCode } from "../../platform/errno.ts";
+import { errorCode } from "../../errors/error-code.ts";
 
 /** A cgroup file's text, or undefined when the file (or its group) is not there. */
 export function readIfThere(path: string): string | undefined {

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
+import { errorCode } from "../../errors/error-code.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { errorCode } from "../../platform/errno.ts";
 import type { CgroupFolder } from "./cgroup-folder.ts";
 import type { CgroupHost, CgroupMount } from "./cgroup-host.ts";
 import { enableControllers, v2Base } from "./enable-controllers.ts";

@@ -1,6 +1,6 @@
 import { readdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode } from "../../platform/errno.ts";
+import { errorCode } from "../../errors/error-code.ts";
 import { readIfThere } from "./cgroup-files.ts";
 
 /** Deeper than any sane use; a container that may make groups in its own cannot make us recurse without end. */

@@ -1,8 +1,8 @@
 import { existsSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { errorCode } from "../../errors/error-code.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { errorCode } from "../../platform/errno.ts";
 import { parseFlatKeyed, readIfThere, writeExisting } from "./cgroup-files.ts";
 import type { CgroupFolder } from "./cgroup-folder.ts";
 import type { CgroupHost } from "./cgroup-host.ts";

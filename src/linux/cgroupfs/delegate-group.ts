@@ -1,6 +1,6 @@
 import { chownSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode } from "../../platform/errno.ts";
+import { errorCode } from "../../errors/error-code.ts";
 import { readIfThere } from "./cgroup-files.ts";
 
 /** What kernels before 4.15, which do not tell, let a group's owner write (cgroups(7)). */

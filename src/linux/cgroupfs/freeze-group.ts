@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { errorCode } from "../../errors/error-code.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { errorCode } from "../../platform/errno.ts";
 import { writeExisting } from "./cgroup-files.ts";
 import type { CgroupFolder } from "./cgroup-folder.ts";
 import { isFrozen } from "./is-frozen.ts";

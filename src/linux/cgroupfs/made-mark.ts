@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, rmdirSync } from "node:fs";
-import { errorCode } from "../../platform/errno.ts";
+import { errorCode } from "../../errors/error-code.ts";
 
 /**
  * The sticky bit says "made by us, and not written down yet". mkdir(2) sets it in the same moment as it makes the group, so

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { errorCode } from "../../errors/error-code.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { errorCode } from "../../platform/errno.ts";
 import { attachDeviceFilter } from "../bpf/attach-device-filter.ts";
 import { readIfThere, writeExisting } from "./cgroup-files.ts";
 import type { CgroupFolders, CgroupStats } from "./cgroup-stats.ts";

@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { errorCode } from "../../errors/error-code.ts";
 import { readIfThere } from "../../linux/cgroupfs/cgroup-files.ts";
 import type { CgroupFolders } from "../../linux/cgroupfs/cgroup-stats.ts";
-import { errorCode } from "../../platform/errno.ts";
 import { readBlkioEvents, readIoEvents } from "./event-block-io.ts";
 import type { Json } from "./exact-json.ts";
 

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { errorCode } from "../../errors/error-code.ts";
 import { GantryError } from "../../errors/gantry-error.ts";
-import { errorCode } from "../../platform/errno.ts";
 import { STATE_FILE, stateFolder } from "./state-folder.ts";
 
 function cannotMake(folder: string, error: unknown): GantryError {
